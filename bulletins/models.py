@@ -1,0 +1,199 @@
+"""Periods, frozen figures and the bulletins that print them (`domain.md` 5.5, 3.14, chapter 6)."""
+
+import uuid
+from calendar import monthrange
+from datetime import date, datetime, time, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from bulletins.querysets import BulletinQuerySet, PeriodQuerySet, SnapshotQuerySet
+from common.jobs import Job
+from enterprises.models import Bureau, IndustryChain
+
+
+class Period(models.Model):
+    """A reporting period; its code is ``2024``, ``2024H1``, ``2024Q3`` or ``2024-11``."""
+
+    class Kind(models.TextChoices):
+        MONTH = "month", _("月")
+        QUARTER = "quarter", _("季度")
+        HALF = "half", _("半年")
+        YEAR = "year", _("年")
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("填报中")
+        FROZEN = "frozen", _("已冻结")
+        PUBLISHED = "published", _("已发布")
+
+    code = models.CharField(_("期间"), max_length=7, unique=True)
+    kind = models.CharField(_("类型"), max_length=7, choices=Kind)
+    start_on = models.DateField(_("起始日"))
+    end_on = models.DateField(_("截止日"), help_text=_("截止到当日 24:00（北京时间）。"))
+    status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.OPEN)
+    frozen_at = models.DateTimeField(_("冻结时间"), null=True, blank=True)
+    frozen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("冻结人")
+    )
+
+    objects = PeriodQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("统计期间")
+        verbose_name_plural = _("统计期间")
+        ordering = ["-end_on", "start_on"]
+        constraints = [
+            models.CheckConstraint(
+                name="period_dates_in_order",
+                condition=Q(end_on__gt=F("start_on")),
+                violation_error_message=_("期间的截止日应晚于起始日。"),
+            ),
+            models.CheckConstraint(
+                name="period_frozen_has_time",
+                condition=Q(status="open") | Q(frozen_at__isnull=False),
+                violation_error_message=_("已冻结的期间要有冻结时间。"),
+            ),
+        ]
+
+    def __str__(self):
+        return self.code
+
+
+class Snapshot(Job):
+    """One roll-up of a period for all units; version 0 is the working one, frozen ones count from 1.
+
+    Readers look at `done` snapshots only, so nobody sees half a roll-up.
+    """
+
+    period = models.ForeignKey(Period, models.PROTECT, related_name="snapshots", verbose_name=_("期间"))
+    version = models.PositiveSmallIntegerField(_("版本"), default=0)
+    reason = models.CharField(_("版本原因"), max_length=200, blank=True)
+    definition_version = models.CharField(_("口径版本"), max_length=20)
+    row_hash = models.CharField(_("数值摘要（SHA-256）"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("创建人")
+    )
+    finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
+
+    objects = SnapshotQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("统计快照")
+        verbose_name_plural = _("统计快照")
+        ordering = ["period", "-version", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="snapshot_version_once",
+                fields=["period", "version"],
+                condition=Q(version__gt=0),
+                violation_error_message=_("该期间已有这一版本的快照。"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.period} v{self.version}"
+
+
+class StatValue(models.Model):
+    """The value of one indicator for one unit, in all or for one chain; null means not reported."""
+
+    snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="values", verbose_name=_("快照"))
+    indicator = models.CharField(_("指标"), max_length=3)
+    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="+", verbose_name=_("单位"))
+    chain = models.ForeignKey(
+        IndustryChain, models.PROTECT, null=True, related_name="+", verbose_name=_("产业链")
+    )
+    value = models.IntegerField(_("数值"), null=True)
+
+    class Meta:
+        verbose_name = _("统计值")
+        verbose_name_plural = _("统计值")
+        indexes = [
+            models.Index(fields=["snapshot", "bureau", "indicator"], name="stat_value_unit"),
+        ]
+
+    def __str__(self):
+        return f"{self.indicator} {self.bureau_id} {self.value}"
+
+
+class Bulletin(Job):
+    """An official bulletin over one snapshot; issued ones are never edited (`domain.md` 3.14)."""
+
+    class Kind(models.TextChoices):
+        CIRCULAR = "circular", _("通报")
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("草稿")
+        ISSUED = "issued", _("已印发")
+        REPLACED = "replaced", _("已被替换")
+        WITHDRAWN = "withdrawn", _("已撤回")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(_("文种"), max_length=8, choices=Kind, default=Kind.CIRCULAR)
+    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="bulletins", verbose_name=_("印发单位"))
+    period = models.ForeignKey(Period, models.PROTECT, related_name="bulletins", verbose_name=_("期间"))
+    snapshot = models.ForeignKey(
+        Snapshot, models.PROTECT, related_name="bulletins", verbose_name=_("统计快照")
+    )
+    title = models.CharField(_("标题"), max_length=120)
+    doc_year = models.PositiveSmallIntegerField(_("发文年份"), null=True, blank=True)
+    doc_seq = models.PositiveIntegerField(_("发文顺序号"), null=True, blank=True)
+    status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.DRAFT)
+    issued_on = models.DateField(_("印发日期"), null=True, blank=True)
+    issued_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("签发人")
+    )
+    verification_code = models.CharField(_("核验码"), max_length=24, unique=True)
+    pdf = models.FileField(_("PDF 文件"), upload_to="bulletins/", max_length=200, blank=True)
+    sha256 = models.CharField(_("PDF 摘要（SHA-256）"), max_length=64, blank=True)
+    replaced_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="replaces", verbose_name=_("由谁替换")
+    )
+    withdrawn_at = models.DateTimeField(_("撤回时间"), null=True, blank=True)
+    withdraw_reason = models.CharField(_("撤回或替换原因"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("拟稿人")
+    )
+
+    objects = BulletinQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("通报")
+        verbose_name_plural = _("通报")
+        ordering = ["-issued_on", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                name="bulletin_number_once",
+                fields=["bureau", "doc_year", "doc_seq"],
+                violation_error_message=_("该发文字号已被使用。"),
+            ),
+            models.CheckConstraint(
+                name="bulletin_issued_has_number",
+                condition=Q(status="draft")
+                | Q(doc_year__isnull=False, doc_seq__isnull=False, issued_on__isnull=False),
+                violation_error_message=_("已印发的通报要有发文字号和印发日期。"),
+            ),
+            models.CheckConstraint(
+                name="bulletin_replaced_names_successor",
+                condition=~Q(status="replaced") | Q(replaced_by__isnull=False),
+                violation_error_message=_("被替换的通报要指明由哪份替换。"),
+            ),
+            models.CheckConstraint(
+                name="bulletin_withdrawn_has_reason",
+                condition=~Q(status="withdrawn") | (Q(withdrawn_at__isnull=False) & ~Q(withdraw_reason="")),
+                violation_error_message=_("撤回通报要写明原因。"),
+            ),
+            models.CheckConstraint(
+                name="bulletin_done_has_file",
+                condition=~Q(job_state="done") | (~Q(pdf="") & Q(sha256__length=64)),
+                violation_error_message=_("已生成的通报要有 PDF 文件和摘要。"),
+            ),
+        ]
+
+    def __str__(self):
+        return self.title

@@ -1,0 +1,233 @@
+"""What stands in a circular, as plain values: nothing here knows the database, HTML or PDF.
+
+Structure after `domain.md 6.2`, terms after GB/T 9704-2012 (`domain.md 6.3`). Numbers arrive as printed text (made
+with `common.formats`); None prints as "—". Headings, tables, figures and attachments are numbered by their order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from django.utils.translation import gettext, pgettext
+
+from common.charts import Chart
+
+Align: TypeAlias = Literal["start", "center", "end"]
+Block: TypeAlias = "Paragraph | Section | Table | Figure | Definitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Body text. `lead` is printed before it in 楷体, as the claim that the paragraph then measures."""
+
+    text: str
+    lead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what follows; numbered 一、（一）1.（1） by its depth and place, so write it without number.
+
+    A `run_in` heading is printed at the head of its first paragraph, as in lists of demands.
+    """
+
+    heading: str
+    blocks: tuple[Block, ...] = ()
+    run_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; `width` is a share of the table's width relative to the other columns."""
+
+    title: str
+    width: float = 1
+    align: Align = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A printed value, leading to its rows when `href` (an absolute address) is given."""
+
+    text: str | None
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A table row. `of_which` rows are part of the row above and never added on top (`domain.md 5.4` rule 4)."""
+
+    cells: tuple[Cell | str | None, ...]
+    kind: Literal["plain", "total", "of_which"] = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A numbered table: number and title above, unit at right above, notes and source below."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    unit: str = ""
+    notes: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A numbered chart; its caption is the chart's own title unless another is given."""
+
+    chart: Chart
+    title: str = ""
+    notes: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """口径说明: each indicator's name and how it was counted."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """附件: begins on a new page, is listed under the body."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a reader needs to check the paper: the code of `bulletins.verification` and the address behind the QR."""
+
+    code: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circular:
+    """A 通报 of one issuing body.
+
+    `mark` is the red issuing-body mark (发文机关标志), `issuer` the name that signs. A "\\n" in the title sets its lines;
+    without one they are balanced. Until `issued` every page carries the 草稿 watermark. `created` is when the content
+    was fixed, not when it was printed: it goes into the file, and the same circular gives the same bytes.
+    """
+
+    mark: str
+    issuer: str
+    number: str
+    title: str
+    addressee: str
+    blocks: tuple[Block, ...]
+    date: dt.date
+    created: dt.datetime
+    verification: Verification
+    issued: bool
+    attachments: tuple[Attachment, ...] = ()
+    note: str = ""
+    copies_to: str = ""
+    printed_by: str = ""
+    printed_on: dt.date | None = None
+    summary: str = ""
+    keywords: tuple[str, ...] = ()
+    language: str = "zh-hans"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A place in a ranking; `place` is None where the denominator is below the threshold (`domain.md 5.6`)."""
+
+    place: int | None
+    tied: bool = False
+
+    def __str__(self) -> str:
+        if self.place is None:
+            return "—"
+        if self.tied:
+            return gettext("并列%(place)d") % {"place": self.place}
+        return str(self.place)
+
+
+def ranks(values: Sequence[int | Decimal | None]) -> list[Rank]:
+    """Standard competition ranking (1, 1, 3), the highest first; blank values have no place (`domain.md 5.6`)."""
+    known = sorted((value for value in values if value is not None), reverse=True)
+    first: dict[int | Decimal, int] = {}
+    times: dict[int | Decimal, int] = {}
+    for place, value in enumerate(known, start=1):
+        first.setdefault(value, place)
+        times[value] = times.get(value, 0) + 1
+    return [Rank(None) if value is None else Rank(first[value], times[value] > 1) for value in values]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """One indicator of a figures table: this period, the same period of last year, and the change in words."""
+
+    name: str
+    unit: str
+    value: str | None
+    previous: str | None = None
+    change: str | None = None
+    href: str = ""
+
+
+def figures_table(
+    title: str, rows: Iterable[FigureRow], *, notes: tuple[str, ...] = (), source: str = ""
+) -> Table:
+    """T1 of `domain.md 6.2`: indicator × this period, last year, change."""
+    return Table(
+        title,
+        (
+            Column(gettext("指标"), 3.2, "start"),
+            Column(pgettext("measure", "单位"), 0.9, "center"),
+            Column(gettext("本期"), 1.4),
+            Column(gettext("上年同期"), 1.4),
+            Column(gettext("同比"), 2.6),
+        ),
+        tuple(Row((row.name, row.unit, Cell(row.value, row.href), row.previous, row.change)) for row in rows),
+        notes=notes,
+        source=source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    """One unit of a region table; values in the order of the indicators, the rank by the last column's rule."""
+
+    name: str
+    values: tuple[Cell | str | None, ...]
+    rank: Rank | None = None
+    kind: Literal["plain", "total", "of_which"] = "plain"
+
+
+def region_table(
+    title: str,
+    indicators: Sequence[str],
+    rows: Iterable[RegionRow],
+    *,
+    rank_title: str = "",
+    unit: str = "",
+    notes: tuple[str, ...] = (),
+    source: str = "",
+) -> Table:
+    """T2 of `domain.md 6.2`: region × indicator, with 其中 rows and, if `rank_title` is given, a column of ranks."""
+    columns = [Column(gettext("地区"), 1.75, "start"), *(Column(name) for name in indicators)]
+    if rank_title:
+        columns.append(Column(rank_title, 0.85, "center"))
+    return Table(
+        title,
+        tuple(columns),
+        tuple(
+            Row((row.name, *row.values, *([str(row.rank) if row.rank else ""] if rank_title else [])), row.kind)
+            for row in rows
+        ),
+        unit=unit,
+        notes=notes,
+        source=source,
+    )

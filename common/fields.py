@@ -1,0 +1,76 @@
+"""Field types that more than one app stores."""
+
+from collections.abc import Iterable
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+def normalise_codes(codes: Iterable[str]) -> tuple[str, ...]:
+    """The one stored order of a set of codes, so that equal sets are equal text."""
+    return tuple(sorted({code.strip() for code in codes if code and code.strip()}))
+
+
+class CodeSetField(models.CharField):
+    """A set of codes out of a fixed list, stored as sorted text such as ``MET,STD``.
+
+    One column, so that check constraints can speak of it ("at least one element"). No code may be part
+    of another code of the same list: rows are filtered by ``field__contains="MET"``.
+    """
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("max_length", 120)
+        kwargs.setdefault("default", "")
+        kwargs.setdefault("blank", True)
+        super().__init__(*args, **kwargs)
+
+    def from_db_value(self, value, expression, connection):
+        return self.to_python(value)
+
+    def to_python(self, value):
+        if value is None or isinstance(value, tuple):
+            return value
+        return normalise_codes(value.split(",") if isinstance(value, str) else value)
+
+    def get_prep_value(self, value):
+        value = self.to_python(value)
+        return "" if value is None else ",".join(value)
+
+    def value_to_string(self, obj):
+        return self.get_prep_value(self.value_from_object(obj))
+
+    def validate(self, value, model_instance):
+        if not value and not self.blank:
+            raise ValidationError(self.error_messages["blank"], code="blank")
+        known = {code for code, _label in self.choices or ()}
+        if unknown := [code for code in value or () if code not in known]:
+            raise ValidationError(
+                _("“%(value)s”不在可选项中，可选：%(accepted)s。"),
+                code="invalid_choice",
+                params={"value": ", ".join(unknown), "accepted": ", ".join(sorted(known))},
+            )
+
+    def run_validators(self, value):
+        super().run_validators(self.get_prep_value(value))
+
+    def formfield(self, **kwargs):
+        options = {
+            "required": not self.blank,
+            "label": self.verbose_name,
+            "help_text": self.help_text,
+            "choices": self.choices,
+            "widget": forms.CheckboxSelectMultiple,
+        }
+        options.update({key: value for key, value in kwargs.items() if key in {"label", "help_text", "required"}})
+        return forms.MultipleChoiceField(**options)
+
+    def labels(self, value: Iterable[str]) -> list[str]:
+        """The labels of the chosen codes in the order of the code list."""
+        chosen = set(value or ())
+        return [str(label) for code, label in self.choices or () if code in chosen]
+
+    def contribute_to_class(self, cls, name, private_only=False):
+        models.Field.contribute_to_class(self, cls, name, private_only=private_only)
+        setattr(cls, f"get_{name}_display", lambda row: "、".join(self.labels(getattr(row, name))))

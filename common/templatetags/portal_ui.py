@@ -1,0 +1,336 @@
+"""Template tags of the page building blocks; their markup stands in `templates/partials/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from django import template
+from django.core.paginator import Page
+from django.forms import BaseForm
+from django.http import HttpRequest, QueryDict
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from common import formats
+
+register = template.Library()
+
+# Parameters that point into one particular result and lose their sense when it changes.
+POSITION_PARAMETERS = ("page", "after", "before")
+SORT_PARAMETER = "sort"
+
+
+class Look(NamedTuple):
+    tone: str
+    shape: str
+
+
+# One look per code of a life cycle: tone says who or what it waits for, shape says it without colour.
+#   neutral: not running; info: with a bureau; active: being worked on; wait: with the firm; good, bad, warn.
+STATE_LOOK: Mapping[str, Look] = {
+    # bottlenecks, domain.md 4.1
+    "draft": Look("neutral", "ring-dashed"),
+    "submitted": Look("info", "ring"),
+    "county_check": Look("info", "half"),
+    "returned": Look("warn", "return"),
+    "rejected": Look("bad", "cross"),
+    "accepted": Look("info", "ring-dot"),
+    "city_check": Look("info", "half"),
+    "merged": Look("neutral", "merge"),
+    "prov_check": Look("info", "half"),
+    "listed": Look("info", "list"),
+    "dispatched": Look("active", "arrow"),
+    "posted": Look("active", "flag"),
+    "awarded": Look("active", "arrow"),
+    "in_progress": Look("active", "triangle"),
+    "suspended": Look("neutral", "pause"),
+    "solution_filed": Look("wait", "diamond"),
+    "enterprise_confirm": Look("wait", "diamond"),
+    "verification": Look("wait", "diamond-dot"),
+    "partly": Look("good", "three-quarter"),
+    "resolved": Look("good", "check"),
+    "reopened": Look("warn", "loop"),
+    "unsolvable": Look("warn", "square"),
+    "terminated": Look("neutral", "slash"),
+    "withdrawn": Look("neutral", "slash"),
+    "lapsed": Look("neutral", "slash"),
+    "archived": Look("neutral", "box"),
+    # projects, consortia, key projects, milestones
+    "filed": Look("info", "ring"),
+    "review": Look("info", "half"),
+    "notice": Look("info", "flag"),
+    "approved": Look("info", "ring-dot"),
+    "executing": Look("active", "triangle"),
+    "running": Look("active", "triangle"),
+    "acceptance": Look("wait", "diamond"),
+    "completed": Look("good", "check"),
+    "done": Look("good", "check"),
+    "preparing": Look("neutral", "ring-dashed"),
+    "active": Look("active", "triangle"),
+    "dissolved": Look("neutral", "slash"),
+    "planned": Look("neutral", "ring"),
+    "late": Look("bad", "warning"),
+    # periods, snapshots, bulletins, jobs
+    "open": Look("active", "ring"),
+    "collecting": Look("active", "half"),
+    "reviewing": Look("wait", "diamond"),
+    "frozen": Look("info", "lock"),
+    "published": Look("good", "check"),
+    "revised": Look("warn", "loop"),
+    "queued": Look("neutral", "ring"),
+    "failed": Look("bad", "cross"),
+    "issued": Look("good", "check"),
+    "replaced": Look("warn", "loop"),
+    # answers of the verification page
+    "genuine": Look("good", "check"),
+    "altered": Look("bad", "cross"),
+    "unknown": Look("bad", "cross"),
+}
+UNKNOWN_LOOK = Look("neutral", "ring")
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16, label: str = "") -> SafeString:
+    """A symbol of `static/img/icons.svg`; decorative unless it has a label."""
+    href = f"{static('img/icons.svg')}#{name}"
+    if label:
+        return format_html(
+            '<svg class="icon" width="{0}" height="{0}" role="img" aria-label="{1}"><use href="{2}"/></svg>',
+            size,
+            label,
+            href,
+        )
+    return format_html(
+        '<svg class="icon" width="{0}" height="{0}" aria-hidden="true" focusable="false"><use href="{1}"/></svg>',
+        size,
+        href,
+    )
+
+
+@register.inclusion_tag("partials/_state_badge.html")
+def state_badge(code: str, label: str, tone: str = "", shape: str = "") -> dict[str, Any]:
+    """Colour, shape and word of a state."""
+    look = STATE_LOOK.get(str(code), UNKNOWN_LOOK)
+    return {"label": label, "tone": tone or look.tone, "shape": shape or look.shape}
+
+
+@register.inclusion_tag("partials/_clock.html")
+def clock(
+    state: str = "none",
+    remaining: int | None = None,
+    share: float | None = None,
+    label: str = "",
+    due: formats.Moment = None,
+    compact: bool = False,
+) -> dict[str, Any]:
+    """The running limit of a row: bar and words.
+
+    ``state``: green, amber, red, paused or none. ``remaining``: working days, negative when overdue.
+    ``share``: part of the limit that is used up, 0 to 1. ``label``: the step that the clock times.
+    """
+    used = 1.0 if state == "red" else min(max(float(share or 0), 0.0), 1.0)
+    return {
+        "state": state,
+        "words": "" if state in ("paused", "none") else formats.clock_words(remaining),
+        "label": label,
+        "due": due,
+        "compact": compact,
+        "width": round(used * 48, 1),
+    }
+
+
+def _query(request: HttpRequest | None) -> QueryDict:
+    query = request.GET.copy() if request else QueryDict(mutable=True)
+    for name in POSITION_PARAMETERS:
+        query.pop(name, None)
+    return query
+
+
+@register.inclusion_tag("partials/_sort_heading.html", takes_context=True)
+def sort_heading(
+    context: template.Context, label: str, field: str, numeric: bool = False, default: str = ""
+) -> dict[str, Any]:
+    """A column heading that sorts by ``field``; a second click turns the order round.
+
+    Numbers and days sort largest first on the first click. ``default`` is the order of the list without `?sort=`.
+    """
+    query = _query(context.get("request"))
+    current = query.get(SORT_PARAMETER) or default
+    if current == field:
+        direction, target = "ascending", f"-{field}"
+    elif current == f"-{field}":
+        direction, target = "descending", field
+    else:
+        direction, target = "", f"-{field}" if numeric else field
+    query[SORT_PARAMETER] = target
+    return {"label": label, "numeric": numeric, "direction": direction, "href": f"?{query.urlencode()}"}
+
+
+class Chip(NamedTuple):
+    label: str
+    value: str
+    href: str
+
+
+def _choice_words(form: BaseForm, name: str, raw: str) -> str:
+    """The word that the form shows for a raw value of the address."""
+    field = form.fields[name]
+    for key, label in getattr(field, "choices", ()) or ():
+        if isinstance(label, list | tuple):
+            for inner, inner_label in label:
+                if str(inner) == raw:
+                    return str(inner_label)
+        elif str(getattr(key, "value", key)) == raw:
+            return str(label)
+    return raw
+
+
+def chips_of(form: BaseForm, query: QueryDict) -> list[Chip]:
+    """The filters in force, each with the address of the same list without it."""
+    names = {subname: name for name, field in form.fields.items() for subname in _subnames(name, field)}
+    chips = []
+    for key in query:
+        if key not in names or key == SORT_PARAMETER:
+            continue
+        values = query.getlist(key)
+        for raw in values:
+            if not raw:
+                continue
+            rest = query.copy()
+            rest.setlist(key, [other for other in values if other != raw])
+            name = names[key]
+            chips.append(Chip(str(form[name].label), _choice_words(form, name, raw), f"?{rest.urlencode()}"))
+    return chips
+
+
+def _subnames(name: str, field: Any) -> Iterable[str]:
+    """The parameters of a field in the address; a range has two."""
+    suffixes = getattr(field.widget, "suffixes", None)
+    return [f"{name}_{suffix}" for suffix in suffixes] if suffixes else [name]
+
+
+@register.inclusion_tag("partials/_filter_bar.html", takes_context=True)
+def filter_bar(context: template.Context, form: BaseForm, lead: str = "q") -> dict[str, Any]:
+    """The filters of a list as a GET form. ``lead``: names (comma-separated) that always stand open."""
+    request = context.get("request")
+    leading = [name.strip() for name in lead.split(",") if name.strip() in form.fields]
+    query = _query(request)
+    more = [form[name] for name in form.fields if name not in leading and name != SORT_PARAMETER]
+    more_in_use = sum(
+        any(query.get(subname) for subname in _subnames(bound.name, bound.field)) for bound in more
+    )
+    return {
+        "lead_fields": [form[name] for name in leading],
+        "more_fields": more,
+        "more_in_use": more_in_use,
+        "sort": query.get(SORT_PARAMETER, ""),
+        "path": request.path if request else "",
+        "request": request,
+    }
+
+
+@register.inclusion_tag("partials/_filter_chips.html", takes_context=True)
+def filter_chips(context: template.Context, form: BaseForm) -> dict[str, Any]:
+    """The filters in force as removable chips."""
+    request = context.get("request")
+    query = _query(request)
+    chips = chips_of(form, query)
+    cleared = QueryDict(mutable=True)
+    if sort := query.get(SORT_PARAMETER):
+        cleared[SORT_PARAMETER] = sort
+    return {"chips": chips, "clear_href": f"?{cleared.urlencode()}"}
+
+
+@register.inclusion_tag("partials/_pager.html", takes_context=True)
+def pager(context: template.Context, page: Any) -> dict[str, Any]:
+    """Total and steps through a list.
+
+    ``page`` is a `django.core.paginator.Page` (numbers), or any object with ``total``, ``first``, ``last``
+    (positions, None when unknown), ``previous_cursor`` and ``next_cursor`` (None at the ends).
+    """
+    query = _query(context.get("request"))
+
+    def href(**parameters: Any) -> str:
+        target = query.copy()
+        for name, value in parameters.items():
+            target[name] = str(value)
+        return f"?{target.urlencode()}"
+
+    if isinstance(page, Page):
+        paginator = page.paginator
+        numbers = [
+            {"number": n, "href": href(page=n) if isinstance(n, int) else "", "current": n == page.number}
+            for n in paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
+        ]
+        return {
+            "total": paginator.count,
+            "first": page.start_index(),
+            "last": page.end_index(),
+            "numbers": numbers if paginator.num_pages > 1 else [],
+            "previous_href": href(page=page.previous_page_number()) if page.has_previous() else "",
+            "next_href": href(page=page.next_page_number()) if page.has_next() else "",
+            "single": paginator.num_pages <= 1,
+        }
+    previous_href = href(before=page.previous_cursor) if page.previous_cursor else ""
+    next_href = href(after=page.next_cursor) if page.next_cursor else ""
+    return {
+        "total": page.total,
+        "first": page.first,
+        "last": page.last,
+        "numbers": [],
+        "previous_href": previous_href,
+        "next_href": next_href,
+        "single": not (previous_href or next_href),
+    }
+
+
+@register.simple_tag
+def url_if(name: str, *args: Any) -> str:
+    """The address of a named page, empty when this installation has none of that name."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+@register.inclusion_tag("partials/_nav_link.html", takes_context=True)
+def nav_link(
+    context: template.Context, name: str, label: str, symbol: str = "", number: int | None = None
+) -> dict[str, Any]:
+    """An entry of a rail or bar; nothing when the page does not exist."""
+    href = url_if(name)
+    request = context.get("request")
+    here = bool(href and request) and (
+        request.path == href if href == "/" else request.path.startswith(href)
+    )
+    return {"href": href, "label": label, "symbol": symbol, "number": number, "here": here}
+
+
+@register.filter
+def widget_kind(bound_field: Any) -> str:
+    """How a field is laid out: checkbox, choices, file, textarea, select, hidden or input."""
+    kind = bound_field.widget_type
+    if kind in ("radioselect", "checkboxselectmultiple"):
+        return "choices"
+    if "file" in kind:
+        return "file"
+    if kind.endswith("select") or kind == "selectmultiple":
+        return "select"
+    return kind if kind in ("checkbox", "textarea") else "input"
+
+
+@register.simple_tag
+def form_errors(*forms: Any) -> list[dict[str, str]]:
+    """All errors of one or several forms in page order, each with the id of the field at fault."""
+    errors = []
+    for form in forms:
+        if not form or not form.is_bound:
+            continue
+        errors += [{"id": "", "text": text} for text in form.non_field_errors()]
+        for bound in form:
+            target = bound.id_for_label or bound.auto_id
+            errors += [{"id": target, "label": str(bound.label), "text": text} for text in bound.errors]
+    return errors

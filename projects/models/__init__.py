@@ -1,0 +1,30 @@
+from projects.models.base import LedgerRow
+from projects.models.bottlenecks import (
+    Attachment,
+    Bottleneck,
+    BottleneckContact,
+    Evidence,
+    Measure,
+    Transition,
+)
+from projects.models.consortia import Consortium, ConsortiumMembership
+from projects.models.keyprojects import KeyProject, Milestone
+from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
+
+__all__ = [
+    "Attachment",
+    "Bottleneck",
+    "BottleneckContact",
+    "ChainProject",
+    "Consortium",
+    "ConsortiumMembership",
+    "Evidence",
+    "KeyProject",
+    "LedgerRow",
+    "Measure",
+    "Milestone",
+    "Participation",
+    "ProjectGoal",
+    "ProjectRegion",
+    "Transition",
+]

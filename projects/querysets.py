@@ -1,0 +1,152 @@
+"""Which projects, consortia, key projects and bottlenecks: the named questions."""
+
+from datetime import date
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class LedgerQuerySet(models.QuerySet):
+    def counted(self):
+        """Rows that may count: neither test nor void (`domain.md` 5.4 rule 9)."""
+        return self.filter(is_test=False, voided_at__isnull=True)
+
+    def related_to(self, **lookups):
+        """A condition for rows with such a related row, free of the doubles that a join would bring."""
+        return Q(pk__in=self.model._base_manager.filter(**lookups).values("pk"))
+
+
+class ChainProjectQuerySet(LedgerQuerySet):
+    def visible_to(self, user):
+        """Bureaus see projects accepted in their subtree and those that a unit of it joins; organisations theirs."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        seen = scope.within("bureau__path")
+        if scope.bureau_paths:
+            seen |= Q(pk__in=self.model._base_manager.filter(scope.within("regions__path")).values("pk"))
+        if scope.organization_ids:
+            seen |= self.related_to(participations__organization__in=scope.organization_ids)
+        return self.filter(seen)
+
+    def executing_at(self, day: date):
+        """Begun and not closed on a day (`domain.md` I02)."""
+        return self.filter(Q(closed_on__isnull=True) | Q(closed_on__gt=day), status__in=self.model.BEGUN).filter(
+            start_on__lte=day
+        )
+
+    def search(self, text: str):
+        """Rows whose name contains the text, whose code begins with it, or that its organisation takes part in."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(name__contains=text)
+            | Q(code__startswith=text.upper())
+            | self.related_to(participations__organization__uscc=text.upper())
+        )
+
+
+class ParticipationQuerySet(models.QuerySet):
+    def active_between(self, start: date, end: date):
+        """Rows in force on any day of the period (`domain.md` I05)."""
+        return self.filter(Q(left_on__isnull=True) | Q(left_on__gte=start), joined_on__lte=end)
+
+
+class ConsortiumQuerySet(LedgerQuerySet):
+    def visible_to(self, user):
+        """Bureaus see the consortia of their subtree, organisations those they belong to."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        seen = scope.within("bureau__path")
+        if scope.organization_ids:
+            seen |= self.related_to(memberships__organization__in=scope.organization_ids)
+        return self.filter(seen)
+
+    def search(self, text: str):
+        """Rows whose name contains the text, whose code begins with it, or whose lead has the credit code."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(name__contains=text) | Q(code__startswith=text.upper()) | Q(lead__uscc=text.upper())
+        )
+
+
+class KeyProjectQuerySet(LedgerQuerySet):
+    def visible_to(self, user):
+        """Bureaus see the key projects of their subtree's projects, organisations those they lead or work beside."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        seen = scope.within("project__bureau__path")
+        if scope.bureau_paths:
+            seen |= Q(
+                pk__in=self.model._base_manager.filter(scope.within("project__regions__path")).values("pk")
+            )
+        if scope.organization_ids:
+            seen |= Q(lead__in=scope.organization_ids)
+            seen |= self.related_to(project__participations__organization__in=scope.organization_ids)
+        return self.filter(seen)
+
+    def search(self, text: str):
+        """Rows whose name contains the text, whose code begins with it, or whose lead has the credit code."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(name__contains=text) | Q(code__startswith=text.upper()) | Q(lead__uscc=text.upper())
+        )
+
+
+class BottleneckQuerySet(LedgerQuerySet):
+    def visible_to(self, user):
+        """The parties only: the filing firm, the bureau line, the institution it was dispatched to.
+
+        A draft is seen by its own organisation alone.
+        """
+        scope = user.scope
+        own = Q(organization__in=scope.organization_ids)
+        filed = ~Q(status=self.model.Status.DRAFT)
+        if scope.everything:
+            return self.filter(own | filed)
+        seen = own
+        if scope.bureau_paths:
+            seen |= filed & (scope.within("bureau__path") | scope.within("handler__path"))
+        if scope.organization_ids:
+            seen |= filed & Q(assigned_to__in=scope.organization_ids)
+        return self.filter(seen)
+
+    def open(self):
+        """Filed and not yet at an end."""
+        return self.exclude(status__in=[self.model.Status.DRAFT, *self.model.ENDED])
+
+    def overdue_on(self, day: date):
+        """Open rows whose running clock is past its day (`domain.md` 4.1: red)."""
+        return self.open().exclude(status__in=self.model.PAUSED).filter(clock_due_on__lt=day)
+
+    def masters(self):
+        """Merged children out: the master stands for all of them (`domain.md` 5.4 rule 8)."""
+        return self.filter(merged_into__isnull=True)
+
+    def search(self, text: str):
+        """Rows whose title, product or firm contains the text, whose code begins with it, or whose firm has the code."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(title__contains=text)
+            | Q(product__contains=text)
+            | Q(organization__name__contains=text)
+            | Q(code__startswith=text.upper())
+            | Q(organization__uscc=text.upper())
+        )
+
+    def for_lists(self):
+        """Everything that one line of a list shows, in one query."""
+        return self.select_related("organization", "chain", "handler", "assigned_to")
+
+    def by_clock(self):
+        """The most urgent clock first; rows without a clock last, the oldest first."""
+        return self.order_by(F("clock_due_on").asc(nulls_last=True), "submitted_at", "pk")
