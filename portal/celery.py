@@ -9,6 +9,8 @@ from celery import Celery, bootsteps
 from celery.beat import PersistentScheduler
 from celery.signals import setup_logging
 
+import portal.broker  # noqa: F401  (registers the transport)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("portal")

@@ -1,5 +1,6 @@
 """Answers for monitors: is this process alive, and can the portal do its work?"""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from portal.celery import HEARTBEAT_SECONDS, app
+
+logger = logging.getLogger(__name__)
 
 
 def check_database() -> None:
@@ -24,7 +27,7 @@ def check_broker() -> None:
             raise PermissionError("the folder of the broker cannot be written")
     else:
         with app.connection_for_write(connect_timeout=1) as broker:
-            broker.ensure_connection(max_retries=1, timeout=2)
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
 
 
 def check_heart(process: str) -> None:
@@ -53,6 +56,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
             check()
             results[name] = "ok"
         except Exception as error:  # whatever a driver raises means: not ready
+            logger.warning("not ready: %s: %s", name, error)
             results[name] = "failed"
     ready = all(result == "ok" for result in results.values())
     return JsonResponse({"status": "ok" if ready else "failed", **results}, status=200 if ready else 503)

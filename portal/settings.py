@@ -14,13 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import FileAwareEnv, validate
 
-env = FileAwareEnv()
+env = FileAwareEnv(strip_whitespace=True)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- Environment -----------------------------------------------------------------------------------------------------
 
 PRODUCTION = (
-    env.str("PORTAL_ENV", "development", validate=validate.OneOf(["development", "production"])) == "production"
+    env.str("PORTAL_ENV", "development", validate=validate.OneOf(["development", "production"]))
+    == "production"
 )
 DEBUG = env.bool("DEBUG", False)
 
@@ -61,7 +62,9 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 # Printed in bulletins and QR codes, where no request can tell the address.
-PUBLIC_URL = env.str("PUBLIC_URL", f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else "http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = env.str(
+    "PUBLIC_URL", f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else "http://127.0.0.1:8000"
+).rstrip("/")
 
 # --- Applications ----------------------------------------------------------------------------------------------------
 
@@ -174,9 +177,9 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "polling_interval": 0.05,
     }
 else:
-    # What a killed worker held comes back after about a minute instead of an hour.
+    # Longer than any task may run, or a running one would be handed out again.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "visibility_timeout": 3600,
+        "visibility_timeout": 20 * 60,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 10,
     }
@@ -188,6 +191,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 15 * 60
 CELERY_TASK_TIME_LIMIT = 16 * 60
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = env.int("WORKER_PROCESSES", 2)
 CELERY_TIMEZONE = "Asia/Shanghai"
@@ -242,7 +246,11 @@ STORAGES = {
     # Uploaded files and bulletins have no address of their own: views check the reader's right, then send them.
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR_DIR / "files", "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+        "OPTIONS": {
+            "location": VAR_DIR / "files",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

@@ -1,0 +1,209 @@
+"""Fixtures for all tests: real Redis, real Celery workers, a real browser.
+
+On SQLite by default; `TEST_DATABASE=postgresql pytest` runs the same tests on an embedded PostgreSQL.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+
+from portal.celery import app as celery_app
+from tools import servers
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that cannot run is a failure: nothing is skipped silently."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+    return report
+
+
+# --- Worker processes ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    return os.environ.get("TEST_REDIS_URL") or servers.redis()
+
+
+@pytest.fixture
+def process_env(transactional_db: None) -> dict[str, str]:
+    """The environment for a process of the portal that shares this test's database and folder."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{name}"
+    else:
+        url = urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TEST_DATABASE_URL": url,
+        "TEST_VAR_DIR": str(settings.VAR_DIR),
+    }
+
+
+class Worker:
+    """A Celery worker in a process group of its own."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        self.log = log
+        cache.delete("heartbeat:worker")
+        command = "-A portal worker --without-gossip --without-mingle --without-heartbeat"
+        with open(log, "wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "celery", *command.split()],
+                cwd=ROOT,
+                env=env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        wait_until(lambda: cache.get("heartbeat:worker"), seconds=30, describe=self.describe)
+
+    def describe(self) -> str:
+        return f"worker, exit code {self.process.poll()}:\n{self.log.read_text()}"
+
+    def kill(self) -> None:
+        """SIGKILL for the worker and its children, as when the machine takes memory back."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def wait_until(question: Callable[[], T], seconds: float = 30, describe: Callable[[], str] = str) -> T:
+    """Ask until the answer is true, and give it; fail with `describe()` when it does not come."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            pytest.fail(f"Not within {seconds} s. {describe()}")
+        time.sleep(0.05)
+
+
+@pytest.fixture(params=["filesystem", "redis"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Runs a test twice: on the embedded broker and on a real Redis."""
+    return "filesystem://" if request.param == "filesystem" else request.getfixturevalue("redis_url")
+
+
+@pytest.fixture
+def celery_worker_factory(process_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
+    """`start(broker_url)` starts a real worker on this test's database and sends this process's messages to it."""
+    workers: list[Worker] = []
+    before = celery_app.conf.broker_url, celery_app.conf.broker_transport_options
+
+    def send_to(url: str, options: dict[str, object]) -> None:
+        celery_app.conf.broker_url = celery_app.conf.broker_write_url = celery_app.conf.broker_read_url = url
+        celery_app.conf.broker_transport_options = options
+        celery_app.amqp._producer_pool = None
+        celery_app._pool = None
+
+    def start(url: str) -> Worker:
+        send_to(url, before[1] if url.startswith("filesystem:") else {})
+        worker = Worker(process_env | {"CELERY_BROKER_URL": url}, tmp_path / f"worker-{len(workers)}.log")
+        workers.append(worker)
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.stop()
+    with celery_app.connection_for_write() as broker:
+        broker.default_channel.queue_purge(celery_app.conf.task_default_queue)
+    send_to(*before)
+
+
+# --- Browser ---------------------------------------------------------------------------------------------------------
+
+CHROMIUM_FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    # Bureaus work on closed networks: the browser asks nothing outside either.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.fail("Chromium is missing; on Debian: apt-get install chromium")
+    # Playwright keeps an event loop in this thread, which Django takes for an asynchronous caller.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        flags = CHROMIUM_FLAGS + (["--no-sandbox"] if os.geteuid() == 0 else [])
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser, live_server: object) -> Iterator[Callable[..., Page]]:
+    """`new_page(**context_options)` opens a page in a fresh browser profile: another person, or another machine.
+
+    After the test, a script error, a breach of the content policy or a missing static file fails it.
+    """
+    contexts = []
+    faults: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        # A refused request is what many tests are about; refused static files are caught below.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            faults.append(f"{message.text} ({message.location})")
+
+    def on_response(response: Response) -> None:
+        if response.status >= 500 or (response.status >= 400 and "/static/" in response.url):
+            faults.append(f"{response.status} {response.url}")
+
+    def open_page(**options: object) -> Page:
+        options = {
+            "locale": "zh-CN",
+            "timezone_id": "Asia/Shanghai",
+            "viewport": {"width": 1366, "height": 768},
+        } | options
+        context = chromium.new_context(base_url=str(live_server), **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("response", on_response)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()
