@@ -59,7 +59,9 @@ class User(AbstractUser):
                 grant.organization_id for grant in self.grants_in_force if grant.organization_id
             ),
             everything=any(
-                grant.bureau.level == Bureau.Level.NATIONAL for grant in self.grants_in_force if grant.bureau_id
+                grant.bureau.level == Bureau.Level.NATIONAL
+                for grant in self.grants_in_force
+                if grant.bureau_id
             ),
         )
 

@@ -2,8 +2,8 @@
 
 A chart is a frozen value; `render()` computes its geometry here and fills a template in `templates/charts/`.
 The drawings use presentation attributes only (no style, so a strict content policy lets them pass), carry a
-title and a description for screen readers, print every value beside its mark (colour is never alone), and lead
-from each mark to its rows. Equal charts give equal bytes.
+title and a description for screen readers, print every value beside its mark (colour is never alone), and
+lead from each mark to its rows. Equal charts give equal bytes.
 
 Lengths are in SVG user units, which are CSS pixels at the drawing's natural size.
 """
@@ -195,7 +195,8 @@ TILE_PLACES: dict[str, tuple[int, int, str, str]] = {
 def render(chart: Chart, *, fonts: str = PAGE_FONTS, links: bool = True) -> SafeString:
     """The chart as one `<svg>` element.
 
-    `fonts` is a comma-separated list of families without spaces after the commas. `links` off is for paper, where an address inside a drawing cannot be followed.
+    `fonts` is a comma-separated list of families without spaces after the commas. `links` off is for paper,
+    where an address inside a drawing cannot be followed.
     """
     template, context = _draw(chart)
     context |= {
@@ -222,7 +223,7 @@ def _n(value: float) -> str:
 
 
 def text_width(text: str, size: float = SIZE) -> float:
-    """Width of a text as set, near enough to place it: wide characters are square, others about half as wide."""
+    """Width of a text as set, near enough to place it: wide characters are square, others half as wide."""
     return size * sum(1.0 if unicodedata.east_asian_width(char) in "WFA" else 0.58 for char in text)
 
 
@@ -331,7 +332,7 @@ def _columns(chart: Columns) -> tuple[str, dict[str, object]]:
 
 
 def _classes(tiles: Iterable[Tile]) -> tuple[dict[str, int], list[tuple[int, str]]]:
-    """Class of each tile with a value (0 lowest … 4 highest), and the printed ends of each class with members.
+    """Class of each tile with a value (0 lowest … 4 highest), and the printed ends of the classes used.
 
     Classes hold about equally many units; equal values stay together.
     """

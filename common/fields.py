@@ -63,7 +63,9 @@ class CodeSetField(models.CharField):
             "choices": self.choices,
             "widget": forms.CheckboxSelectMultiple,
         }
-        options.update({key: value for key, value in kwargs.items() if key in {"label", "help_text", "required"}})
+        options.update(
+            {key: value for key, value in kwargs.items() if key in {"label", "help_text", "required"}}
+        )
         return forms.MultipleChoiceField(**options)
 
     def labels(self, value: Iterable[str]) -> list[str]:

@@ -156,11 +156,19 @@ def ago(value: Moment, now: dt.datetime | None = None) -> str:
         return gettext("刚刚") if past else gettext("马上")
     if size < 3600:
         n = int(size // 60)
-        words = ngettext("%(n)s 分钟前", "%(n)s 分钟前", n) if past else ngettext("%(n)s 分钟后", "%(n)s 分钟后", n)
+        words = (
+            ngettext("%(n)s 分钟前", "%(n)s 分钟前", n)
+            if past
+            else ngettext("%(n)s 分钟后", "%(n)s 分钟后", n)
+        )
         return words % {"n": n}
     if size < 86400:
         n = int(size // 3600)
-        words = ngettext("%(n)s 小时前", "%(n)s 小时前", n) if past else ngettext("%(n)s 小时后", "%(n)s 小时后", n)
+        words = (
+            ngettext("%(n)s 小时前", "%(n)s 小时前", n)
+            if past
+            else ngettext("%(n)s 小时后", "%(n)s 小时后", n)
+        )
         return words % {"n": n}
     return _days_apart((timezone.localdate(value) - timezone.localdate(now)).days, value)
 

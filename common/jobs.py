@@ -52,7 +52,9 @@ class Job(models.Model):
         DONE = "done", _("已完成")
         FAILED = "failed", _("失败")
 
-    job_state = models.CharField(_("任务状态"), max_length=8, choices=State, default=State.QUEUED, db_index=True)
+    job_state = models.CharField(
+        _("任务状态"), max_length=8, choices=State, default=State.QUEUED, db_index=True
+    )
     progress = models.PositiveSmallIntegerField(_("进度（%）"), default=0)
     lease_until = models.DateTimeField(_("占用至"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("尝试次数"), default=0)

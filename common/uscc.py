@@ -33,7 +33,9 @@ def normalise(text: str) -> str:
 
 def check_character(first17: str) -> str:
     """The 18th character for the first 17, which must all be of `ALPHABET`."""
-    total = sum(ALPHABET.index(character) * weight for character, weight in zip(first17, WEIGHTS, strict=True))
+    total = sum(
+        ALPHABET.index(character) * weight for character, weight in zip(first17, WEIGHTS, strict=True)
+    )
     return ALPHABET[-total % 31]
 
 
@@ -41,11 +43,14 @@ def validate(code: str) -> None:
     """Raise ValidationError with what is wrong and what would be accepted."""
     if len(code) != 18:
         raise ValidationError(
-            _("统一社会信用代码应为 18 位，现在是 %(length)d 位。"), code="length", params={"length": len(code)}
+            _("统一社会信用代码应为 18 位，现在是 %(length)d 位。"),
+            code="length",
+            params={"length": len(code)},
         )
     if not SHAPE.fullmatch(code):
         raise ValidationError(
-            _("统一社会信用代码只含数字和大写字母（不用 I、O、S、V、Z），第 3 至 8 位为数字。"), code="characters"
+            _("统一社会信用代码只含数字和大写字母（不用 I、O、S、V、Z），第 3 至 8 位为数字。"),
+            code="characters",
         )
     kinds = KINDS_BY_REGISTRAR.get(code[0], "")
     if kinds is not None and code[1] not in kinds:

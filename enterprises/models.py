@@ -75,7 +75,9 @@ class Bureau(models.Model):
         COUNTY = 3, _("县级局")
         OUTPOST = 4, _("派出机构")
 
-    code = models.CharField(_("单位代码"), max_length=12, unique=True, validators=[RegexValidator(r"^\d{6,12}$")])
+    code = models.CharField(
+        _("单位代码"), max_length=12, unique=True, validators=[RegexValidator(r"^\d{6,12}$")]
+    )
     name = models.CharField(_("名称"), max_length=80)
     short_name = models.CharField(_("简称"), max_length=30, help_text=_("统计表中的地区名。"))
     level = models.PositiveSmallIntegerField(_("层级"), choices=Level, db_index=True)
@@ -202,7 +204,9 @@ class ChainSegment(models.Model):
         MID = "mid", _("中游")
         DOWN = "down", _("下游")
 
-    chain = models.ForeignKey(IndustryChain, models.CASCADE, related_name="segments", verbose_name=_("产业链"))
+    chain = models.ForeignKey(
+        IndustryChain, models.CASCADE, related_name="segments", verbose_name=_("产业链")
+    )
     parent = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("上级环节")
     )
@@ -268,7 +272,9 @@ class Organization(models.Model):
     )
     name = models.CharField(_("名称"), max_length=200, help_text=_("与营业执照一致。"))
     former_names = models.JSONField(_("曾用名"), default=list, blank=True)
-    legal_form = models.CharField(_("组织形式"), max_length=10, choices=LegalForm, default=LegalForm.ENTERPRISE)
+    legal_form = models.CharField(
+        _("组织形式"), max_length=10, choices=LegalForm, default=LegalForm.ENTERPRISE
+    )
     bureau = models.ForeignKey(
         Bureau, models.PROTECT, related_name="organizations", verbose_name=_("所属市场监管部门")
     )

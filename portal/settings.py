@@ -1,12 +1,13 @@
 """Settings of the portal. Everything that differs between installations comes from the environment.
 
-Each variable stands in the README's configuration table (a test compares them). A secret may also be given as a
-file: `SECRET_KEY_FILE=/run/secrets/key` is read in place of `SECRET_KEY`.
+Each variable stands in the README's configuration table (a test compares them). Any of them may also be
+given as a file: `SECRET_KEY_FILE=/run/secrets/key` is read in place of `SECRET_KEY`.
 """
 
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from bootstrap_wrapper import get_bootstrap_dir
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -17,7 +18,7 @@ from environs import FileAwareEnv, validate
 env = FileAwareEnv(strip_whitespace=True)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- Environment -----------------------------------------------------------------------------------------------------
+# --- Environment -------------------------------------------------------------------------------------------
 
 PRODUCTION = (
     env.str("PORTAL_ENV", "development", validate=validate.OneOf(["development", "production"]))
@@ -66,7 +67,7 @@ PUBLIC_URL = env.str(
     "PUBLIC_URL", f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else "http://127.0.0.1:8000"
 ).rstrip("/")
 
-# --- Applications ----------------------------------------------------------------------------------------------------
+# --- Applications ------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "unfold",
@@ -133,7 +134,7 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# --- Databases -------------------------------------------------------------------------------------------------------
+# --- Databases ---------------------------------------------------------------------------------------------
 
 DATABASES = {
     "default": env.dj_db_url(
@@ -158,11 +159,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 
-# --- Cache -----------------------------------------------------------------------------------------------------------
+# --- Cache -------------------------------------------------------------------------------------------------
 
 CACHES = {"default": env.dj_cache_url("CACHE_URL", f"file://{VAR_DIR / 'cache'}")}
 
-# --- Background jobs -------------------------------------------------------------------------------------------------
+# --- Background jobs ---------------------------------------------------------------------------------------
 # The database row is the job and the message only a doorbell: late acknowledgement where the broker can,
 # and a sweep that rings again where it cannot.
 
@@ -170,7 +171,7 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     BROKER_DIR = VAR_DIR / "broker"
     (BROKER_DIR / "messages").mkdir(parents=True, exist_ok=True)
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "data_folder_in": str(BROKER_DIR / "messages"),
         "data_folder_out": str(BROKER_DIR / "messages"),
         "control_folder": str(BROKER_DIR / "control"),
@@ -202,7 +203,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "bulletins.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
 }
 
-# --- Users and login -------------------------------------------------------------------------------------------------
+# --- Users and login ---------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
@@ -229,7 +230,7 @@ AXES_LOCKOUT_CALLABLE = "portal.login.locked_out"
 AXES_CLIENT_IP_CALLABLE = "portal.login.client_address"
 AXES_VERBOSE = False
 
-# --- Language and time -----------------------------------------------------------------------------------------------
+# --- Language and time -------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
@@ -237,13 +238,27 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "Asia/Shanghai"
 USE_TZ = True
 
-# --- Files -----------------------------------------------------------------------------------------------------------
+# --- Handling ----------------------------------------------------------------------------------------------
+
+# Working days for each step of a problem (docs: the transition table in projects/workflow.py).
+WORKING_DAY_LIMITS = {
+    "submitted": 5,
+    "returned": 10,
+    "accepted": 5,
+    "dispatched": 3,
+    "suspended": 60,
+    "solution_filed": 10,
+    "verification": 15,
+    "reopened": 5,
+}
+
+# --- Files -------------------------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", get_bootstrap_dir())]
 STORAGES = {
-    # Uploaded files and bulletins have no address of their own: views check the reader's right, then send them.
+    # Uploads and bulletins have no address of their own: a view checks the reader's right, then sends them.
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
@@ -257,7 +272,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 UPLOAD_LIMIT = env.int("UPLOAD_LIMIT_MB", 20) * 1024 * 1024
 
-# --- Transport and browser security ----------------------------------------------------------------------------------
+# --- Transport and browser security ------------------------------------------------------------------------
 
 # Only behind a proxy that sets these headers itself; otherwise any client could pretend.
 TRUST_PROXY = env.bool("TRUST_PROXY", False)
@@ -291,7 +306,7 @@ ADMIN_CONTENT_SECURITY_POLICY = {
     "style-src": [SELF, UNSAFE_INLINE],
 }
 
-# --- API -------------------------------------------------------------------------------------------------------------
+# --- API ---------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -314,7 +329,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": None,
 }
 
-# --- Admin -----------------------------------------------------------------------------------------------------------
+# --- Admin -------------------------------------------------------------------------------------------------
 
 UNFOLD = {
     "SITE_TITLE": _("质量强链工作门户"),
@@ -326,7 +341,7 @@ IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "change"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
-# --- Logging ---------------------------------------------------------------------------------------------------------
+# --- Logging -----------------------------------------------------------------------------------------------
 # To stderr, one line each. Ids and addresses of pages only: no bodies, no query strings, no contact data.
 
 LOGGING = {

@@ -31,9 +31,9 @@ class ChainProjectQuerySet(LedgerQuerySet):
 
     def executing_at(self, day: date):
         """Begun and not closed on a day (`domain.md` I02)."""
-        return self.filter(Q(closed_on__isnull=True) | Q(closed_on__gt=day), status__in=self.model.BEGUN).filter(
-            start_on__lte=day
-        )
+        return self.filter(
+            Q(closed_on__isnull=True) | Q(closed_on__gt=day), status__in=self.model.BEGUN
+        ).filter(start_on__lte=day)
 
     def search(self, text: str):
         """Rows whose name contains the text, whose code begins with it, or that its organisation takes part in."""

@@ -50,4 +50,6 @@ def ago(value: formats.Moment) -> str:
         return formats.BLANK
     is_moment = isinstance(value, dt.datetime)
     exact = formats.moment(value) if is_moment else formats.day_weekday(value)
-    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), exact, formats.ago(value))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), exact, formats.ago(value)
+    )

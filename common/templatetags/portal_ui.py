@@ -117,6 +117,25 @@ def state_badge(code: str, label: str, tone: str = "", shape: str = "") -> dict[
     return {"label": label, "tone": tone or look.tone, "shape": shape or look.shape}
 
 
+@register.simple_tag
+def state_icon(code: str) -> SafeString:
+    """The shape of a state alone, beside words that name it."""
+    return icon(STATE_LOOK.get(str(code), UNKNOWN_LOOK).shape)
+
+
+@register.simple_tag
+def state_tone(code: str) -> str:
+    """The colour class of a state."""
+    return f"tone-{STATE_LOOK.get(str(code), UNKNOWN_LOOK).tone}"
+
+
+@register.inclusion_tag("partials/_breadcrumbs.html")
+def breadcrumbs(*steps: str) -> dict[str, Any]:
+    """`{% breadcrumbs "问题" list_url "DK-2024-…" %}`: pairs of word and address, the last word without one."""
+    pairs = list(zip(steps[::2], [*steps[1::2], ""], strict=True))
+    return {"crumbs": pairs}
+
+
 @register.inclusion_tag("partials/_clock.html")
 def clock(
     state: str = "none",
@@ -303,9 +322,7 @@ def nav_link(
     """An entry of a rail or bar; nothing when the page does not exist."""
     href = url_if(name)
     request = context.get("request")
-    here = bool(href and request) and (
-        request.path == href if href == "/" else request.path.startswith(href)
-    )
+    here = bool(href and request) and (request.path == href if href == "/" else request.path.startswith(href))
     return {"href": href, "label": label, "symbol": symbol, "number": number, "here": here}
 
 
@@ -323,11 +340,11 @@ def widget_kind(bound_field: Any) -> str:
 
 
 @register.simple_tag
-def form_errors(*forms: Any) -> list[dict[str, str]]:
+def form_errors(forms: BaseForm | Iterable[BaseForm] | None) -> list[dict[str, str]]:
     """All errors of one or several forms in page order, each with the id of the field at fault."""
     errors = []
-    for form in forms:
-        if not form or not form.is_bound:
+    for form in [forms] if isinstance(forms, BaseForm) else forms or ():
+        if not form.is_bound:
             continue
         errors += [{"id": "", "text": text} for text in form.non_field_errors()]
         for bound in form:

@@ -8,244 +8,634 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uscc', models.CharField(help_text='18 位，见营业执照或法人证书。', max_length=18, unique=True, validators=[common.uscc.validate], verbose_name='统一社会信用代码')),
-                ('name', models.CharField(help_text='与营业执照一致。', max_length=200, verbose_name='名称')),
-                ('former_names', models.JSONField(blank=True, default=list, verbose_name='曾用名')),
-                ('legal_form', models.CharField(choices=[('enterprise', '企业'), ('public', '机关事业单位'), ('social', '社会组织'), ('other', '其他')], default='enterprise', max_length=10, verbose_name='组织形式')),
-                ('address', models.CharField(blank=True, max_length=200, verbose_name='地址')),
-                ('legal_rep', models.CharField(blank=True, max_length=60, verbose_name='法定代表人')),
-                ('founded_on', models.DateField(blank=True, null=True, verbose_name='成立日期')),
-                ('gbt4754_class', models.CharField(blank=True, max_length=4, validators=[django.core.validators.RegexValidator('^\\d{4}$', '行业小类应为 GB/T 4754-2017 的 4 位数字代码。')], verbose_name='国民经济行业小类')),
-                ('size', models.CharField(blank=True, choices=[('large', '大型'), ('medium', '中型'), ('small', '小型'), ('micro', '微型')], max_length=6, verbose_name='企业规模')),
-                ('tags', common.fields.CodeSetField(blank=True, choices=[('ZJTX', '专精特新'), ('XJR', '小巨人'), ('DXGJ', '单项冠军'), ('GXJS', '高新技术企业'), ('GS', '规上')], default='', max_length=120, verbose_name='企业称号')),
-                ('annual_output', models.DecimalField(blank=True, decimal_places=2, max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='年产值（元）')),
-                ('employees', models.PositiveIntegerField(blank=True, null=True, verbose_name='从业人数')),
-                ('status', models.CharField(choices=[('active', '存续'), ('deregistered', '注销'), ('revoked', '吊销'), ('moved', '迁出')], default='active', max_length=12, verbose_name='登记状态')),
-                ('source', models.CharField(choices=[('self', '自填'), ('import', '批量导入'), ('interface', '共享接口')], default='self', max_length=10, verbose_name='来源')),
-                ('is_test', models.BooleanField(default=False, help_text='测试数据不进入任何统计。', verbose_name='测试数据')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='登记时间')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='更新时间')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uscc",
+                    models.CharField(
+                        help_text="18 位，见营业执照或法人证书。",
+                        max_length=18,
+                        unique=True,
+                        validators=[common.uscc.validate],
+                        verbose_name="统一社会信用代码",
+                    ),
+                ),
+                ("name", models.CharField(help_text="与营业执照一致。", max_length=200, verbose_name="名称")),
+                ("former_names", models.JSONField(blank=True, default=list, verbose_name="曾用名")),
+                (
+                    "legal_form",
+                    models.CharField(
+                        choices=[
+                            ("enterprise", "企业"),
+                            ("public", "机关事业单位"),
+                            ("social", "社会组织"),
+                            ("other", "其他"),
+                        ],
+                        default="enterprise",
+                        max_length=10,
+                        verbose_name="组织形式",
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=200, verbose_name="地址")),
+                ("legal_rep", models.CharField(blank=True, max_length=60, verbose_name="法定代表人")),
+                ("founded_on", models.DateField(blank=True, null=True, verbose_name="成立日期")),
+                (
+                    "gbt4754_class",
+                    models.CharField(
+                        blank=True,
+                        max_length=4,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^\\d{4}$", "行业小类应为 GB/T 4754-2017 的 4 位数字代码。"
+                            )
+                        ],
+                        verbose_name="国民经济行业小类",
+                    ),
+                ),
+                (
+                    "size",
+                    models.CharField(
+                        blank=True,
+                        choices=[("large", "大型"), ("medium", "中型"), ("small", "小型"), ("micro", "微型")],
+                        max_length=6,
+                        verbose_name="企业规模",
+                    ),
+                ),
+                (
+                    "tags",
+                    common.fields.CodeSetField(
+                        blank=True,
+                        choices=[
+                            ("ZJTX", "专精特新"),
+                            ("XJR", "小巨人"),
+                            ("DXGJ", "单项冠军"),
+                            ("GXJS", "高新技术企业"),
+                            ("GS", "规上"),
+                        ],
+                        default="",
+                        max_length=120,
+                        verbose_name="企业称号",
+                    ),
+                ),
+                (
+                    "annual_output",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=18,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="年产值（元）",
+                    ),
+                ),
+                ("employees", models.PositiveIntegerField(blank=True, null=True, verbose_name="从业人数")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("active", "存续"),
+                            ("deregistered", "注销"),
+                            ("revoked", "吊销"),
+                            ("moved", "迁出"),
+                        ],
+                        default="active",
+                        max_length=12,
+                        verbose_name="登记状态",
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("self", "自填"), ("import", "批量导入"), ("interface", "共享接口")],
+                        default="self",
+                        max_length=10,
+                        verbose_name="来源",
+                    ),
+                ),
+                (
+                    "is_test",
+                    models.BooleanField(
+                        default=False, help_text="测试数据不进入任何统计。", verbose_name="测试数据"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="登记时间")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="更新时间")),
             ],
             options={
-                'verbose_name': '组织',
-                'verbose_name_plural': '组织',
-                'ordering': ['uscc'],
+                "verbose_name": "组织",
+                "verbose_name_plural": "组织",
+                "ordering": ["uscc"],
             },
         ),
         migrations.CreateModel(
-            name='NumberSeries',
+            name="NumberSeries",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('prefix', models.CharField(max_length=80, unique=True, verbose_name='前缀')),
-                ('last', models.PositiveIntegerField(default=0, verbose_name='最后编号')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("prefix", models.CharField(max_length=80, unique=True, verbose_name="前缀")),
+                ("last", models.PositiveIntegerField(default=0, verbose_name="最后编号")),
             ],
             options={
-                'verbose_name': '编号序列',
-                'verbose_name_plural': '编号序列',
+                "verbose_name": "编号序列",
+                "verbose_name_plural": "编号序列",
             },
         ),
         migrations.CreateModel(
-            name='Division',
+            name="Division",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=6, unique=True, validators=[django.core.validators.RegexValidator('^\\d{6}$')], verbose_name='区划代码')),
-                ('name', models.CharField(max_length=60, verbose_name='名称')),
-                ('short_name', models.CharField(max_length=30, verbose_name='简称')),
-                ('level', models.PositiveSmallIntegerField(choices=[(0, '国家'), (1, '省级'), (2, '地级'), (3, '县级')], verbose_name='层级')),
-                ('valid_from', models.DateField(verbose_name='启用日期')),
-                ('valid_to', models.DateField(blank=True, null=True, verbose_name='停用日期')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='enterprises.division', verbose_name='上级区划')),
-                ('replaced_by', models.ManyToManyField(blank=True, related_name='replaces', to='enterprises.division', verbose_name='由谁取代')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=6,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("^\\d{6}$")],
+                        verbose_name="区划代码",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="名称")),
+                ("short_name", models.CharField(max_length=30, verbose_name="简称")),
+                (
+                    "level",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "国家"), (1, "省级"), (2, "地级"), (3, "县级")], verbose_name="层级"
+                    ),
+                ),
+                ("valid_from", models.DateField(verbose_name="启用日期")),
+                ("valid_to", models.DateField(blank=True, null=True, verbose_name="停用日期")),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="enterprises.division",
+                        verbose_name="上级区划",
+                    ),
+                ),
+                (
+                    "replaced_by",
+                    models.ManyToManyField(
+                        blank=True,
+                        related_name="replaces",
+                        to="enterprises.division",
+                        verbose_name="由谁取代",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '行政区划',
-                'verbose_name_plural': '行政区划',
-                'ordering': ['code'],
+                "verbose_name": "行政区划",
+                "verbose_name_plural": "行政区划",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Bureau',
+            name="Bureau",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=12, unique=True, validators=[django.core.validators.RegexValidator('^\\d{6,12}$')], verbose_name='单位代码')),
-                ('name', models.CharField(max_length=80, verbose_name='名称')),
-                ('short_name', models.CharField(help_text='统计表中的地区名。', max_length=30, verbose_name='简称')),
-                ('level', models.PositiveSmallIntegerField(choices=[(0, '总局'), (1, '省级局'), (2, '市级局'), (3, '县级局'), (4, '派出机构')], db_index=True, verbose_name='层级')),
-                ('path', models.CharField(editable=False, max_length=80, unique=True, verbose_name='隶属路径')),
-                ('is_separately_planned', models.BooleanField(default=False, help_text='统计中列为所在省的“其中”项。', verbose_name='计划单列市')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='enterprises.bureau', verbose_name='上级单位')),
-                ('division', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bureaus', to='enterprises.division', verbose_name='行政区划')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=12,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("^\\d{6,12}$")],
+                        verbose_name="单位代码",
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="名称")),
+                (
+                    "short_name",
+                    models.CharField(help_text="统计表中的地区名。", max_length=30, verbose_name="简称"),
+                ),
+                (
+                    "level",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "总局"), (1, "省级局"), (2, "市级局"), (3, "县级局"), (4, "派出机构")],
+                        db_index=True,
+                        verbose_name="层级",
+                    ),
+                ),
+                (
+                    "path",
+                    models.CharField(editable=False, max_length=80, unique=True, verbose_name="隶属路径"),
+                ),
+                (
+                    "is_separately_planned",
+                    models.BooleanField(
+                        default=False, help_text="统计中列为所在省的“其中”项。", verbose_name="计划单列市"
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="enterprises.bureau",
+                        verbose_name="上级单位",
+                    ),
+                ),
+                (
+                    "division",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bureaus",
+                        to="enterprises.division",
+                        verbose_name="行政区划",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '市场监管部门',
-                'verbose_name_plural': '市场监管部门',
-                'ordering': ['code'],
+                "verbose_name": "市场监管部门",
+                "verbose_name_plural": "市场监管部门",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='IndustryChain',
+            name="IndustryChain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=20, unique=True, verbose_name='产业链代码')),
-                ('name', models.CharField(max_length=60, verbose_name='产业链名称')),
-                ('klass', models.CharField(choices=[('traditional', '传统产业'), ('strategic', '战略性新兴产业'), ('future', '未来产业'), ('livelihood', '民生消费')], max_length=12, verbose_name='产业类别')),
-                ('steward', models.CharField(blank=True, max_length=80, verbose_name='链长单位')),
-                ('gbt4754_classes', models.JSONField(default=list, help_text='GB/T 4754-2017 四位小类代码。', verbose_name='国民经济行业小类')),
-                ('valid_from', models.DateField(verbose_name='启用日期')),
-                ('valid_to', models.DateField(blank=True, null=True, verbose_name='停用日期')),
-                ('bureau', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='chains', to='enterprises.bureau', verbose_name='目录管理单位')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=20, unique=True, verbose_name="产业链代码")),
+                ("name", models.CharField(max_length=60, verbose_name="产业链名称")),
+                (
+                    "klass",
+                    models.CharField(
+                        choices=[
+                            ("traditional", "传统产业"),
+                            ("strategic", "战略性新兴产业"),
+                            ("future", "未来产业"),
+                            ("livelihood", "民生消费"),
+                        ],
+                        max_length=12,
+                        verbose_name="产业类别",
+                    ),
+                ),
+                ("steward", models.CharField(blank=True, max_length=80, verbose_name="链长单位")),
+                (
+                    "gbt4754_classes",
+                    models.JSONField(
+                        default=list,
+                        help_text="GB/T 4754-2017 四位小类代码。",
+                        verbose_name="国民经济行业小类",
+                    ),
+                ),
+                ("valid_from", models.DateField(verbose_name="启用日期")),
+                ("valid_to", models.DateField(blank=True, null=True, verbose_name="停用日期")),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="chains",
+                        to="enterprises.bureau",
+                        verbose_name="目录管理单位",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '产业链',
-                'verbose_name_plural': '产业链',
-                'ordering': ['code'],
+                "verbose_name": "产业链",
+                "verbose_name_plural": "产业链",
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='ChainSegment',
+            name="ChainSegment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stream', models.CharField(choices=[('up', '上游'), ('mid', '中游'), ('down', '下游')], max_length=4, verbose_name='位置')),
-                ('name', models.CharField(max_length=60, verbose_name='环节名称')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='顺序')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='enterprises.chainsegment', verbose_name='上级环节')),
-                ('chain', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segments', to='enterprises.industrychain', verbose_name='产业链')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "stream",
+                    models.CharField(
+                        choices=[("up", "上游"), ("mid", "中游"), ("down", "下游")],
+                        max_length=4,
+                        verbose_name="位置",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="环节名称")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="顺序")),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="enterprises.chainsegment",
+                        verbose_name="上级环节",
+                    ),
+                ),
+                (
+                    "chain",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="segments",
+                        to="enterprises.industrychain",
+                        verbose_name="产业链",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '产业链环节',
-                'verbose_name_plural': '产业链环节',
-                'ordering': ['chain', 'position', 'pk'],
+                "verbose_name": "产业链环节",
+                "verbose_name_plural": "产业链环节",
+                "ordering": ["chain", "position", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='InstitutionProfile',
+            name="InstitutionProfile",
             fields=[
-                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='institution_profile', serialize=False, to='enterprises.organization', verbose_name='组织')),
-                ('kinds', common.fields.CodeSetField(blank=True, choices=[('METR', '计量技术机构'), ('STAN', '标准化机构'), ('TEST', '检验检测机构'), ('CERT', '认证机构'), ('UNIV', '高校'), ('RSCH', '科研院所'), ('ASSO', '行业协会商会'), ('CONS', '质量咨询机构'), ('FINA', '金融机构'), ('OTHR', '其他')], default='', max_length=120, verbose_name='机构类型')),
-                ('nqi_elements', common.fields.CodeSetField(blank=True, choices=[('MET', '计量'), ('STD', '标准'), ('TST', '检验检测'), ('CER', '认证'), ('ACC', '认可')], default='', max_length=120, verbose_name='质量基础设施要素')),
-                ('cma_no', models.CharField(blank=True, max_length=12, validators=[django.core.validators.RegexValidator('^\\d{12}$', '资质认定编号应为 12 位数字。')], verbose_name='资质认定（CMA）编号')),
-                ('cma_valid_to', models.DateField(blank=True, null=True, verbose_name='资质认定有效期至')),
-                ('cnas_no', models.CharField(blank=True, max_length=30, verbose_name='认可（CNAS）注册号')),
-                ('is_lighthouse_lab', models.BooleanField(default=False, verbose_name='灯塔实验室')),
+                (
+                    "organization",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="institution_profile",
+                        serialize=False,
+                        to="enterprises.organization",
+                        verbose_name="组织",
+                    ),
+                ),
+                (
+                    "kinds",
+                    common.fields.CodeSetField(
+                        blank=True,
+                        choices=[
+                            ("METR", "计量技术机构"),
+                            ("STAN", "标准化机构"),
+                            ("TEST", "检验检测机构"),
+                            ("CERT", "认证机构"),
+                            ("UNIV", "高校"),
+                            ("RSCH", "科研院所"),
+                            ("ASSO", "行业协会商会"),
+                            ("CONS", "质量咨询机构"),
+                            ("FINA", "金融机构"),
+                            ("OTHR", "其他"),
+                        ],
+                        default="",
+                        max_length=120,
+                        verbose_name="机构类型",
+                    ),
+                ),
+                (
+                    "nqi_elements",
+                    common.fields.CodeSetField(
+                        blank=True,
+                        choices=[
+                            ("MET", "计量"),
+                            ("STD", "标准"),
+                            ("TST", "检验检测"),
+                            ("CER", "认证"),
+                            ("ACC", "认可"),
+                        ],
+                        default="",
+                        max_length=120,
+                        verbose_name="质量基础设施要素",
+                    ),
+                ),
+                (
+                    "cma_no",
+                    models.CharField(
+                        blank=True,
+                        max_length=12,
+                        validators=[
+                            django.core.validators.RegexValidator("^\\d{12}$", "资质认定编号应为 12 位数字。")
+                        ],
+                        verbose_name="资质认定（CMA）编号",
+                    ),
+                ),
+                ("cma_valid_to", models.DateField(blank=True, null=True, verbose_name="资质认定有效期至")),
+                ("cnas_no", models.CharField(blank=True, max_length=30, verbose_name="认可（CNAS）注册号")),
+                ("is_lighthouse_lab", models.BooleanField(default=False, verbose_name="灯塔实验室")),
             ],
             options={
-                'verbose_name': '机构能力',
-                'verbose_name_plural': '机构能力',
+                "verbose_name": "机构能力",
+                "verbose_name_plural": "机构能力",
             },
         ),
         migrations.CreateModel(
-            name='OrganizationContact',
+            name="OrganizationContact",
             fields=[
-                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='contact', serialize=False, to='enterprises.organization', verbose_name='组织')),
-                ('contact_name', models.CharField(blank=True, max_length=60, verbose_name='联系人')),
-                ('contact_phone', models.CharField(blank=True, max_length=30, verbose_name='联系电话')),
-                ('contact_email', models.EmailField(blank=True, max_length=254, verbose_name='联系邮箱')),
-                ('cqo_name', models.CharField(blank=True, max_length=60, verbose_name='首席质量官')),
-                ('cqo_phone', models.CharField(blank=True, max_length=30, verbose_name='首席质量官电话')),
+                (
+                    "organization",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="contact",
+                        serialize=False,
+                        to="enterprises.organization",
+                        verbose_name="组织",
+                    ),
+                ),
+                ("contact_name", models.CharField(blank=True, max_length=60, verbose_name="联系人")),
+                ("contact_phone", models.CharField(blank=True, max_length=30, verbose_name="联系电话")),
+                ("contact_email", models.EmailField(blank=True, max_length=254, verbose_name="联系邮箱")),
+                ("cqo_name", models.CharField(blank=True, max_length=60, verbose_name="首席质量官")),
+                ("cqo_phone", models.CharField(blank=True, max_length=30, verbose_name="首席质量官电话")),
             ],
             options={
-                'verbose_name': '联系信息',
-                'verbose_name_plural': '联系信息',
+                "verbose_name": "联系信息",
+                "verbose_name_plural": "联系信息",
             },
         ),
         migrations.AddField(
-            model_name='organization',
-            name='bureau',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='organizations', to='enterprises.bureau', verbose_name='所属市场监管部门'),
+            model_name="organization",
+            name="bureau",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="organizations",
+                to="enterprises.bureau",
+                verbose_name="所属市场监管部门",
+            ),
         ),
         migrations.AddField(
-            model_name='organization',
-            name='operating_division',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='enterprises.division', verbose_name='经营地'),
+            model_name="organization",
+            name="operating_division",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="enterprises.division",
+                verbose_name="经营地",
+            ),
         ),
         migrations.AddField(
-            model_name='organization',
-            name='registered_division',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='enterprises.division', verbose_name='登记地'),
+            model_name="organization",
+            name="registered_division",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="enterprises.division",
+                verbose_name="登记地",
+            ),
         ),
         migrations.CreateModel(
-            name='Enterprise',
-            fields=[
-            ],
+            name="Enterprise",
+            fields=[],
             options={
-                'verbose_name': '企业',
-                'verbose_name_plural': '企业',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "企业",
+                "verbose_name_plural": "企业",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('enterprises.organization',),
+            bases=("enterprises.organization",),
         ),
         migrations.CreateModel(
-            name='Institution',
-            fields=[
-            ],
+            name="Institution",
+            fields=[],
             options={
-                'verbose_name': '赋能机构',
-                'verbose_name_plural': '赋能机构',
-                'proxy': True,
-                'indexes': [],
-                'constraints': [],
+                "verbose_name": "赋能机构",
+                "verbose_name_plural": "赋能机构",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
             },
-            bases=('enterprises.organization',),
+            bases=("enterprises.organization",),
         ),
         migrations.AddConstraint(
-            model_name='division',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='division_valid_order', violation_error_message='区划的停用日期应晚于启用日期。'),
+            model_name="division",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_to__isnull", True), ("valid_to__gt", models.F("valid_from")), _connector="OR"
+                ),
+                name="division_valid_order",
+                violation_error_message="区划的停用日期应晚于启用日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bureau',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('level', 0), ('parent__isnull', True)), models.Q(('level__gt', 0), ('parent__isnull', False)), _connector='OR'), name='bureau_only_nation_has_no_parent', violation_error_message='除总局外，每个单位都要有上级单位。'),
+            model_name="bureau",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("level", 0), ("parent__isnull", True)),
+                    models.Q(("level__gt", 0), ("parent__isnull", False)),
+                    _connector="OR",
+                ),
+                name="bureau_only_nation_has_no_parent",
+                violation_error_message="除总局外，每个单位都要有上级单位。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bureau',
-            constraint=models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('pk')), _negated=True), _connector='OR'), name='bureau_not_its_own_parent', violation_error_message='单位不能以自己为上级。'),
+            model_name="bureau",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("parent__isnull", True),
+                    models.Q(("parent", models.F("pk")), _negated=True),
+                    _connector="OR",
+                ),
+                name="bureau_not_its_own_parent",
+                violation_error_message="单位不能以自己为上级。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='industrychain',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to__isnull', True), ('valid_to__gt', models.F('valid_from')), _connector='OR'), name='chain_valid_order', violation_error_message='产业链的停用日期应晚于启用日期。'),
+            model_name="industrychain",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_to__isnull", True), ("valid_to__gt", models.F("valid_from")), _connector="OR"
+                ),
+                name="chain_valid_order",
+                violation_error_message="产业链的停用日期应晚于启用日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chainsegment',
-            constraint=models.UniqueConstraint(fields=('chain', 'name'), name='segment_name_once_per_chain', violation_error_message='该产业链已有同名环节。'),
+            model_name="chainsegment",
+            constraint=models.UniqueConstraint(
+                fields=("chain", "name"),
+                name="segment_name_once_per_chain",
+                violation_error_message="该产业链已有同名环节。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='institutionprofile',
-            constraint=models.CheckConstraint(condition=models.Q(('kinds', ''), _negated=True), name='institution_has_kind', violation_error_message='请至少选择一种机构类型。'),
+            model_name="institutionprofile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kinds", ""), _negated=True),
+                name="institution_has_kind",
+                violation_error_message="请至少选择一种机构类型。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='institutionprofile',
-            constraint=models.CheckConstraint(condition=models.Q(('nqi_elements', ''), _negated=True), name='institution_has_element', violation_error_message='请至少选择一项质量基础设施要素。'),
+            model_name="institutionprofile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("nqi_elements", ""), _negated=True),
+                name="institution_has_element",
+                violation_error_message="请至少选择一项质量基础设施要素。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='institutionprofile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kinds__contains', 'TEST'), _negated=True), models.Q(('cma_no', ''), _negated=True), _connector='OR'), name='institution_testing_needs_cma', violation_error_message='检验检测机构应填写资质认定（CMA）编号。'),
+            model_name="institutionprofile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kinds__contains", "TEST"), _negated=True),
+                    models.Q(("cma_no", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="institution_testing_needs_cma",
+                violation_error_message="检验检测机构应填写资质认定（CMA）编号。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='organization',
-            index=models.Index(fields=['name', 'id'], name='organization_name'),
+            model_name="organization",
+            index=models.Index(fields=["name", "id"], name="organization_name"),
         ),
         migrations.AddIndex(
-            model_name='organization',
-            index=models.Index(fields=['bureau', 'name', 'id'], name='organization_bureau_name'),
+            model_name="organization",
+            index=models.Index(fields=["bureau", "name", "id"], name="organization_bureau_name"),
         ),
         migrations.AddConstraint(
-            model_name='organization',
-            constraint=models.CheckConstraint(condition=models.Q(('uscc__length', 18)), name='organization_uscc_length', violation_error_message='统一社会信用代码应为 18 位。'),
+            model_name="organization",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("uscc__length", 18)),
+                name="organization_uscc_length",
+                violation_error_message="统一社会信用代码应为 18 位。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organization',
-            constraint=models.CheckConstraint(condition=models.Q(('annual_output__isnull', True), ('annual_output__gte', 0), _connector='OR'), name='organization_output_not_negative', violation_error_message='年产值不能为负数。'),
+            model_name="organization",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("annual_output__isnull", True), ("annual_output__gte", 0), _connector="OR"
+                ),
+                name="organization_output_not_negative",
+                violation_error_message="年产值不能为负数。",
+            ),
         ),
     ]

@@ -10,566 +10,1807 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('enterprises', '0001_initial'),
+        ("enterprises", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Bottleneck',
+            name="Bottleneck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='创建时间')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='更新时间')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='修订号')),
-                ('is_test', models.BooleanField(default=False, help_text='测试数据不进入任何统计。', verbose_name='测试数据')),
-                ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='作废时间')),
-                ('void_reason', models.CharField(blank=True, max_length=200, verbose_name='作废原因')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='地址标识')),
-                ('code', models.CharField(blank=True, max_length=30, null=True, unique=True, verbose_name='问题编号')),
-                ('status', models.CharField(choices=[('draft', '草稿'), ('submitted', '待核实'), ('returned', '退回补正'), ('rejected', '不予受理'), ('withdrawn', '已撤回'), ('accepted', '已受理'), ('merged', '已归并'), ('listed', '列入清单'), ('dispatched', '已派单'), ('in_progress', '攻关中'), ('suspended', '暂缓'), ('solution_filed', '待企业确认'), ('verification', '核验中'), ('partly', '阶段性解决'), ('resolved', '已解决'), ('reopened', '反弹重开'), ('terminated', '已终止')], default='draft', max_length=14, verbose_name='状态')),
-                ('product', models.CharField(blank=True, max_length=60, verbose_name='产品')),
-                ('title', models.CharField(blank=True, max_length=60, verbose_name='题目')),
-                ('symptom', models.TextField(blank=True, max_length=1000, validators=[django.core.validators.MaxLengthValidator(1000)], verbose_name='现象')),
-                ('choke', models.CharField(blank=True, choices=[('BLOCK', '堵点'), ('STUCK', '卡点'), ('PAIN', '痛点'), ('HARD', '难点')], max_length=5, verbose_name='问题形态')),
-                ('effect', models.TextField(blank=True, max_length=500, validators=[django.core.validators.MaxLengthValidator(500)], verbose_name='影响')),
-                ('loss_estimate', models.DecimalField(blank=True, decimal_places=2, max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='损失估计（元）')),
-                ('loss_basis', models.CharField(blank=True, max_length=200, verbose_name='损失测算依据')),
-                ('urgency', models.CharField(blank=True, choices=[('critical', '特急'), ('urgent', '急'), ('normal', '一般')], max_length=8, verbose_name='紧急程度')),
-                ('expected_by', models.DateField(blank=True, null=True, verbose_name='希望解决日期')),
-                ('cause', models.CharField(blank=True, choices=[('TECH', '质量技术'), ('MGMT', '质量管理'), ('NQI', '质量基础设施'), ('BRAND', '质量品牌')], max_length=5, verbose_name='问题类别')),
-                ('cause_analysis', models.TextField(blank=True, max_length=1000, validators=[django.core.validators.MaxLengthValidator(1000)], verbose_name='原因分析')),
-                ('nqi_elements', common.fields.CodeSetField(blank=True, choices=[('MET', '计量'), ('STD', '标准'), ('TST', '检验检测'), ('CER', '认证'), ('ACC', '认可')], default='', max_length=120, verbose_name='所缺质量基础设施要素')),
-                ('nqi_gap', models.CharField(blank=True, choices=[('std_missing', '标准缺失'), ('std_divided', '标准不统一'), ('met_missing', '计量空白'), ('cal_missing', '校准规范缺失'), ('tst_missing', '检测方法缺失'), ('cer_missing', '认证缺失'), ('recognition', '互认不畅'), ('capacity', '能力不足'), ('other', '其他')], max_length=12, verbose_name='缺口')),
-                ('tried_already', models.TextField(blank=True, max_length=1000, validators=[django.core.validators.MaxLengthValidator(1000)], verbose_name='已做过的尝试')),
-                ('help_wanted', common.fields.CodeSetField(blank=True, choices=[('OWN', '自主解决'), ('DISP', '派单'), ('STOP', '一站式服务'), ('CONS', '联合体攻关'), ('CHAL', '揭榜挂帅'), ('POLI', '政策解决')], default='', max_length=120, verbose_name='希望的帮助方式')),
-                ('help_text', models.CharField(blank=True, max_length=500, verbose_name='希望的帮助')),
-                ('visibility', models.CharField(choices=[('parties', '仅当事各方'), ('government', '市场监管系统内'), ('public', '可公开')], default='parties', max_length=10, verbose_name='可见范围')),
-                ('consent_publish', models.BooleanField(default=False, verbose_name='同意公开题目与解决办法')),
-                ('grade', models.CharField(blank=True, choices=[('ENT', '企业级'), ('COUNTY', '县级'), ('CITY', '市级'), ('PROV', '省级'), ('NATION', '国家级')], max_length=6, verbose_name='级别')),
-                ('is_common', models.BooleanField(default=False, verbose_name='共性问题')),
-                ('route', models.CharField(blank=True, choices=[('OWN', '自主解决'), ('DISP', '派单'), ('STOP', '一站式服务'), ('CONS', '联合体攻关'), ('CHAL', '揭榜挂帅'), ('POLI', '政策解决')], max_length=4, verbose_name='解决路径')),
-                ('due_on', models.DateField(blank=True, null=True, verbose_name='解决期限')),
-                ('solution', models.TextField(blank=True, max_length=3000, verbose_name='解决办法')),
-                ('result', models.CharField(blank=True, choices=[('bottleneck_solved', '堵点卡点已解决'), ('service_done', '完成一次服务'), ('consultation_only', '仅解答咨询')], max_length=18, verbose_name='解决类型')),
-                ('submitted_at', models.DateTimeField(blank=True, null=True, verbose_name='首次提交时间')),
-                ('accepted_at', models.DateTimeField(blank=True, null=True, verbose_name='受理时间')),
-                ('listed_at', models.DateTimeField(blank=True, null=True, verbose_name='首次列入清单时间')),
-                ('resolved_at', models.DateTimeField(blank=True, null=True, verbose_name='核验解决时间')),
-                ('status_changed_at', models.DateTimeField(blank=True, null=True, verbose_name='状态变更时间')),
-                ('clock_started_on', models.DateField(blank=True, null=True, verbose_name='时限起算日')),
-                ('clock_due_on', models.DateField(blank=True, null=True, verbose_name='时限届满日')),
-                ('assigned_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assigned_bottlenecks', to='enterprises.organization', verbose_name='承担机构')),
-                ('bureau', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bottlenecks', to='enterprises.bureau', verbose_name='受理单位')),
-                ('chain', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bottlenecks', to='enterprises.industrychain', verbose_name='产业链')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='创建人')),
-                ('filer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='filed_bottlenecks', to=settings.AUTH_USER_MODEL, verbose_name='填报人')),
-                ('handler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='handled_bottlenecks', to='enterprises.bureau', verbose_name='当前办理单位')),
-                ('list_owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='listed_bottlenecks', to='enterprises.bureau', verbose_name='清单单位')),
-                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='merged_children', to='projects.bottleneck', verbose_name='归并到')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bottlenecks', to='enterprises.organization', verbose_name='提出企业')),
-                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bottlenecks', to='enterprises.chainsegment', verbose_name='产业链环节')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="创建时间")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="更新时间")),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="修订号")),
+                (
+                    "is_test",
+                    models.BooleanField(
+                        default=False, help_text="测试数据不进入任何统计。", verbose_name="测试数据"
+                    ),
+                ),
+                ("voided_at", models.DateTimeField(blank=True, null=True, verbose_name="作废时间")),
+                ("void_reason", models.CharField(blank=True, max_length=200, verbose_name="作废原因")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, unique=True, verbose_name="地址标识"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        blank=True, max_length=30, null=True, unique=True, verbose_name="问题编号"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "草稿"),
+                            ("submitted", "待核实"),
+                            ("returned", "退回补正"),
+                            ("rejected", "不予受理"),
+                            ("withdrawn", "已撤回"),
+                            ("accepted", "已受理"),
+                            ("merged", "已归并"),
+                            ("listed", "列入清单"),
+                            ("dispatched", "已派单"),
+                            ("in_progress", "攻关中"),
+                            ("suspended", "暂缓"),
+                            ("solution_filed", "待企业确认"),
+                            ("verification", "核验中"),
+                            ("partly", "阶段性解决"),
+                            ("resolved", "已解决"),
+                            ("reopened", "反弹重开"),
+                            ("terminated", "已终止"),
+                        ],
+                        default="draft",
+                        max_length=14,
+                        verbose_name="状态",
+                    ),
+                ),
+                ("product", models.CharField(blank=True, max_length=60, verbose_name="产品")),
+                ("title", models.CharField(blank=True, max_length=60, verbose_name="题目")),
+                (
+                    "symptom",
+                    models.TextField(
+                        blank=True,
+                        max_length=1000,
+                        validators=[django.core.validators.MaxLengthValidator(1000)],
+                        verbose_name="现象",
+                    ),
+                ),
+                (
+                    "choke",
+                    models.CharField(
+                        blank=True,
+                        choices=[("BLOCK", "堵点"), ("STUCK", "卡点"), ("PAIN", "痛点"), ("HARD", "难点")],
+                        max_length=5,
+                        verbose_name="问题形态",
+                    ),
+                ),
+                (
+                    "effect",
+                    models.TextField(
+                        blank=True,
+                        max_length=500,
+                        validators=[django.core.validators.MaxLengthValidator(500)],
+                        verbose_name="影响",
+                    ),
+                ),
+                (
+                    "loss_estimate",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=18,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                        verbose_name="损失估计（元）",
+                    ),
+                ),
+                ("loss_basis", models.CharField(blank=True, max_length=200, verbose_name="损失测算依据")),
+                (
+                    "urgency",
+                    models.CharField(
+                        blank=True,
+                        choices=[("critical", "特急"), ("urgent", "急"), ("normal", "一般")],
+                        max_length=8,
+                        verbose_name="紧急程度",
+                    ),
+                ),
+                ("expected_by", models.DateField(blank=True, null=True, verbose_name="希望解决日期")),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("TECH", "质量技术"),
+                            ("MGMT", "质量管理"),
+                            ("NQI", "质量基础设施"),
+                            ("BRAND", "质量品牌"),
+                        ],
+                        max_length=5,
+                        verbose_name="问题类别",
+                    ),
+                ),
+                (
+                    "cause_analysis",
+                    models.TextField(
+                        blank=True,
+                        max_length=1000,
+                        validators=[django.core.validators.MaxLengthValidator(1000)],
+                        verbose_name="原因分析",
+                    ),
+                ),
+                (
+                    "nqi_elements",
+                    common.fields.CodeSetField(
+                        blank=True,
+                        choices=[
+                            ("MET", "计量"),
+                            ("STD", "标准"),
+                            ("TST", "检验检测"),
+                            ("CER", "认证"),
+                            ("ACC", "认可"),
+                        ],
+                        default="",
+                        max_length=120,
+                        verbose_name="所缺质量基础设施要素",
+                    ),
+                ),
+                (
+                    "nqi_gap",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("std_missing", "标准缺失"),
+                            ("std_divided", "标准不统一"),
+                            ("met_missing", "计量空白"),
+                            ("cal_missing", "校准规范缺失"),
+                            ("tst_missing", "检测方法缺失"),
+                            ("cer_missing", "认证缺失"),
+                            ("recognition", "互认不畅"),
+                            ("capacity", "能力不足"),
+                            ("other", "其他"),
+                        ],
+                        max_length=12,
+                        verbose_name="缺口",
+                    ),
+                ),
+                (
+                    "tried_already",
+                    models.TextField(
+                        blank=True,
+                        max_length=1000,
+                        validators=[django.core.validators.MaxLengthValidator(1000)],
+                        verbose_name="已做过的尝试",
+                    ),
+                ),
+                (
+                    "help_wanted",
+                    common.fields.CodeSetField(
+                        blank=True,
+                        choices=[
+                            ("OWN", "自主解决"),
+                            ("DISP", "派单"),
+                            ("STOP", "一站式服务"),
+                            ("CONS", "联合体攻关"),
+                            ("CHAL", "揭榜挂帅"),
+                            ("POLI", "政策解决"),
+                        ],
+                        default="",
+                        max_length=120,
+                        verbose_name="希望的帮助方式",
+                    ),
+                ),
+                ("help_text", models.CharField(blank=True, max_length=500, verbose_name="希望的帮助")),
+                (
+                    "visibility",
+                    models.CharField(
+                        choices=[
+                            ("parties", "仅当事各方"),
+                            ("government", "市场监管系统内"),
+                            ("public", "可公开"),
+                        ],
+                        default="parties",
+                        max_length=10,
+                        verbose_name="可见范围",
+                    ),
+                ),
+                (
+                    "consent_publish",
+                    models.BooleanField(default=False, verbose_name="同意公开题目与解决办法"),
+                ),
+                (
+                    "grade",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("ENT", "企业级"),
+                            ("COUNTY", "县级"),
+                            ("CITY", "市级"),
+                            ("PROV", "省级"),
+                            ("NATION", "国家级"),
+                        ],
+                        max_length=6,
+                        verbose_name="级别",
+                    ),
+                ),
+                ("is_common", models.BooleanField(default=False, verbose_name="共性问题")),
+                (
+                    "route",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("OWN", "自主解决"),
+                            ("DISP", "派单"),
+                            ("STOP", "一站式服务"),
+                            ("CONS", "联合体攻关"),
+                            ("CHAL", "揭榜挂帅"),
+                            ("POLI", "政策解决"),
+                        ],
+                        max_length=4,
+                        verbose_name="解决路径",
+                    ),
+                ),
+                ("due_on", models.DateField(blank=True, null=True, verbose_name="解决期限")),
+                ("solution", models.TextField(blank=True, max_length=3000, verbose_name="解决办法")),
+                (
+                    "result",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("bottleneck_solved", "堵点卡点已解决"),
+                            ("service_done", "完成一次服务"),
+                            ("consultation_only", "仅解答咨询"),
+                        ],
+                        max_length=18,
+                        verbose_name="解决类型",
+                    ),
+                ),
+                ("submitted_at", models.DateTimeField(blank=True, null=True, verbose_name="首次提交时间")),
+                ("accepted_at", models.DateTimeField(blank=True, null=True, verbose_name="受理时间")),
+                ("listed_at", models.DateTimeField(blank=True, null=True, verbose_name="首次列入清单时间")),
+                ("resolved_at", models.DateTimeField(blank=True, null=True, verbose_name="核验解决时间")),
+                (
+                    "status_changed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="状态变更时间"),
+                ),
+                ("clock_started_on", models.DateField(blank=True, null=True, verbose_name="时限起算日")),
+                ("clock_due_on", models.DateField(blank=True, null=True, verbose_name="时限届满日")),
+                (
+                    "assigned_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assigned_bottlenecks",
+                        to="enterprises.organization",
+                        verbose_name="承担机构",
+                    ),
+                ),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bottlenecks",
+                        to="enterprises.bureau",
+                        verbose_name="受理单位",
+                    ),
+                ),
+                (
+                    "chain",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bottlenecks",
+                        to="enterprises.industrychain",
+                        verbose_name="产业链",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="创建人",
+                    ),
+                ),
+                (
+                    "filer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="filed_bottlenecks",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="填报人",
+                    ),
+                ),
+                (
+                    "handler",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="handled_bottlenecks",
+                        to="enterprises.bureau",
+                        verbose_name="当前办理单位",
+                    ),
+                ),
+                (
+                    "list_owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="listed_bottlenecks",
+                        to="enterprises.bureau",
+                        verbose_name="清单单位",
+                    ),
+                ),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="merged_children",
+                        to="projects.bottleneck",
+                        verbose_name="归并到",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bottlenecks",
+                        to="enterprises.organization",
+                        verbose_name="提出企业",
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bottlenecks",
+                        to="enterprises.chainsegment",
+                        verbose_name="产业链环节",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '堵点卡点问题',
-                'verbose_name_plural': '堵点卡点问题',
-                'ordering': ['-submitted_at', '-pk'],
-                'abstract': False,
+                "verbose_name": "堵点卡点问题",
+                "verbose_name_plural": "堵点卡点问题",
+                "ordering": ["-submitted_at", "-pk"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='BottleneckContact',
+            name="BottleneckContact",
             fields=[
-                ('bottleneck', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='contact', serialize=False, to='projects.bottleneck', verbose_name='问题')),
-                ('name', models.CharField(max_length=60, verbose_name='联系人')),
-                ('phone', models.CharField(max_length=30, verbose_name='联系电话')),
+                (
+                    "bottleneck",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="contact",
+                        serialize=False,
+                        to="projects.bottleneck",
+                        verbose_name="问题",
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="联系人")),
+                ("phone", models.CharField(max_length=30, verbose_name="联系电话")),
             ],
             options={
-                'verbose_name': '问题联系人',
-                'verbose_name_plural': '问题联系人',
+                "verbose_name": "问题联系人",
+                "verbose_name_plural": "问题联系人",
             },
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('file', models.FileField(max_length=200, upload_to=projects.models.bottlenecks.attachment_path, verbose_name='文件')),
-                ('name', models.CharField(max_length=200, verbose_name='文件名')),
-                ('size', models.PositiveIntegerField(verbose_name='大小（字节）')),
-                ('mime', models.CharField(max_length=100, verbose_name='类型')),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
-                ('uploaded_at', models.DateTimeField(auto_now_add=True, verbose_name='上传时间')),
-                ('uploaded_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='上传人')),
-                ('bottleneck', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='projects.bottleneck', verbose_name='问题')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "file",
+                    models.FileField(
+                        max_length=200,
+                        upload_to=projects.models.bottlenecks.attachment_path,
+                        verbose_name="文件",
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="文件名")),
+                ("size", models.PositiveIntegerField(verbose_name="大小（字节）")),
+                ("mime", models.CharField(max_length=100, verbose_name="类型")),
+                ("sha256", models.CharField(max_length=64, verbose_name="SHA-256")),
+                ("uploaded_at", models.DateTimeField(auto_now_add=True, verbose_name="上传时间")),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="上传人",
+                    ),
+                ),
+                (
+                    "bottleneck",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attachments",
+                        to="projects.bottleneck",
+                        verbose_name="问题",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '附件',
-                'verbose_name_plural': '附件',
-                'ordering': ['uploaded_at', 'pk'],
+                "verbose_name": "附件",
+                "verbose_name_plural": "附件",
+                "ordering": ["uploaded_at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='ChainProject',
+            name="ChainProject",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='创建时间')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='更新时间')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='修订号')),
-                ('is_test', models.BooleanField(default=False, help_text='测试数据不进入任何统计。', verbose_name='测试数据')),
-                ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='作废时间')),
-                ('void_reason', models.CharField(blank=True, max_length=200, verbose_name='作废原因')),
-                ('code', models.CharField(max_length=30, unique=True, verbose_name='项目编号')),
-                ('name', models.CharField(max_length=60, verbose_name='项目名称')),
-                ('tier', models.CharField(choices=[('landmark', '国家标志性'), ('national_key', '全国百个重点'), ('cross_region', '跨区域联动'), ('province', '省级'), ('city', '市级'), ('county', '县级')], max_length=12, verbose_name='项目层级')),
-                ('is_cross_region', models.BooleanField(default=False, verbose_name='跨区域项目')),
-                ('status', models.CharField(choices=[('draft', '草拟'), ('filed', '已申报'), ('approved', '已立项'), ('executing', '实施中'), ('acceptance', '验收中'), ('accepted', '已验收'), ('failed', '验收未通过'), ('terminated', '已终止')], default='draft', max_length=10, verbose_name='状态')),
-                ('summary', models.CharField(blank=True, max_length=500, verbose_name='摘要')),
-                ('start_on', models.DateField(verbose_name='开始日期')),
-                ('end_on', models.DateField(verbose_name='结束日期')),
-                ('closed_on', models.DateField(blank=True, null=True, verbose_name='结项日期')),
-                ('budget_gov', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='财政投入（元）')),
-                ('budget_own', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='自筹投入（元）')),
-                ('bureau', models.ForeignKey(help_text='决定项目的统计归属；跨区域项目为牵头单位。', on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='enterprises.bureau', verbose_name='受理单位')),
-                ('chain', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='enterprises.industrychain', verbose_name='产业链')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='创建人')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="创建时间")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="更新时间")),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="修订号")),
+                (
+                    "is_test",
+                    models.BooleanField(
+                        default=False, help_text="测试数据不进入任何统计。", verbose_name="测试数据"
+                    ),
+                ),
+                ("voided_at", models.DateTimeField(blank=True, null=True, verbose_name="作废时间")),
+                ("void_reason", models.CharField(blank=True, max_length=200, verbose_name="作废原因")),
+                ("code", models.CharField(max_length=30, unique=True, verbose_name="项目编号")),
+                ("name", models.CharField(max_length=60, verbose_name="项目名称")),
+                (
+                    "tier",
+                    models.CharField(
+                        choices=[
+                            ("landmark", "国家标志性"),
+                            ("national_key", "全国百个重点"),
+                            ("cross_region", "跨区域联动"),
+                            ("province", "省级"),
+                            ("city", "市级"),
+                            ("county", "县级"),
+                        ],
+                        max_length=12,
+                        verbose_name="项目层级",
+                    ),
+                ),
+                ("is_cross_region", models.BooleanField(default=False, verbose_name="跨区域项目")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "草拟"),
+                            ("filed", "已申报"),
+                            ("approved", "已立项"),
+                            ("executing", "实施中"),
+                            ("acceptance", "验收中"),
+                            ("accepted", "已验收"),
+                            ("failed", "验收未通过"),
+                            ("terminated", "已终止"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                        verbose_name="状态",
+                    ),
+                ),
+                ("summary", models.CharField(blank=True, max_length=500, verbose_name="摘要")),
+                ("start_on", models.DateField(verbose_name="开始日期")),
+                ("end_on", models.DateField(verbose_name="结束日期")),
+                ("closed_on", models.DateField(blank=True, null=True, verbose_name="结项日期")),
+                (
+                    "budget_gov",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="财政投入（元）"
+                    ),
+                ),
+                (
+                    "budget_own",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="自筹投入（元）"
+                    ),
+                ),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        help_text="决定项目的统计归属；跨区域项目为牵头单位。",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="projects",
+                        to="enterprises.bureau",
+                        verbose_name="受理单位",
+                    ),
+                ),
+                (
+                    "chain",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="projects",
+                        to="enterprises.industrychain",
+                        verbose_name="产业链",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="创建人",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '质量强链项目',
-                'verbose_name_plural': '质量强链项目',
-                'ordering': ['-start_on', 'code'],
-                'abstract': False,
+                "verbose_name": "质量强链项目",
+                "verbose_name_plural": "质量强链项目",
+                "ordering": ["-start_on", "code"],
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='bottleneck',
-            name='project',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bottlenecks', to='projects.chainproject', verbose_name='质量强链项目'),
+            model_name="bottleneck",
+            name="project",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="bottlenecks",
+                to="projects.chainproject",
+                verbose_name="质量强链项目",
+            ),
         ),
         migrations.CreateModel(
-            name='Consortium',
+            name="Consortium",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='创建时间')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='更新时间')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='修订号')),
-                ('is_test', models.BooleanField(default=False, help_text='测试数据不进入任何统计。', verbose_name='测试数据')),
-                ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='作废时间')),
-                ('void_reason', models.CharField(blank=True, max_length=200, verbose_name='作废原因')),
-                ('code', models.CharField(max_length=30, unique=True, verbose_name='联合体编号')),
-                ('name', models.CharField(max_length=60, verbose_name='联合体名称')),
-                ('local_type', models.CharField(choices=[('technology', '质量技术创新联合体'), ('innovation', '质量创新联合体'), ('nqi', '质量基础设施创新联合体'), ('alliance', '质量强链联盟'), ('demonstration', '产业链质量创新联合示范点')], default='technology', max_length=14, verbose_name='当地名称')),
-                ('founded_on', models.DateField(blank=True, null=True, verbose_name='组建日期')),
-                ('founding_doc_no', models.CharField(blank=True, max_length=60, verbose_name='组建文号')),
-                ('dissolved_on', models.DateField(blank=True, null=True, verbose_name='解散日期')),
-                ('status', models.CharField(choices=[('preparing', '筹建中'), ('formed', '已组建'), ('active', '运行中'), ('dormant', '挂牌空转'), ('dissolved', '已解散')], default='preparing', max_length=10, verbose_name='状态')),
-                ('purpose', models.CharField(blank=True, max_length=500, verbose_name='攻关方向')),
-                ('bureau', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consortia', to='enterprises.bureau', verbose_name='受理单位')),
-                ('chain', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consortia', to='enterprises.industrychain', verbose_name='产业链')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='创建人')),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='led_consortia', to='enterprises.organization', verbose_name='牵头单位')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="创建时间")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="更新时间")),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="修订号")),
+                (
+                    "is_test",
+                    models.BooleanField(
+                        default=False, help_text="测试数据不进入任何统计。", verbose_name="测试数据"
+                    ),
+                ),
+                ("voided_at", models.DateTimeField(blank=True, null=True, verbose_name="作废时间")),
+                ("void_reason", models.CharField(blank=True, max_length=200, verbose_name="作废原因")),
+                ("code", models.CharField(max_length=30, unique=True, verbose_name="联合体编号")),
+                ("name", models.CharField(max_length=60, verbose_name="联合体名称")),
+                (
+                    "local_type",
+                    models.CharField(
+                        choices=[
+                            ("technology", "质量技术创新联合体"),
+                            ("innovation", "质量创新联合体"),
+                            ("nqi", "质量基础设施创新联合体"),
+                            ("alliance", "质量强链联盟"),
+                            ("demonstration", "产业链质量创新联合示范点"),
+                        ],
+                        default="technology",
+                        max_length=14,
+                        verbose_name="当地名称",
+                    ),
+                ),
+                ("founded_on", models.DateField(blank=True, null=True, verbose_name="组建日期")),
+                ("founding_doc_no", models.CharField(blank=True, max_length=60, verbose_name="组建文号")),
+                ("dissolved_on", models.DateField(blank=True, null=True, verbose_name="解散日期")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("preparing", "筹建中"),
+                            ("formed", "已组建"),
+                            ("active", "运行中"),
+                            ("dormant", "挂牌空转"),
+                            ("dissolved", "已解散"),
+                        ],
+                        default="preparing",
+                        max_length=10,
+                        verbose_name="状态",
+                    ),
+                ),
+                ("purpose", models.CharField(blank=True, max_length=500, verbose_name="攻关方向")),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consortia",
+                        to="enterprises.bureau",
+                        verbose_name="受理单位",
+                    ),
+                ),
+                (
+                    "chain",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consortia",
+                        to="enterprises.industrychain",
+                        verbose_name="产业链",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="创建人",
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="led_consortia",
+                        to="enterprises.organization",
+                        verbose_name="牵头单位",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '质量技术创新联合体',
-                'verbose_name_plural': '质量技术创新联合体',
-                'ordering': ['-founded_on', 'code'],
-                'abstract': False,
+                "verbose_name": "质量技术创新联合体",
+                "verbose_name_plural": "质量技术创新联合体",
+                "ordering": ["-founded_on", "code"],
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='chainproject',
-            name='consortium',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='projects', to='projects.consortium', verbose_name='创新联合体'),
+            model_name="chainproject",
+            name="consortium",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="projects",
+                to="projects.consortium",
+                verbose_name="创新联合体",
+            ),
         ),
         migrations.CreateModel(
-            name='ConsortiumMembership',
+            name="ConsortiumMembership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('lead', '牵头'), ('member', '成员'), ('support', '支撑'), ('observer', '观察')], max_length=8, verbose_name='角色')),
-                ('joined_on', models.DateField(verbose_name='加入日期')),
-                ('left_on', models.DateField(blank=True, null=True, verbose_name='退出日期')),
-                ('consortium', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='projects.consortium', verbose_name='联合体')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consortium_memberships', to='enterprises.organization', verbose_name='组织')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("lead", "牵头"),
+                            ("member", "成员"),
+                            ("support", "支撑"),
+                            ("observer", "观察"),
+                        ],
+                        max_length=8,
+                        verbose_name="角色",
+                    ),
+                ),
+                ("joined_on", models.DateField(verbose_name="加入日期")),
+                ("left_on", models.DateField(blank=True, null=True, verbose_name="退出日期")),
+                (
+                    "consortium",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="projects.consortium",
+                        verbose_name="联合体",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consortium_memberships",
+                        to="enterprises.organization",
+                        verbose_name="组织",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '联合体成员',
-                'verbose_name_plural': '联合体成员',
-                'ordering': ['consortium', 'role', 'pk'],
+                "verbose_name": "联合体成员",
+                "verbose_name_plural": "联合体成员",
+                "ordering": ["consortium", "role", "pk"],
             },
         ),
         migrations.AddField(
-            model_name='consortium',
-            name='members',
-            field=models.ManyToManyField(related_name='consortia', through='projects.ConsortiumMembership', to='enterprises.organization', verbose_name='成员单位'),
+            model_name="consortium",
+            name="members",
+            field=models.ManyToManyField(
+                related_name="consortia",
+                through="projects.ConsortiumMembership",
+                to="enterprises.organization",
+                verbose_name="成员单位",
+            ),
         ),
         migrations.CreateModel(
-            name='Evidence',
+            name="Evidence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('element', models.CharField(choices=[('MET', '计量'), ('STD', '标准'), ('TST', '检验检测'), ('CER', '认证'), ('ACC', '认可')], max_length=3, verbose_name='要素')),
-                ('title', models.CharField(max_length=100, verbose_name='证据名称')),
-                ('number', models.CharField(help_text='报告、标准、规范、证书或标准物质的编号。', max_length=60, verbose_name='编号')),
-                ('issuer', models.CharField(max_length=100, verbose_name='出具单位')),
-                ('issued_on', models.DateField(verbose_name='出具日期')),
-                ('verify_state', models.CharField(choices=[('unverified', '未核对'), ('pending', '核对中'), ('matched', '相符'), ('mismatch', '不符'), ('not_found', '查无此号'), ('replaced', '已被替换或撤回')], default='unverified', max_length=10, verbose_name='核对状态')),
-                ('attachment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='evidence', to='projects.attachment', verbose_name='附件')),
-                ('bottleneck', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evidence', to='projects.bottleneck', verbose_name='问题')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "element",
+                    models.CharField(
+                        choices=[
+                            ("MET", "计量"),
+                            ("STD", "标准"),
+                            ("TST", "检验检测"),
+                            ("CER", "认证"),
+                            ("ACC", "认可"),
+                        ],
+                        max_length=3,
+                        verbose_name="要素",
+                    ),
+                ),
+                ("title", models.CharField(max_length=100, verbose_name="证据名称")),
+                (
+                    "number",
+                    models.CharField(
+                        help_text="报告、标准、规范、证书或标准物质的编号。",
+                        max_length=60,
+                        verbose_name="编号",
+                    ),
+                ),
+                ("issuer", models.CharField(max_length=100, verbose_name="出具单位")),
+                ("issued_on", models.DateField(verbose_name="出具日期")),
+                (
+                    "verify_state",
+                    models.CharField(
+                        choices=[
+                            ("unverified", "未核对"),
+                            ("pending", "核对中"),
+                            ("matched", "相符"),
+                            ("mismatch", "不符"),
+                            ("not_found", "查无此号"),
+                            ("replaced", "已被替换或撤回"),
+                        ],
+                        default="unverified",
+                        max_length=10,
+                        verbose_name="核对状态",
+                    ),
+                ),
+                (
+                    "attachment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="evidence",
+                        to="projects.attachment",
+                        verbose_name="附件",
+                    ),
+                ),
+                (
+                    "bottleneck",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="evidence",
+                        to="projects.bottleneck",
+                        verbose_name="问题",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '证据',
-                'verbose_name_plural': '证据',
-                'ordering': ['pk'],
+                "verbose_name": "证据",
+                "verbose_name_plural": "证据",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='KeyProject',
+            name="KeyProject",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='创建时间')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='更新时间')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='修订号')),
-                ('is_test', models.BooleanField(default=False, help_text='测试数据不进入任何统计。', verbose_name='测试数据')),
-                ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='作废时间')),
-                ('void_reason', models.CharField(blank=True, max_length=200, verbose_name='作废原因')),
-                ('code', models.CharField(max_length=30, unique=True, verbose_name='攻关编号')),
-                ('name', models.CharField(max_length=60, verbose_name='攻关项目名称')),
-                ('kind', models.CharField(choices=[('ordinary', '一般攻关'), ('landmark_task', '标志性项目攻关任务'), ('cross_region', '跨区域共性攻关')], default='ordinary', max_length=14, verbose_name='类别')),
-                ('route', models.CharField(choices=[('consortium', '联合体攻关'), ('challenge', '揭榜挂帅'), ('commission', '委托'), ('own', '自主')], max_length=12, verbose_name='组织方式')),
-                ('nqi_elements', common.fields.CodeSetField(blank=True, choices=[('MET', '计量'), ('STD', '标准'), ('TST', '检验检测'), ('CER', '认证'), ('ACC', '认可')], default='', max_length=120, verbose_name='质量基础设施要素')),
-                ('technical_path', models.TextField(blank=True, max_length=3000, verbose_name='技术路线')),
-                ('contract_on', models.DateField(blank=True, help_text='计为“实施”的日期。', null=True, verbose_name='签约日期')),
-                ('start_on', models.DateField(verbose_name='开始日期')),
-                ('end_on', models.DateField(verbose_name='结束日期')),
-                ('accepted_on', models.DateField(blank=True, help_text='计为“完成”的日期。', null=True, verbose_name='验收日期')),
-                ('budget_gov', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='财政投入（元）')),
-                ('budget_own', models.DecimalField(decimal_places=2, default=0, max_digits=18, verbose_name='自筹投入（元）')),
-                ('status', models.CharField(choices=[('proposed', '拟立项'), ('approved', '已立项'), ('running', '攻关中'), ('delayed', '进度滞后'), ('suspended', '暂停'), ('acceptance', '验收中'), ('accepted', '已验收'), ('failed', '验收未通过'), ('terminated', '已终止')], default='proposed', max_length=10, verbose_name='状态')),
-                ('bottlenecks', models.ManyToManyField(blank=True, related_name='key_projects', to='projects.bottleneck', verbose_name='攻关的问题')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='创建人')),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='led_key_projects', to='enterprises.organization', verbose_name='牵头单位')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='key_projects', to='projects.chainproject', verbose_name='质量强链项目')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="创建时间")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="更新时间")),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="修订号")),
+                (
+                    "is_test",
+                    models.BooleanField(
+                        default=False, help_text="测试数据不进入任何统计。", verbose_name="测试数据"
+                    ),
+                ),
+                ("voided_at", models.DateTimeField(blank=True, null=True, verbose_name="作废时间")),
+                ("void_reason", models.CharField(blank=True, max_length=200, verbose_name="作废原因")),
+                ("code", models.CharField(max_length=30, unique=True, verbose_name="攻关编号")),
+                ("name", models.CharField(max_length=60, verbose_name="攻关项目名称")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ordinary", "一般攻关"),
+                            ("landmark_task", "标志性项目攻关任务"),
+                            ("cross_region", "跨区域共性攻关"),
+                        ],
+                        default="ordinary",
+                        max_length=14,
+                        verbose_name="类别",
+                    ),
+                ),
+                (
+                    "route",
+                    models.CharField(
+                        choices=[
+                            ("consortium", "联合体攻关"),
+                            ("challenge", "揭榜挂帅"),
+                            ("commission", "委托"),
+                            ("own", "自主"),
+                        ],
+                        max_length=12,
+                        verbose_name="组织方式",
+                    ),
+                ),
+                (
+                    "nqi_elements",
+                    common.fields.CodeSetField(
+                        blank=True,
+                        choices=[
+                            ("MET", "计量"),
+                            ("STD", "标准"),
+                            ("TST", "检验检测"),
+                            ("CER", "认证"),
+                            ("ACC", "认可"),
+                        ],
+                        default="",
+                        max_length=120,
+                        verbose_name="质量基础设施要素",
+                    ),
+                ),
+                ("technical_path", models.TextField(blank=True, max_length=3000, verbose_name="技术路线")),
+                (
+                    "contract_on",
+                    models.DateField(
+                        blank=True, help_text="计为“实施”的日期。", null=True, verbose_name="签约日期"
+                    ),
+                ),
+                ("start_on", models.DateField(verbose_name="开始日期")),
+                ("end_on", models.DateField(verbose_name="结束日期")),
+                (
+                    "accepted_on",
+                    models.DateField(
+                        blank=True, help_text="计为“完成”的日期。", null=True, verbose_name="验收日期"
+                    ),
+                ),
+                (
+                    "budget_gov",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="财政投入（元）"
+                    ),
+                ),
+                (
+                    "budget_own",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=18, verbose_name="自筹投入（元）"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("proposed", "拟立项"),
+                            ("approved", "已立项"),
+                            ("running", "攻关中"),
+                            ("delayed", "进度滞后"),
+                            ("suspended", "暂停"),
+                            ("acceptance", "验收中"),
+                            ("accepted", "已验收"),
+                            ("failed", "验收未通过"),
+                            ("terminated", "已终止"),
+                        ],
+                        default="proposed",
+                        max_length=10,
+                        verbose_name="状态",
+                    ),
+                ),
+                (
+                    "bottlenecks",
+                    models.ManyToManyField(
+                        blank=True,
+                        related_name="key_projects",
+                        to="projects.bottleneck",
+                        verbose_name="攻关的问题",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="创建人",
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="led_key_projects",
+                        to="enterprises.organization",
+                        verbose_name="牵头单位",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="key_projects",
+                        to="projects.chainproject",
+                        verbose_name="质量强链项目",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '重点攻关项目',
-                'verbose_name_plural': '重点攻关项目',
-                'ordering': ['-contract_on', 'code'],
-                'abstract': False,
+                "verbose_name": "重点攻关项目",
+                "verbose_name_plural": "重点攻关项目",
+                "ordering": ["-contract_on", "code"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Measure',
+            name="Measure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=40, verbose_name='指标')),
-                ('unit', models.CharField(choices=[('%', '%（百分比）'), ('ppm', 'ppm（百万分之一）'), ('pcs', '件'), ('times', '次'), ('h', '小时'), ('d', '天'), ('mm', '毫米'), ('um', '微米'), ('nm', '纳米'), ('degC', '摄氏度'), ('MPa', '兆帕'), ('V', '伏'), ('A', '安'), ('kW', '千瓦'), ('dB', '分贝'), ('grade', '级')], max_length=6, verbose_name='单位')),
-                ('value_now', models.DecimalField(decimal_places=4, max_digits=14, verbose_name='现值')),
-                ('method', models.CharField(blank=True, max_length=100, verbose_name='怎样测得')),
-                ('measured_on', models.DateField(blank=True, null=True, verbose_name='测得日期')),
-                ('comparison', models.CharField(choices=[('ge', '不低于'), ('le', '不高于')], max_length=2, verbose_name='目标方向')),
-                ('target', models.DecimalField(decimal_places=4, max_digits=14, verbose_name='目标值')),
-                ('value_after', models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True, verbose_name='解决后的值')),
-                ('method_after', models.CharField(blank=True, max_length=100, verbose_name='解决后怎样测得')),
-                ('measured_after_on', models.DateField(blank=True, null=True, verbose_name='解决后测得日期')),
-                ('bottleneck', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='measures', to='projects.bottleneck', verbose_name='问题')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=40, verbose_name="指标")),
+                (
+                    "unit",
+                    models.CharField(
+                        choices=[
+                            ("%", "%（百分比）"),
+                            ("ppm", "ppm（百万分之一）"),
+                            ("pcs", "件"),
+                            ("times", "次"),
+                            ("h", "小时"),
+                            ("d", "天"),
+                            ("mm", "毫米"),
+                            ("um", "微米"),
+                            ("nm", "纳米"),
+                            ("degC", "摄氏度"),
+                            ("MPa", "兆帕"),
+                            ("V", "伏"),
+                            ("A", "安"),
+                            ("kW", "千瓦"),
+                            ("dB", "分贝"),
+                            ("grade", "级"),
+                        ],
+                        max_length=6,
+                        verbose_name="单位",
+                    ),
+                ),
+                ("value_now", models.DecimalField(decimal_places=4, max_digits=14, verbose_name="现值")),
+                ("method", models.CharField(blank=True, max_length=100, verbose_name="怎样测得")),
+                ("measured_on", models.DateField(blank=True, null=True, verbose_name="测得日期")),
+                (
+                    "comparison",
+                    models.CharField(
+                        choices=[("ge", "不低于"), ("le", "不高于")], max_length=2, verbose_name="目标方向"
+                    ),
+                ),
+                ("target", models.DecimalField(decimal_places=4, max_digits=14, verbose_name="目标值")),
+                (
+                    "value_after",
+                    models.DecimalField(
+                        blank=True, decimal_places=4, max_digits=14, null=True, verbose_name="解决后的值"
+                    ),
+                ),
+                ("method_after", models.CharField(blank=True, max_length=100, verbose_name="解决后怎样测得")),
+                ("measured_after_on", models.DateField(blank=True, null=True, verbose_name="解决后测得日期")),
+                (
+                    "bottleneck",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="measures",
+                        to="projects.bottleneck",
+                        verbose_name="问题",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '量化指标',
-                'verbose_name_plural': '量化指标',
-                'ordering': ['pk'],
+                "verbose_name": "量化指标",
+                "verbose_name_plural": "量化指标",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Milestone',
+            name="Milestone",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=60, verbose_name='里程碑')),
-                ('due_on', models.DateField(verbose_name='计划完成')),
-                ('weight', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='权重（%）')),
-                ('done_on', models.DateField(blank=True, null=True, verbose_name='实际完成')),
-                ('key_project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='milestones', to='projects.keyproject', verbose_name='重点攻关项目')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(max_length=60, verbose_name="里程碑")),
+                ("due_on", models.DateField(verbose_name="计划完成")),
+                (
+                    "weight",
+                    models.PositiveSmallIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                        verbose_name="权重（%）",
+                    ),
+                ),
+                ("done_on", models.DateField(blank=True, null=True, verbose_name="实际完成")),
+                (
+                    "key_project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="milestones",
+                        to="projects.keyproject",
+                        verbose_name="重点攻关项目",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '里程碑',
-                'verbose_name_plural': '里程碑',
-                'ordering': ['key_project', 'due_on', 'pk'],
+                "verbose_name": "里程碑",
+                "verbose_name_plural": "里程碑",
+                "ordering": ["key_project", "due_on", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Participation',
+            name="Participation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('leader', '链主企业'), ('member', '链员企业'), ('enabler', '赋能机构')], max_length=8, verbose_name='角色')),
-                ('joined_on', models.DateField(verbose_name='加入日期')),
-                ('left_on', models.DateField(blank=True, null=True, verbose_name='退出日期')),
-                ('recognition', models.CharField(blank=True, max_length=120, verbose_name='认定来源与文号')),
-                ('bureau', models.ForeignKey(help_text='跨区域项目中，企业计入接纳它的地区。', on_delete=django.db.models.deletion.PROTECT, related_name='participations', to='enterprises.bureau', verbose_name='接纳单位')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='participations', to='enterprises.organization', verbose_name='组织')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='participations', to='projects.chainproject', verbose_name='项目')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("leader", "链主企业"), ("member", "链员企业"), ("enabler", "赋能机构")],
+                        max_length=8,
+                        verbose_name="角色",
+                    ),
+                ),
+                ("joined_on", models.DateField(verbose_name="加入日期")),
+                ("left_on", models.DateField(blank=True, null=True, verbose_name="退出日期")),
+                ("recognition", models.CharField(blank=True, max_length=120, verbose_name="认定来源与文号")),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        help_text="跨区域项目中，企业计入接纳它的地区。",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="participations",
+                        to="enterprises.bureau",
+                        verbose_name="接纳单位",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="participations",
+                        to="enterprises.organization",
+                        verbose_name="组织",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="participations",
+                        to="projects.chainproject",
+                        verbose_name="项目",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '项目参与',
-                'verbose_name_plural': '项目参与',
-                'ordering': ['project', 'role', 'pk'],
+                "verbose_name": "项目参与",
+                "verbose_name_plural": "项目参与",
+                "ordering": ["project", "role", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='ProjectGoal',
+            name="ProjectGoal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('indicator', models.CharField(max_length=60, verbose_name='指标')),
-                ('unit', models.CharField(max_length=20, verbose_name='单位')),
-                ('base', models.DecimalField(blank=True, decimal_places=4, max_digits=18, null=True, verbose_name='基期值')),
-                ('target', models.DecimalField(decimal_places=4, max_digits=18, verbose_name='目标值')),
-                ('reached', models.DecimalField(blank=True, decimal_places=4, max_digits=18, null=True, verbose_name='现值')),
-                ('due_on', models.DateField(verbose_name='完成期限')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='goals', to='projects.chainproject')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("indicator", models.CharField(max_length=60, verbose_name="指标")),
+                ("unit", models.CharField(max_length=20, verbose_name="单位")),
+                (
+                    "base",
+                    models.DecimalField(
+                        blank=True, decimal_places=4, max_digits=18, null=True, verbose_name="基期值"
+                    ),
+                ),
+                ("target", models.DecimalField(decimal_places=4, max_digits=18, verbose_name="目标值")),
+                (
+                    "reached",
+                    models.DecimalField(
+                        blank=True, decimal_places=4, max_digits=18, null=True, verbose_name="现值"
+                    ),
+                ),
+                ("due_on", models.DateField(verbose_name="完成期限")),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="goals",
+                        to="projects.chainproject",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '项目目标',
-                'verbose_name_plural': '项目目标',
-                'ordering': ['due_on', 'pk'],
+                "verbose_name": "项目目标",
+                "verbose_name_plural": "项目目标",
+                "ordering": ["due_on", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='ProjectRegion',
+            name="ProjectRegion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bureau', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='region_links', to='enterprises.bureau', verbose_name='参与单位')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='region_links', to='projects.chainproject')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="region_links",
+                        to="enterprises.bureau",
+                        verbose_name="参与单位",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="region_links",
+                        to="projects.chainproject",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '参与地区',
-                'verbose_name_plural': '参与地区',
-                'ordering': ['bureau__code'],
+                "verbose_name": "参与地区",
+                "verbose_name_plural": "参与地区",
+                "ordering": ["bureau__code"],
             },
         ),
         migrations.AddField(
-            model_name='chainproject',
-            name='regions',
-            field=models.ManyToManyField(related_name='joined_projects', through='projects.ProjectRegion', to='enterprises.bureau', verbose_name='参与地区'),
+            model_name="chainproject",
+            name="regions",
+            field=models.ManyToManyField(
+                related_name="joined_projects",
+                through="projects.ProjectRegion",
+                to="enterprises.bureau",
+                verbose_name="参与地区",
+            ),
         ),
         migrations.CreateModel(
-            name='Transition',
+            name="Transition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.PositiveSmallIntegerField(verbose_name='序号')),
-                ('at', models.DateTimeField(verbose_name='时间')),
-                ('move', models.CharField(max_length=20, verbose_name='动作')),
-                ('source', models.CharField(choices=[('draft', '草稿'), ('submitted', '待核实'), ('returned', '退回补正'), ('rejected', '不予受理'), ('withdrawn', '已撤回'), ('accepted', '已受理'), ('merged', '已归并'), ('listed', '列入清单'), ('dispatched', '已派单'), ('in_progress', '攻关中'), ('suspended', '暂缓'), ('solution_filed', '待企业确认'), ('verification', '核验中'), ('partly', '阶段性解决'), ('resolved', '已解决'), ('reopened', '反弹重开'), ('terminated', '已终止')], max_length=14, verbose_name='原状态')),
-                ('target', models.CharField(choices=[('draft', '草稿'), ('submitted', '待核实'), ('returned', '退回补正'), ('rejected', '不予受理'), ('withdrawn', '已撤回'), ('accepted', '已受理'), ('merged', '已归并'), ('listed', '列入清单'), ('dispatched', '已派单'), ('in_progress', '攻关中'), ('suspended', '暂缓'), ('solution_filed', '待企业确认'), ('verification', '核验中'), ('partly', '阶段性解决'), ('resolved', '已解决'), ('reopened', '反弹重开'), ('terminated', '已终止')], max_length=14, verbose_name='新状态')),
-                ('clock_due_on', models.DateField(null=True, verbose_name='时限届满日')),
-                ('reason', models.TextField(blank=True, verbose_name='说明')),
-                ('details', models.JSONField(default=dict, verbose_name='内容')),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='经手人')),
-                ('bottleneck', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='projects.bottleneck', verbose_name='问题')),
-                ('bureau', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='enterprises.bureau', verbose_name='代表单位')),
-                ('handler', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='enterprises.bureau', verbose_name='办理单位')),
-                ('organization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='enterprises.organization', verbose_name='代表组织')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sequence", models.PositiveSmallIntegerField(verbose_name="序号")),
+                ("at", models.DateTimeField(verbose_name="时间")),
+                ("move", models.CharField(max_length=20, verbose_name="动作")),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("draft", "草稿"),
+                            ("submitted", "待核实"),
+                            ("returned", "退回补正"),
+                            ("rejected", "不予受理"),
+                            ("withdrawn", "已撤回"),
+                            ("accepted", "已受理"),
+                            ("merged", "已归并"),
+                            ("listed", "列入清单"),
+                            ("dispatched", "已派单"),
+                            ("in_progress", "攻关中"),
+                            ("suspended", "暂缓"),
+                            ("solution_filed", "待企业确认"),
+                            ("verification", "核验中"),
+                            ("partly", "阶段性解决"),
+                            ("resolved", "已解决"),
+                            ("reopened", "反弹重开"),
+                            ("terminated", "已终止"),
+                        ],
+                        max_length=14,
+                        verbose_name="原状态",
+                    ),
+                ),
+                (
+                    "target",
+                    models.CharField(
+                        choices=[
+                            ("draft", "草稿"),
+                            ("submitted", "待核实"),
+                            ("returned", "退回补正"),
+                            ("rejected", "不予受理"),
+                            ("withdrawn", "已撤回"),
+                            ("accepted", "已受理"),
+                            ("merged", "已归并"),
+                            ("listed", "列入清单"),
+                            ("dispatched", "已派单"),
+                            ("in_progress", "攻关中"),
+                            ("suspended", "暂缓"),
+                            ("solution_filed", "待企业确认"),
+                            ("verification", "核验中"),
+                            ("partly", "阶段性解决"),
+                            ("resolved", "已解决"),
+                            ("reopened", "反弹重开"),
+                            ("terminated", "已终止"),
+                        ],
+                        max_length=14,
+                        verbose_name="新状态",
+                    ),
+                ),
+                ("clock_due_on", models.DateField(null=True, verbose_name="时限届满日")),
+                ("reason", models.TextField(blank=True, verbose_name="说明")),
+                ("details", models.JSONField(default=dict, verbose_name="内容")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="经手人",
+                    ),
+                ),
+                (
+                    "bottleneck",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="transitions",
+                        to="projects.bottleneck",
+                        verbose_name="问题",
+                    ),
+                ),
+                (
+                    "bureau",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="enterprises.bureau",
+                        verbose_name="代表单位",
+                    ),
+                ),
+                (
+                    "handler",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="enterprises.bureau",
+                        verbose_name="办理单位",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="enterprises.organization",
+                        verbose_name="代表组织",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '办理记录',
-                'verbose_name_plural': '办理记录',
-                'ordering': ['bottleneck', 'sequence'],
+                "verbose_name": "办理记录",
+                "verbose_name_plural": "办理记录",
+                "ordering": ["bottleneck", "sequence"],
             },
         ),
         migrations.AddConstraint(
-            model_name='attachment',
-            constraint=models.UniqueConstraint(fields=('bottleneck', 'sha256'), name='attachment_content_once', violation_error_message='内容相同的文件已经上传过。'),
+            model_name="attachment",
+            constraint=models.UniqueConstraint(
+                fields=("bottleneck", "sha256"),
+                name="attachment_content_once",
+                violation_error_message="内容相同的文件已经上传过。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='bottleneck',
-            index=models.Index(fields=['bureau', 'status'], name='bottleneck_bureau_status'),
+            model_name="bottleneck",
+            index=models.Index(fields=["bureau", "status"], name="bottleneck_bureau_status"),
         ),
         migrations.AddIndex(
-            model_name='bottleneck',
-            index=models.Index(fields=['handler', 'status'], name='bottleneck_handler_status'),
+            model_name="bottleneck",
+            index=models.Index(fields=["handler", "status"], name="bottleneck_handler_status"),
         ),
         migrations.AddIndex(
-            model_name='bottleneck',
-            index=models.Index(fields=['status', 'clock_due_on'], name='bottleneck_status_clock'),
+            model_name="bottleneck",
+            index=models.Index(fields=["status", "clock_due_on"], name="bottleneck_status_clock"),
         ),
         migrations.AddIndex(
-            model_name='bottleneck',
-            index=models.Index(fields=['submitted_at'], name='bottleneck_submitted'),
+            model_name="bottleneck",
+            index=models.Index(fields=["submitted_at"], name="bottleneck_submitted"),
         ),
         migrations.AddIndex(
-            model_name='bottleneck',
-            index=models.Index(fields=['accepted_at'], name='bottleneck_accepted'),
+            model_name="bottleneck",
+            index=models.Index(fields=["accepted_at"], name="bottleneck_accepted"),
         ),
         migrations.AddIndex(
-            model_name='bottleneck',
-            index=models.Index(fields=['resolved_at'], name='bottleneck_resolved'),
+            model_name="bottleneck",
+            index=models.Index(fields=["resolved_at"], name="bottleneck_resolved"),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(('voided_at__isnull', True), models.Q(('void_reason', ''), _negated=True), _connector='OR'), name='bottleneck_void_needs_reason', violation_error_message='作废要写明原因。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("voided_at__isnull", True), models.Q(("void_reason", ""), _negated=True), _connector="OR"
+                ),
+                name="bottleneck_void_needs_reason",
+                violation_error_message="作废要写明原因。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'draft'), models.Q(('chain__isnull', False), ('code__isnull', False), ('segment__isnull', False), ('submitted_at__isnull', False), models.Q(('title', ''), _negated=True), models.Q(('product', ''), _negated=True), models.Q(('symptom', ''), _negated=True), models.Q(('effect', ''), _negated=True), models.Q(('cause', ''), _negated=True), models.Q(('choke', ''), _negated=True), models.Q(('urgency', ''), _negated=True), models.Q(('help_wanted', ''), _negated=True)), _connector='OR'), name='bottleneck_filed_is_complete', violation_error_message='必填项未填全，问题只能保存为草稿。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "draft"),
+                    models.Q(
+                        ("chain__isnull", False),
+                        ("code__isnull", False),
+                        ("segment__isnull", False),
+                        ("submitted_at__isnull", False),
+                        models.Q(("title", ""), _negated=True),
+                        models.Q(("product", ""), _negated=True),
+                        models.Q(("symptom", ""), _negated=True),
+                        models.Q(("effect", ""), _negated=True),
+                        models.Q(("cause", ""), _negated=True),
+                        models.Q(("choke", ""), _negated=True),
+                        models.Q(("urgency", ""), _negated=True),
+                        models.Q(("help_wanted", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="bottleneck_filed_is_complete",
+                violation_error_message="必填项未填全，问题只能保存为草稿。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'draft'), models.Q(('cause', 'NQI'), _negated=True), models.Q(('nqi_elements', ''), _negated=True), _connector='OR'), name='bottleneck_nqi_cause_names_element', violation_error_message='类别为“质量基础设施”时，至少选择一项所缺要素。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "draft"),
+                    models.Q(("cause", "NQI"), _negated=True),
+                    models.Q(("nqi_elements", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="bottleneck_nqi_cause_names_element",
+                violation_error_message="类别为“质量基础设施”时，至少选择一项所缺要素。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(('loss_estimate__isnull', True), models.Q(('loss_estimate__gte', 0), models.Q(('loss_basis', ''), _negated=True)), _connector='OR'), name='bottleneck_loss_needs_basis', violation_error_message='填写损失估计时，请写明测算依据，金额不能为负数。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("loss_estimate__isnull", True),
+                    models.Q(("loss_estimate__gte", 0), models.Q(("loss_basis", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="bottleneck_loss_needs_basis",
+                violation_error_message="填写损失估计时，请写明测算依据，金额不能为负数。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('merged_into__isnull', False), ('status', 'merged')), models.Q(models.Q(('status', 'merged'), _negated=True), ('merged_into__isnull', True)), _connector='OR'), name='bottleneck_merged_names_master', violation_error_message='已归并的问题要指明归并到哪个问题。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("merged_into__isnull", False), ("status", "merged")),
+                    models.Q(models.Q(("status", "merged"), _negated=True), ("merged_into__isnull", True)),
+                    _connector="OR",
+                ),
+                name="bottleneck_merged_names_master",
+                violation_error_message="已归并的问题要指明归并到哪个问题。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(('merged_into__isnull', True), models.Q(('merged_into', models.F('pk')), _negated=True), _connector='OR'), name='bottleneck_not_its_own_master', violation_error_message='问题不能归并到自己。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("merged_into__isnull", True),
+                    models.Q(("merged_into", models.F("pk")), _negated=True),
+                    _connector="OR",
+                ),
+                name="bottleneck_not_its_own_master",
+                violation_error_message="问题不能归并到自己。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['listed', 'dispatched', 'in_progress', 'suspended', 'solution_filed', 'verification', 'partly', 'resolved', 'reopened']), _negated=True), models.Q(('due_on__isnull', False), ('list_owner__isnull', False), ('listed_at__isnull', False), models.Q(('route', ''), _negated=True), models.Q(('grade', ''), _negated=True)), _connector='OR'), name='bottleneck_listed_has_plan', violation_error_message='列入清单的问题要有级别、解决路径、期限和清单单位。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        (
+                            "status__in",
+                            [
+                                "listed",
+                                "dispatched",
+                                "in_progress",
+                                "suspended",
+                                "solution_filed",
+                                "verification",
+                                "partly",
+                                "resolved",
+                                "reopened",
+                            ],
+                        ),
+                        _negated=True,
+                    ),
+                    models.Q(
+                        ("due_on__isnull", False),
+                        ("list_owner__isnull", False),
+                        ("listed_at__isnull", False),
+                        models.Q(("route", ""), _negated=True),
+                        models.Q(("grade", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="bottleneck_listed_has_plan",
+                violation_error_message="列入清单的问题要有级别、解决路径、期限和清单单位。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['dispatched', 'in_progress', 'suspended', 'solution_filed']), _negated=True), ('assigned_to__isnull', False), _connector='OR'), name='bottleneck_worked_on_by_somebody', violation_error_message='派单和攻关中的问题要有承担机构。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("status__in", ["dispatched", "in_progress", "suspended", "solution_filed"]),
+                        _negated=True,
+                    ),
+                    ("assigned_to__isnull", False),
+                    _connector="OR",
+                ),
+                name="bottleneck_worked_on_by_somebody",
+                violation_error_message="派单和攻关中的问题要有承担机构。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bottleneck',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'resolved'), _negated=True), models.Q(('resolved_at__isnull', False), models.Q(('result', ''), _negated=True)), _connector='OR'), name='bottleneck_resolved_has_result', violation_error_message='已解决的问题要有核验时间和解决类型。'),
+            model_name="bottleneck",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "resolved"), _negated=True),
+                    models.Q(("resolved_at__isnull", False), models.Q(("result", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="bottleneck_resolved_has_result",
+                violation_error_message="已解决的问题要有核验时间和解决类型。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consortiummembership',
-            constraint=models.UniqueConstraint(condition=models.Q(('left_on__isnull', True)), fields=('consortium', 'organization'), name='membership_one_open', violation_error_message='该组织已是联合体成员。'),
+            model_name="consortiummembership",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("left_on__isnull", True)),
+                fields=("consortium", "organization"),
+                name="membership_one_open",
+                violation_error_message="该组织已是联合体成员。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consortiummembership',
-            constraint=models.UniqueConstraint(condition=models.Q(('left_on__isnull', True), ('role', 'lead')), fields=('consortium',), name='membership_one_lead', violation_error_message='一个联合体只能有一个牵头单位。'),
+            model_name="consortiummembership",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("left_on__isnull", True), ("role", "lead")),
+                fields=("consortium",),
+                name="membership_one_lead",
+                violation_error_message="一个联合体只能有一个牵头单位。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consortiummembership',
-            constraint=models.CheckConstraint(condition=models.Q(('left_on__isnull', True), ('left_on__gte', models.F('joined_on')), _connector='OR'), name='membership_dates_in_order', violation_error_message='退出日期不能早于加入日期。'),
+            model_name="consortiummembership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("left_on__isnull", True), ("left_on__gte", models.F("joined_on")), _connector="OR"
+                ),
+                name="membership_dates_in_order",
+                violation_error_message="退出日期不能早于加入日期。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='consortium',
-            index=models.Index(fields=['founded_on'], name='consortium_founded'),
+            model_name="consortium",
+            index=models.Index(fields=["founded_on"], name="consortium_founded"),
         ),
         migrations.AddConstraint(
-            model_name='consortium',
-            constraint=models.CheckConstraint(condition=models.Q(('voided_at__isnull', True), models.Q(('void_reason', ''), _negated=True), _connector='OR'), name='consortium_void_needs_reason', violation_error_message='作废要写明原因。'),
+            model_name="consortium",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("voided_at__isnull", True), models.Q(("void_reason", ""), _negated=True), _connector="OR"
+                ),
+                name="consortium_void_needs_reason",
+                violation_error_message="作废要写明原因。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consortium',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'preparing'), ('founded_on__isnull', False), _connector='OR'), name='consortium_formed_needs_date', violation_error_message='已组建的联合体要填写组建日期。'),
+            model_name="consortium",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status", "preparing"), ("founded_on__isnull", False), _connector="OR"),
+                name="consortium_formed_needs_date",
+                violation_error_message="已组建的联合体要填写组建日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consortium',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'dissolved'), _negated=True), ('dissolved_on__isnull', False), _connector='OR'), name='consortium_dissolved_needs_date', violation_error_message='已解散的联合体要填写解散日期。'),
+            model_name="consortium",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "dissolved"), _negated=True),
+                    ("dissolved_on__isnull", False),
+                    _connector="OR",
+                ),
+                name="consortium_dissolved_needs_date",
+                violation_error_message="已解散的联合体要填写解散日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consortium',
-            constraint=models.CheckConstraint(condition=models.Q(('dissolved_on__isnull', True), ('dissolved_on__gte', models.F('founded_on')), _connector='OR'), name='consortium_dates_in_order', violation_error_message='解散日期不能早于组建日期。'),
+            model_name="consortium",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("dissolved_on__isnull", True),
+                    ("dissolved_on__gte", models.F("founded_on")),
+                    _connector="OR",
+                ),
+                name="consortium_dates_in_order",
+                violation_error_message="解散日期不能早于组建日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='evidence',
-            constraint=models.UniqueConstraint(fields=('bottleneck', 'issuer', 'number'), name='evidence_number_once', violation_error_message='该证据已经填写。'),
+            model_name="evidence",
+            constraint=models.UniqueConstraint(
+                fields=("bottleneck", "issuer", "number"),
+                name="evidence_number_once",
+                violation_error_message="该证据已经填写。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='keyproject',
-            index=models.Index(fields=['contract_on'], name='key_project_contract'),
+            model_name="keyproject",
+            index=models.Index(fields=["contract_on"], name="key_project_contract"),
         ),
         migrations.AddIndex(
-            model_name='keyproject',
-            index=models.Index(fields=['accepted_on'], name='key_project_accepted'),
+            model_name="keyproject",
+            index=models.Index(fields=["accepted_on"], name="key_project_accepted"),
         ),
         migrations.AddConstraint(
-            model_name='keyproject',
-            constraint=models.CheckConstraint(condition=models.Q(('voided_at__isnull', True), models.Q(('void_reason', ''), _negated=True), _connector='OR'), name='keyproject_void_needs_reason', violation_error_message='作废要写明原因。'),
+            model_name="keyproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("voided_at__isnull", True), models.Q(("void_reason", ""), _negated=True), _connector="OR"
+                ),
+                name="keyproject_void_needs_reason",
+                violation_error_message="作废要写明原因。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='keyproject',
-            constraint=models.CheckConstraint(condition=models.Q(('end_on__gt', models.F('start_on'))), name='key_project_dates_in_order', violation_error_message='攻关项目的结束日期应晚于开始日期。'),
+            model_name="keyproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end_on__gt", models.F("start_on"))),
+                name="key_project_dates_in_order",
+                violation_error_message="攻关项目的结束日期应晚于开始日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='keyproject',
-            constraint=models.CheckConstraint(condition=models.Q(('nqi_elements', ''), _negated=True), name='key_project_has_element', violation_error_message='请至少选择一项质量基础设施要素。'),
+            model_name="keyproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("nqi_elements", ""), _negated=True),
+                name="key_project_has_element",
+                violation_error_message="请至少选择一项质量基础设施要素。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='keyproject',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'approved']), ('contract_on__isnull', False), _connector='OR'), name='key_project_running_needs_contract', violation_error_message='进入攻关的项目要填写签约日期。'),
+            model_name="keyproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["proposed", "approved"]), ("contract_on__isnull", False), _connector="OR"
+                ),
+                name="key_project_running_needs_contract",
+                violation_error_message="进入攻关的项目要填写签约日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='keyproject',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'accepted'), _negated=True), ('accepted_on__isnull', False), _connector='OR'), name='key_project_accepted_needs_date', violation_error_message='已验收的项目要填写验收日期。'),
+            model_name="keyproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "accepted"), _negated=True),
+                    ("accepted_on__isnull", False),
+                    _connector="OR",
+                ),
+                name="key_project_accepted_needs_date",
+                violation_error_message="已验收的项目要填写验收日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='keyproject',
-            constraint=models.CheckConstraint(condition=models.Q(('budget_gov__gte', 0), ('budget_own__gte', 0)), name='key_project_budget_not_negative', violation_error_message='投入金额不能为负数。'),
+            model_name="keyproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("budget_gov__gte", 0), ("budget_own__gte", 0)),
+                name="key_project_budget_not_negative",
+                violation_error_message="投入金额不能为负数。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='measure',
-            constraint=models.UniqueConstraint(fields=('bottleneck', 'metric'), name='measure_metric_once', violation_error_message='同一问题的指标不能重复。'),
+            model_name="measure",
+            constraint=models.UniqueConstraint(
+                fields=("bottleneck", "metric"),
+                name="measure_metric_once",
+                violation_error_message="同一问题的指标不能重复。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='measure',
-            constraint=models.CheckConstraint(condition=models.Q(('value_after__isnull', True), ('measured_after_on__isnull', False), _connector='OR'), name='measure_after_has_date', violation_error_message='填写解决后的值时，请填写测得日期。'),
+            model_name="measure",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("value_after__isnull", True), ("measured_after_on__isnull", False), _connector="OR"
+                ),
+                name="measure_after_has_date",
+                violation_error_message="填写解决后的值时，请填写测得日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='milestone',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gte', 1), ('weight__lte', 100)), name='milestone_weight_range', violation_error_message='里程碑权重应在 1 到 100 之间。'),
+            model_name="milestone",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weight__gte", 1), ("weight__lte", 100)),
+                name="milestone_weight_range",
+                violation_error_message="里程碑权重应在 1 到 100 之间。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='participation',
-            index=models.Index(fields=['role', 'joined_on'], name='participation_role_joined'),
+            model_name="participation",
+            index=models.Index(fields=["role", "joined_on"], name="participation_role_joined"),
         ),
         migrations.AddConstraint(
-            model_name='participation',
-            constraint=models.UniqueConstraint(condition=models.Q(('left_on__isnull', True)), fields=('project', 'organization', 'role'), name='participation_once_per_role', violation_error_message='该组织已以同一角色参加本项目。'),
+            model_name="participation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("left_on__isnull", True)),
+                fields=("project", "organization", "role"),
+                name="participation_once_per_role",
+                violation_error_message="该组织已以同一角色参加本项目。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='participation',
-            constraint=models.CheckConstraint(condition=models.Q(('left_on__isnull', True), ('left_on__gte', models.F('joined_on')), _connector='OR'), name='participation_dates_in_order', violation_error_message='退出日期不能早于加入日期。'),
+            model_name="participation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("left_on__isnull", True), ("left_on__gte", models.F("joined_on")), _connector="OR"
+                ),
+                name="participation_dates_in_order",
+                violation_error_message="退出日期不能早于加入日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='projectregion',
-            constraint=models.UniqueConstraint(fields=('project', 'bureau'), name='project_region_once', violation_error_message='该地区已在参与名单中。'),
+            model_name="projectregion",
+            constraint=models.UniqueConstraint(
+                fields=("project", "bureau"),
+                name="project_region_once",
+                violation_error_message="该地区已在参与名单中。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='chainproject',
-            index=models.Index(fields=['start_on', 'status'], name='project_start_status'),
+            model_name="chainproject",
+            index=models.Index(fields=["start_on", "status"], name="project_start_status"),
         ),
         migrations.AddConstraint(
-            model_name='chainproject',
-            constraint=models.CheckConstraint(condition=models.Q(('voided_at__isnull', True), models.Q(('void_reason', ''), _negated=True), _connector='OR'), name='chainproject_void_needs_reason', violation_error_message='作废要写明原因。'),
+            model_name="chainproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("voided_at__isnull", True), models.Q(("void_reason", ""), _negated=True), _connector="OR"
+                ),
+                name="chainproject_void_needs_reason",
+                violation_error_message="作废要写明原因。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chainproject',
-            constraint=models.CheckConstraint(condition=models.Q(('end_on__gt', models.F('start_on'))), name='project_dates_in_order', violation_error_message='项目的结束日期应晚于开始日期。'),
+            model_name="chainproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end_on__gt", models.F("start_on"))),
+                name="project_dates_in_order",
+                violation_error_message="项目的结束日期应晚于开始日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chainproject',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_on__isnull', True), ('closed_on__gte', models.F('start_on')), _connector='OR'), name='project_closed_after_start', violation_error_message='结项日期不能早于开始日期。'),
+            model_name="chainproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("closed_on__isnull", True), ("closed_on__gte", models.F("start_on")), _connector="OR"
+                ),
+                name="project_closed_after_start",
+                violation_error_message="结项日期不能早于开始日期。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chainproject',
-            constraint=models.CheckConstraint(condition=models.Q(('budget_gov__gte', 0), ('budget_own__gte', 0)), name='project_budget_not_negative', violation_error_message='投入金额不能为负数。'),
+            model_name="chainproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("budget_gov__gte", 0), ("budget_own__gte", 0)),
+                name="project_budget_not_negative",
+                violation_error_message="投入金额不能为负数。",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chainproject',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('tier', 'cross_region'), _negated=True), ('is_cross_region', True), _connector='OR'), name='project_cross_region_tier', violation_error_message='“跨区域联动”层级的项目应标为跨区域项目。'),
+            model_name="chainproject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("tier", "cross_region"), _negated=True),
+                    ("is_cross_region", True),
+                    _connector="OR",
+                ),
+                name="project_cross_region_tier",
+                violation_error_message="“跨区域联动”层级的项目应标为跨区域项目。",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transition',
-            index=models.Index(fields=['at', 'target'], name='transition_at_target'),
+            model_name="transition",
+            index=models.Index(fields=["at", "target"], name="transition_at_target"),
         ),
         migrations.AddIndex(
-            model_name='transition',
-            index=models.Index(fields=['target', 'at'], name='transition_target_at'),
+            model_name="transition",
+            index=models.Index(fields=["target", "at"], name="transition_target_at"),
         ),
         migrations.AddConstraint(
-            model_name='transition',
-            constraint=models.UniqueConstraint(fields=('bottleneck', 'sequence'), name='transition_in_sequence', violation_error_message='这一步已被他人办理。'),
+            model_name="transition",
+            constraint=models.UniqueConstraint(
+                fields=("bottleneck", "sequence"),
+                name="transition_in_sequence",
+                violation_error_message="这一步已被他人办理。",
+            ),
         ),
     ]

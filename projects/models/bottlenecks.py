@@ -116,9 +116,7 @@ class Bottleneck(LedgerRow):
         related_name="filed_bottlenecks",
         verbose_name=_("填报人"),
     )
-    bureau = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="bottlenecks", verbose_name=_("受理单位")
-    )
+    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="bottlenecks", verbose_name=_("受理单位"))
     handler = models.ForeignKey(
         Bureau, models.PROTECT, related_name="handled_bottlenecks", verbose_name=_("当前办理单位")
     )
@@ -374,9 +372,7 @@ class Measure(models.Model):
     measured_on = models.DateField(_("测得日期"), null=True, blank=True)
     comparison = models.CharField(_("目标方向"), max_length=2, choices=Comparison)
     target = models.DecimalField(_("目标值"), max_digits=14, decimal_places=4)
-    value_after = models.DecimalField(
-        _("解决后的值"), max_digits=14, decimal_places=4, null=True, blank=True
-    )
+    value_after = models.DecimalField(_("解决后的值"), max_digits=14, decimal_places=4, null=True, blank=True)
     method_after = models.CharField(_("解决后怎样测得"), max_length=100, blank=True)
     measured_after_on = models.DateField(_("解决后测得日期"), null=True, blank=True)
 

@@ -34,9 +34,7 @@ class Consortium(LedgerRow):
     chain = models.ForeignKey(
         IndustryChain, models.PROTECT, related_name="consortia", verbose_name=_("产业链")
     )
-    bureau = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="consortia", verbose_name=_("受理单位")
-    )
+    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="consortia", verbose_name=_("受理单位"))
     lead = models.ForeignKey(
         Organization, models.PROTECT, related_name="led_consortia", verbose_name=_("牵头单位")
     )

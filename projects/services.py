@@ -1,0 +1,334 @@
+"""What happens when somebody files, attaches or moves: one function each, for page, API, admin and task alike."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import FILING_ROLES, User
+from enterprises.models import Bureau, NumberSeries, Organization
+from projects import files
+from projects.models import Attachment, Bottleneck, BottleneckContact, Evidence, Measure, Transition
+from projects.workflow import MOVES, REOPEN_WITHIN, STATES, Move, Party, clock_after, grant_for, judge
+
+S = Bottleneck.Status
+MAX_ATTACHMENTS = 10
+
+# What a filing must say before it leaves the firm, by the step of the form that asks it.
+REQUIRED_TO_FILE = {
+    "happening": ("chain", "segment", "product", "title", "choke", "symptom"),
+    "extent": ("effect", "urgency"),
+    "help": ("cause", "help_wanted"),
+}
+
+
+class StaleRow(Exception):
+    """Somebody else changed the row since the user read it; the message says what happened."""
+
+
+def draft_for(user: User, organization: Organization, public_id) -> Bottleneck:
+    """The draft with this address, made on first call, so that a doubled request makes one draft.
+
+    Raises PermissionDenied when the user may not file for the organisation.
+    """
+    if not user.acts_for(organization.pk, *FILING_ROLES):
+        raise PermissionDenied(_("您没有为该企业填报的权限。"))
+    draft, _created = Bottleneck.objects.get_or_create(
+        public_id=public_id,
+        defaults={
+            "organization": organization,
+            "bureau": organization.bureau,
+            "handler": organization.bureau,
+            "filer": user,
+            "created_by": user,
+        },
+    )
+    if draft.organization_id != organization.pk:
+        raise PermissionDenied(_("您没有为该企业填报的权限。"))
+    return draft
+
+
+def revise(
+    bottleneck: Bottleneck,
+    *,
+    by: User,
+    version: int,
+    values: Mapping[str, Any],
+    measures: list[Mapping[str, Any]] | None = None,
+    contact: Mapping[str, Any] | None = None,
+) -> Bottleneck:
+    """Save what the filer typed; None leaves metrics or contact as they are.
+
+    Raises StaleRow when the text was changed elsewhere since ``version``, PermissionDenied when the row may not be
+    edited, ValidationError when a value cannot stand.
+    """
+    with transaction.atomic():
+        locked = Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
+        if not row_is_editable_by(locked, by):
+            raise PermissionDenied(_("问题已提交，现在不能修改内容。"))
+        if locked.version != version:
+            raise StaleRow(_("这份草稿已在另一个窗口或由同事修改。"))
+        for name, value in values.items():
+            setattr(locked, name, value)
+        locked.version += 1
+        locked.full_clean()
+        locked.save()
+        if measures is not None:
+            locked.measures.all().delete()
+            for row in measures:
+                measure = Measure(bottleneck=locked, **row)
+                measure.full_clean()
+                measure.save()
+        if contact is not None:
+            BottleneckContact.objects.update_or_create(bottleneck=locked, defaults=dict(contact))
+    return locked
+
+
+def gaps_before_filing(bottleneck: Bottleneck) -> dict[str, list[tuple[str, str]]]:
+    """What is still missing, as (field, sentence) by step; empty when the problem may be filed."""
+    gaps: dict[str, list[tuple[str, str]]] = {}
+    for step, fields in REQUIRED_TO_FILE.items():
+        for name in fields:
+            if not getattr(bottleneck, name):
+                label = Bottleneck._meta.get_field(name).verbose_name
+                gaps.setdefault(step, []).append((name, _("请填写“%(field)s”。") % {"field": label}))
+    if not bottleneck.measures.exists():
+        gaps.setdefault("extent", []).append(("measures", _("请至少填写一项指标的现值和目标值。")))
+    if bottleneck.cause == Bottleneck.Cause.INFRASTRUCTURE and not bottleneck.nqi_elements:
+        gaps.setdefault("help", []).append(
+            ("nqi_elements", _("类别为“质量基础设施”时，至少选择一项所缺要素。"))
+        )
+    if not hasattr(bottleneck, "contact"):
+        gaps.setdefault("help", []).append(("contact_name", _("请填写联系人和联系电话。")))
+    return gaps
+
+
+def move(
+    bottleneck: Bottleneck,
+    name: str,
+    *,
+    by: User,
+    data: Mapping[str, Any] | None = None,
+    version: int | None = None,
+    at: datetime | None = None,
+) -> Transition:
+    """Carry out one move of the transition table and append its event.
+
+    The row is locked first, so of two people who click at once one wins. ``version`` is the revision the user
+    looked at; None asks for no comparison. Raises StaleRow when the row has moved on since, PermissionDenied when
+    the user may not make the move, ValidationError (by key of ``data``) when something it needs is missing.
+    """
+    row = MOVES[name]
+    data = dict(data or {})
+    at = at or timezone.now()
+    with transaction.atomic():
+        locked = (
+            Bottleneck.objects.select_for_update(of=("self",))
+            .select_related("handler__parent", "bureau", "organization")
+            .get(pk=bottleneck.pk)
+        )
+        _refuse_stale(locked, row, version)
+        choice = judge(locked, row, by)
+        if not choice.allowed or choice.grant is None:
+            raise PermissionDenied(choice.refusal)
+        _refuse_incomplete(locked, row, data, at)
+        details = _apply(locked, row, data, by=by, acting_bureau=choice.grant.bureau, at=at)
+        source, locked.status = locked.status, row.target
+        day = timezone.localdate(at)
+        locked.status_changed_at = at
+        locked.clock_due_on = clock_after(row.target, day, locked.due_on)
+        locked.clock_started_on = day if locked.clock_due_on else None
+        locked.version += 1
+        locked.save()
+        event = Transition.objects.create(
+            bottleneck=locked,
+            sequence=locked.transitions.count() + 1,
+            at=at,
+            move=row.name,
+            source=source,
+            target=row.target,
+            actor=by,
+            bureau=choice.grant.bureau,
+            organization=choice.grant.organization,
+            handler=locked.handler,
+            clock_due_on=locked.clock_due_on,
+            reason=data.get("reason", ""),
+            details=details,
+        )
+    bottleneck.refresh_from_db()
+    return event
+
+
+def _refuse_stale(locked: Bottleneck, row: Move, version: int | None) -> None:
+    if (version is None or version == locked.version) and locked.status in row.sources:
+        return
+    last = locked.transitions.select_related("actor", "bureau", "organization").last()
+    if last is None or locked.status in row.sources:
+        raise StaleRow(_("内容已在别处修改，您的操作没有执行，请核对后再试。"))
+    raise StaleRow(
+        _("%(who)s已于 %(when)s 办理：%(what)s。问题现在的状态是“%(state)s”，您的操作没有执行。")
+        % {
+            "who": last.bureau or last.organization or "",
+            "when": timezone.localtime(last.at).strftime("%Y-%m-%d %H:%M"),
+            "what": MOVES[last.move].done,
+            "state": locked.get_status_display(),
+        }
+    )
+
+
+def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], at: datetime) -> None:
+    missing = {key: _("这一项必须填写。") for key in row.needs if not data.get(key)}
+    if missing:
+        raise ValidationError(missing)
+    if row.name == "submit" and (gaps := gaps_before_filing(locked)):
+        raise ValidationError([sentence for step in gaps.values() for _name, sentence in step])
+    if data.get("due_on") and data["due_on"] < timezone.localdate(at):
+        raise ValidationError({"due_on": _("期限不能早于今天。")})
+    if row.name == "reopen" and locked.resolved_at and at - locked.resolved_at > REOPEN_WITHIN:
+        raise ValidationError(_("核验解决已超过 12 个月，请作为新问题填报。"))
+    if row.name == "merge":
+        master = data["master"]
+        if master.pk == locked.pk or master.merged_into_id or master.status in (S.DRAFT, *Bottleneck.ENDED):
+            raise ValidationError({"master": _("只能归并到另一个仍在办理、自身未被归并的问题。")})
+    if row.name == "dispatch" and not hasattr(data["assigned_to"], "institution_profile"):
+        raise ValidationError({"assigned_to": _("承担机构须是登记过能力的赋能机构。")})
+
+
+def _apply(
+    row: Bottleneck,
+    by_move: Move,
+    data: Mapping[str, Any],
+    *,
+    by: User,
+    acting_bureau: Bureau | None,
+    at: datetime,
+) -> dict[str, Any]:
+    """Write what the move brings onto the row; returns what the event keeps of it."""
+    match by_move.name:
+        case "submit":
+            row.submitted_at = row.submitted_at or at
+            row.code = row.code or _next_code(row, at)
+            row.handler = row.bureau
+        case "accept":
+            row.accepted_at = row.accepted_at or at
+            # The second check stands one level up; municipalities skip the city (`domain.md` 4.1).
+            if row.handler.level >= Bureau.Level.COUNTY:
+                row.handler = row.handler.parent
+        case "return":
+            return {"gaps": data["gaps"]}
+        case "reject":
+            return {"reason_code": data["reason_code"]}
+        case "merge":
+            row.merged_into = data["master"]
+            return {"master": data["master"].code}
+        case "list":
+            row.grade, row.route, row.due_on = data["grade"], data["route"], data["due_on"]
+            row.is_common = bool(data.get("is_common"))
+            row.listed_at = row.listed_at or at
+            row.list_owner = acting_bureau
+            return {"grade": row.grade, "route": row.route, "due_on": row.due_on.isoformat()}
+        case "dispatch":
+            row.assigned_to = data["assigned_to"]
+            return {"assigned_to": data["assigned_to"].uscc}
+        case "decline":
+            declined, row.assigned_to = row.assigned_to, None
+            return {"declined_by": declined.uscc}
+        case "file_solution":
+            return _keep_solution(row, data)
+        case "verify":
+            row.result = data["result"]
+            row.resolved_at = at
+            return {"result": row.result}
+        case "continue" | "resume" | "restart":
+            row.due_on = data["due_on"]
+            return {"due_on": row.due_on.isoformat()}
+    return {}
+
+
+def _next_code(row: Bottleneck, at: datetime) -> str:
+    prefix = f"DK-{timezone.localdate(at).year}-{row.bureau.code}"
+    return f"{prefix}-{NumberSeries.next(prefix):05d}"
+
+
+def _keep_solution(row: Bottleneck, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Store solution, measured after-values and evidence; every metric must be measured again."""
+    row.solution = data["solution"]
+    after = {item["measure"]: item for item in data["after"]}
+    kept = []
+    for measure in row.measures.all():
+        item = after.get(measure.pk)
+        if item is None:
+            raise ValidationError({"after": _("请填写“%s”解决后的值。") % measure.metric})
+        measure.value_after = item["value_after"]
+        measure.method_after = item.get("method_after", "")
+        measure.measured_after_on = item["measured_after_on"]
+        measure.full_clean()
+        measure.save()
+        kept.append({"metric": measure.metric, "value": str(measure.value_after)})
+    numbers = []
+    for item in data["evidence"]:
+        evidence, _created = Evidence.objects.update_or_create(
+            bottleneck=row, issuer=item["issuer"], number=item["number"], defaults=dict(item)
+        )
+        evidence.full_clean()
+        numbers.append(evidence.number)
+    return {"after": kept, "evidence": numbers}
+
+
+def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachment:
+    """Keep an uploaded file with the problem; the same content twice is one attachment.
+
+    Raises PermissionDenied when the user is not the party whose turn it is, ValidationError when the file is too
+    large, one too many, or not what its name says.
+    """
+    if not may_attach(bottleneck, by):
+        raise PermissionDenied(_("现在不轮到您补充材料。"))
+    mime = files.check(upload)
+    digest = hashlib.sha256()
+    for chunk in upload.chunks():
+        digest.update(chunk)
+    with transaction.atomic():
+        Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
+        known = bottleneck.attachments.filter(sha256=digest.hexdigest()).first()
+        if known:
+            return known
+        if bottleneck.attachments.count() >= MAX_ATTACHMENTS:
+            raise ValidationError(_("每个问题最多 %d 个附件，请先删除不需要的。") % MAX_ATTACHMENTS)
+        return Attachment.objects.create(
+            bottleneck=bottleneck,
+            file=upload,
+            name=files.clean_name(upload.name or ""),
+            size=upload.size,
+            mime=mime,
+            sha256=digest.hexdigest(),
+            uploaded_by=by,
+        )
+
+
+def detach(attachment: Attachment, *, by: User) -> None:
+    """Remove a file from a draft or returned problem; raises PermissionDenied otherwise."""
+    row = attachment.bottleneck
+    if row.status not in Bottleneck.EDITABLE or not row_is_editable_by(row, by):
+        raise PermissionDenied(_("已提交的材料不能删除。"))
+    stored = attachment.file
+    attachment.delete()
+    transaction.on_commit(lambda: stored.storage.delete(stored.name))
+
+
+def row_is_editable_by(bottleneck: Bottleneck, user: User) -> bool:
+    """The filing organisation may change the text as a draft and after a return (`domain.md` 2.2)."""
+    return bottleneck.status in Bottleneck.EDITABLE and user.acts_for(
+        bottleneck.organization_id, *FILING_ROLES
+    )
+
+
+def may_attach(bottleneck: Bottleneck, user: User) -> bool:
+    """The party whose turn it is may add files."""
+    turn = STATES[bottleneck.status].turn
+    return turn != Party.NOBODY and grant_for(bottleneck, turn, user) is not None

@@ -1,0 +1,401 @@
+"""The transition table of a bottleneck (`domain.md` chapter 4, design decision 4).
+
+Everything that asks "what may happen next?" reads this module: buttons, the API, the demo data, the tests. A move
+names its source states, its target, the party that may make it, what it needs and which guards it passes. A state
+names whose turn it is and which clock runs. `projects.services.move` is the only place that carries a move out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import FILING_ROLES, Grant, Role, User
+from common.workdays import add_workdays
+from enterprises.models import Bureau
+from projects.models import Bottleneck
+
+S = Bottleneck.Status
+# A reopening is possible this long after the verification (`domain.md` 4.1).
+REOPEN_WITHIN = timedelta(days=365)
+
+
+class Party(models.TextChoices):
+    """Who may make a move; the order of words on the page."""
+
+    FILER = "filer", _("提出企业")
+    OFFICER = "officer", _("办理单位")
+    INSTITUTION = "institution", _("承担机构")
+    VERIFIER = "verifier", _("核验人员")
+    NOBODY = "nobody", _("无")
+
+
+@dataclass(frozen=True)
+class State:
+    """What a status means for the people: whose turn, which clock, and the next step in words."""
+
+    turn: Party
+    next_step: Any
+    # Which clock runs: working days from the setting of this name, the row's plan date, or none.
+    limit: str | None = None
+    until_plan_date: bool = False
+
+
+@dataclass(frozen=True)
+class Move:
+    """One row of the table. ``needs`` are the keys that the data of the move must fill."""
+
+    name: str
+    label: Any
+    sources: tuple[S, ...]
+    target: S
+    party: Party
+    done: Any
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    guards: tuple[Callable[["Bottleneck", User, Grant], Any], ...] = field(default=())
+    ends: bool = False
+
+
+STATES: dict[str, State] = {
+    S.DRAFT: State(Party.FILER, _("填完后提交，所在地市场监管部门开始核实。")),
+    S.SUBMITTED: State(
+        Party.OFFICER, _("办理单位核实情况，受理、一次性列明缺项退回，或说明理由不予受理。"), "submitted"
+    ),
+    S.RETURNED: State(Party.FILER, _("请企业按缺项清单补正后重新提交。"), "returned"),
+    S.REJECTED: State(Party.NOBODY, _("未予受理，理由和可以求助的部门见办理记录。")),
+    S.WITHDRAWN: State(Party.NOBODY, _("企业已撤回，如仍需解决请重新填报。")),
+    S.ACCEPTED: State(Party.OFFICER, _("办理单位复核级别与是否重复，列入清单或归并到同类问题。"), "accepted"),
+    S.MERGED: State(Party.NOBODY, _("已归并到同类问题，进展以主问题为准。")),
+    S.LISTED: State(Party.OFFICER, _("办理单位为问题选定承担机构并派单。")),
+    S.DISPATCHED: State(Party.INSTITUTION, _("承担机构答复是否承接。"), "dispatched"),
+    S.IN_PROGRESS: State(
+        Party.INSTITUTION, _("承担机构攻关，完成后提交解决办法和证据。"), until_plan_date=True
+    ),
+    S.SUSPENDED: State(Party.OFFICER, _("已暂缓，条件具备后由办理单位恢复。"), "suspended"),
+    S.SOLUTION_FILED: State(
+        Party.FILER, _("请企业对照目标确认是否解决；未答复不视为同意。"), "solution_filed"
+    ),
+    S.VERIFICATION: State(Party.VERIFIER, _("由未经手本问题的另一名人员核验证据和效果。"), "verification"),
+    S.PARTLY: State(Party.OFFICER, _("办理单位为剩余部分定下期限，继续攻关。")),
+    S.RESOLVED: State(Party.NOBODY, _("已核验解决；12 个月内如有反弹可以重开。")),
+    S.REOPENED: State(Party.OFFICER, _("办理单位核对新情况，定下期限，继续攻关。"), "reopened"),
+    S.TERMINATED: State(Party.NOBODY, _("已终止，原因见办理记录。")),
+}
+
+
+def has_target(bottleneck: Bottleneck, _user: User, _grant: Grant):
+    if not bottleneck.measures.exists():
+        return _("列入清单前要有量化的现值和目标值，请先退回企业补充。")
+
+
+def acts_as_city_or_above(_bottleneck: Bottleneck, _user: User, grant: Grant):
+    if grant.bureau.level > Bureau.Level.CITY:
+        return _("归并由市级及以上单位办理。")
+
+
+def another_person(bottleneck: Bottleneck, user: User, _grant: Grant):
+    handled = ("accept", "list", "dispatch", "restart", "continue", "take", "file_solution", "confirm")
+    if bottleneck.transitions.filter(actor=user, move__in=handled).exists():
+        return _("您经手过这个问题，核验须由另一名人员进行。")
+
+
+def grade_allows(bottleneck: Bottleneck, _user: User, grant: Grant):
+    above_city = (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
+    if bottleneck.grade in above_city and grant.bureau.level > Bureau.Level.CITY:
+        return _("省级和国家级问题不能由县级单位核验销号。")
+
+
+def has_evidence(bottleneck: Bottleneck, _user: User, _grant: Grant):
+    if not bottleneck.evidence.exists():
+        return _("没有证据的问题不能核验为已解决。")
+    if bottleneck.evidence.filter(verify_state="mismatch").exists():
+        return _("有证据核对不符，查清之前不能核验为已解决。")
+
+
+MOVES: dict[str, Move] = {
+    move.name: move
+    for move in (
+        Move(
+            "submit",
+            pgettext_lazy("move", "提交"),
+            (S.DRAFT, S.RETURNED),
+            S.SUBMITTED,
+            Party.FILER,
+            _("已提交"),
+            takes=("reason",),
+        ),
+        Move(
+            "withdraw",
+            pgettext_lazy("move", "撤回"),
+            (S.SUBMITTED, S.RETURNED, S.ACCEPTED),
+            S.WITHDRAWN,
+            Party.FILER,
+            _("已撤回"),
+            needs=("reason",),
+            ends=True,
+        ),
+        Move(
+            "accept",
+            pgettext_lazy("move", "受理"),
+            (S.SUBMITTED,),
+            S.ACCEPTED,
+            Party.OFFICER,
+            _("已受理"),
+            takes=("reason",),
+        ),
+        Move(
+            "return",
+            pgettext_lazy("move", "退回补正"),
+            (S.SUBMITTED, S.ACCEPTED),
+            S.RETURNED,
+            Party.OFFICER,
+            _("已退回补正"),
+            needs=("gaps",),
+            takes=("reason",),
+        ),
+        Move(
+            "reject",
+            pgettext_lazy("move", "不予受理"),
+            (S.SUBMITTED,),
+            S.REJECTED,
+            Party.OFFICER,
+            _("已不予受理"),
+            needs=("reason_code", "reason"),
+            ends=True,
+        ),
+        Move(
+            "merge",
+            pgettext_lazy("move", "归并"),
+            (S.ACCEPTED,),
+            S.MERGED,
+            Party.OFFICER,
+            _("已归并"),
+            needs=("master", "reason"),
+            guards=(acts_as_city_or_above,),
+            ends=True,
+        ),
+        Move(
+            "list",
+            pgettext_lazy("move", "列入清单"),
+            (S.ACCEPTED,),
+            S.LISTED,
+            Party.OFFICER,
+            _("已列入清单"),
+            needs=("grade", "route", "due_on"),
+            takes=("is_common", "reason"),
+            guards=(has_target,),
+        ),
+        Move(
+            "dispatch",
+            pgettext_lazy("move", "派单"),
+            (S.LISTED,),
+            S.DISPATCHED,
+            Party.OFFICER,
+            _("已派单"),
+            needs=("assigned_to",),
+            takes=("reason",),
+        ),
+        Move(
+            "take",
+            pgettext_lazy("move", "承接"),
+            (S.DISPATCHED,),
+            S.IN_PROGRESS,
+            Party.INSTITUTION,
+            _("已承接"),
+            needs=("reason",),
+        ),
+        Move(
+            "decline",
+            pgettext_lazy("move", "不承接"),
+            (S.DISPATCHED,),
+            S.LISTED,
+            Party.INSTITUTION,
+            _("已说明不承接"),
+            needs=("reason",),
+        ),
+        Move(
+            "file_solution",
+            pgettext_lazy("move", "提交解决办法"),
+            (S.IN_PROGRESS,),
+            S.SOLUTION_FILED,
+            Party.INSTITUTION,
+            _("已提交解决办法"),
+            needs=("solution", "after", "evidence"),
+        ),
+        Move(
+            "confirm",
+            pgettext_lazy("move", "确认已解决"),
+            (S.SOLUTION_FILED,),
+            S.VERIFICATION,
+            Party.FILER,
+            _("企业已确认解决"),
+            takes=("reason",),
+        ),
+        Move(
+            "dispute",
+            pgettext_lazy("move", "尚未解决"),
+            (S.SOLUTION_FILED,),
+            S.IN_PROGRESS,
+            Party.FILER,
+            _("企业认为尚未解决"),
+            needs=("reason",),
+        ),
+        Move(
+            "verify",
+            pgettext_lazy("move", "核验通过"),
+            (S.VERIFICATION,),
+            S.RESOLVED,
+            Party.VERIFIER,
+            _("已核验解决"),
+            needs=("result", "reason"),
+            guards=(another_person, grade_allows, has_evidence),
+        ),
+        Move(
+            "verify_partly",
+            pgettext_lazy("move", "阶段性解决"),
+            (S.VERIFICATION,),
+            S.PARTLY,
+            Party.VERIFIER,
+            _("已认定阶段性解决"),
+            needs=("reason",),
+            guards=(another_person, grade_allows),
+        ),
+        Move(
+            "rework",
+            pgettext_lazy("move", "核验不通过"),
+            (S.VERIFICATION,),
+            S.IN_PROGRESS,
+            Party.VERIFIER,
+            _("核验未通过，继续攻关"),
+            needs=("reason",),
+            guards=(another_person,),
+        ),
+        Move(
+            "continue",
+            pgettext_lazy("move", "继续攻关"),
+            (S.PARTLY,),
+            S.IN_PROGRESS,
+            Party.OFFICER,
+            _("继续攻关"),
+            needs=("due_on", "reason"),
+        ),
+        Move(
+            "suspend",
+            pgettext_lazy("move", "暂缓"),
+            (S.IN_PROGRESS,),
+            S.SUSPENDED,
+            Party.OFFICER,
+            _("已暂缓"),
+            needs=("reason",),
+        ),
+        Move(
+            "resume",
+            pgettext_lazy("move", "恢复"),
+            (S.SUSPENDED,),
+            S.IN_PROGRESS,
+            Party.OFFICER,
+            _("已恢复攻关"),
+            needs=("due_on", "reason"),
+        ),
+        Move(
+            "reopen",
+            pgettext_lazy("move", "重开"),
+            (S.RESOLVED,),
+            S.REOPENED,
+            Party.FILER,
+            _("已重开"),
+            needs=("reason",),
+        ),
+        Move(
+            "restart",
+            pgettext_lazy("move", "重新攻关"),
+            (S.REOPENED,),
+            S.IN_PROGRESS,
+            Party.OFFICER,
+            _("已重新攻关"),
+            needs=("due_on", "reason"),
+        ),
+        Move(
+            "terminate",
+            pgettext_lazy("move", "终止"),
+            (S.LISTED, S.IN_PROGRESS, S.SUSPENDED),
+            S.TERMINATED,
+            Party.OFFICER,
+            _("已终止"),
+            needs=("reason",),
+            ends=True,
+        ),
+    )
+}
+
+
+class RejectReason(models.TextChoices):
+    """Why a filing is not accepted (`domain.md` 4.1: reason code and where to turn)."""
+
+    NOT_QUALITY = "not_quality", _("不属于质量问题")
+    OTHER_DEPARTMENT = "other_department", _("属于其他部门职责")
+    DISPUTE = "dispute", _("属于合同或消费纠纷")
+    SECRET = "secret", _("含有涉密内容")
+    NO_SUBSTANCE = "no_substance", _("没有可核实的内容")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A move out of the present state, and why this user may not make it (empty when allowed)."""
+
+    move: Move
+    refusal: str
+    grant: Grant | None
+
+    @property
+    def allowed(self) -> bool:
+        return not self.refusal
+
+
+def grant_for(bottleneck: Bottleneck, party: Party, user: User) -> Grant | None:
+    """The grant by which the user is this party of the problem."""
+    if party == Party.FILER:
+        fits = [g for g in user.grants_of(*FILING_ROLES) if g.organization_id == bottleneck.organization_id]
+    elif party == Party.INSTITUTION:
+        fits = [g for g in user.grants_of(Role.INSTITUTION) if g.organization_id == bottleneck.assigned_to_id]
+    else:
+        unit = bottleneck.handler if party == Party.OFFICER else bottleneck.bureau
+        # The nearest bureau speaks: an officer of a county and of its city acts for the county here.
+        fits = [g for g in reversed(user.grants_of(Role.OFFICER)) if unit.path.startswith(g.bureau.path)]
+    return fits[0] if fits else None
+
+
+def judge(bottleneck: Bottleneck, move: Move, user: User) -> Choice:
+    """Whether the user may make the move now, with the reason in words when not."""
+    grant = grant_for(bottleneck, move.party, user)
+    if bottleneck.status not in move.sources:
+        return Choice(
+            move, str(_("问题现在的状态是“%s”，不能这样办理。") % bottleneck.get_status_display()), grant
+        )
+    if grant is None:
+        return Choice(move, str(_("这一步由%s办理。") % move.party.label), None)
+    for guard in move.guards:
+        if refusal := guard(bottleneck, user, grant):
+            return Choice(move, str(refusal), grant)
+    return Choice(move, "", grant)
+
+
+def choices_for(bottleneck: Bottleneck, user: User) -> list[Choice]:
+    """Every move out of the present state, allowed or not, in the order of the table."""
+    return [judge(bottleneck, move, user) for move in MOVES.values() if bottleneck.status in move.sources]
+
+
+def clock_after(status: str, start: date, plan_date: date | None) -> date | None:
+    """The day on which the clock of a state runs out when the state begins on ``start``."""
+    state = STATES[status]
+    if state.until_plan_date:
+        return plan_date
+    if state.limit:
+        return add_workdays(start, settings.WORKING_DAY_LIMITS[state.limit])
+    return None
