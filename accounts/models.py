@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import cached_property
+from typing import Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
@@ -10,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.scope import Scope, widest
+from common.scope import Scope, widest
 from enterprises.models import Bureau, Organization
 
 
@@ -52,17 +53,13 @@ class User(AbstractUser):
 
     @cached_property
     def scope(self) -> Scope:
-        paths = {grant.bureau.path for grant in self.grants_in_force if grant.bureau_id}
+        bureaus = [grant.bureau for grant in self.grants_in_force if grant.bureau]
         return Scope(
-            bureau_paths=widest(paths),
+            bureau_paths=widest({bureau.path for bureau in bureaus}),
             organization_ids=frozenset(
                 grant.organization_id for grant in self.grants_in_force if grant.organization_id
             ),
-            everything=any(
-                grant.bureau.level == Bureau.Level.NATIONAL
-                for grant in self.grants_in_force
-                if grant.bureau_id
-            ),
+            everything=any(bureau.level == Bureau.Level.NATIONAL for bureau in bureaus),
         )
 
     def grants_of(self, *roles: str) -> list["Grant"]:
@@ -70,7 +67,7 @@ class User(AbstractUser):
 
     def holds_over(self, bureau: Bureau, *roles: str) -> bool:
         """Whether one of the roles is held for a subtree in which the bureau lies."""
-        return any(bureau.path.startswith(grant.bureau.path) for grant in self.grants_of(*roles))
+        return any(grant.covers(bureau) for grant in self.grants_of(*roles))
 
     def acts_for(self, organization_id: int | None, *roles: str) -> bool:
         """Whether one of the roles is held for the organisation."""
@@ -79,13 +76,13 @@ class User(AbstractUser):
         )
 
 
-class GrantQuerySet(models.QuerySet):
-    def in_force(self, day: date):
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def in_force(self, day: date) -> Self:
         return self.filter(Q(expires_on__isnull=True) | Q(expires_on__gte=day), starts_on__lte=day)
 
 
 class Role(models.TextChoices):
-    """Roles of `domain.md` 2.2; the first three stand for an organisation, the others for a bureau subtree."""
+    """Roles of `domain.md` 2.2: the first three for an organisation, the others for a bureau subtree."""
 
     FILER = "filer", _("企业填报人")
     COORDINATOR = "coordinator", _("链主联络人")
@@ -147,3 +144,12 @@ class Grant(models.Model):
 
     def __str__(self):
         return f"{self.get_role_display()} · {self.bureau or self.organization}"
+
+    @property
+    def level(self) -> int:
+        """The level of the bureau; organisations stand below every bureau."""
+        return self.bureau.level if self.bureau else Bureau.Level.OUTPOST + 1
+
+    def covers(self, bureau: Bureau) -> bool:
+        """Whether the bureau lies in the subtree of the grant."""
+        return self.bureau is not None and bureau.path.startswith(self.bureau.path)

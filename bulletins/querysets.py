@@ -1,33 +1,40 @@
 """Which periods, snapshots and bulletins: the named questions."""
 
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Role
+from accounts.models import Role, User
 from common.jobs import JobQuerySet
 
+if TYPE_CHECKING:
+    from bulletins.models import Bulletin, Period, Snapshot
 
-class PeriodQuerySet(models.QuerySet):
-    def published(self):
+
+class PeriodQuerySet(models.QuerySet["Period"]):
+    def published(self) -> Self:
         """Periods whose figures the public reads, the latest first."""
         return self.filter(status=self.model.Status.PUBLISHED)
 
 
-class SnapshotQuerySet(JobQuerySet):
-    def readable(self):
+class SnapshotQuerySet(JobQuerySet["Snapshot"]):
+    def readable(self) -> Self:
         """Finished roll-ups only, the newest of a period first."""
         return self.filter(job_state=self.model.State.DONE).order_by("-version", "-pk")
 
 
-class BulletinQuerySet(JobQuerySet):
-    def public(self):
+class BulletinQuerySet(JobQuerySet["Bulletin"]):
+    def public(self) -> Self:
         """What was issued, replaced and withdrawn ones included, so that a printed copy can be checked."""
         return self.exclude(status=self.model.Status.DRAFT)
 
-    def visible_to(self, user):
-        """Issued bulletins are public; drafts are seen by statisticians, auditors and administrators of the line."""
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Issued bulletins are public; drafts are for statisticians, auditors, administrators of the line."""
         seen = ~Q(status=self.model.Status.DRAFT)
-        if user.is_authenticated:
+        if isinstance(user, User):
             for grant in user.grants_of(Role.STATISTICIAN, Role.ADMINISTRATOR, Role.AUDITOR):
-                seen |= Q(bureau__path__startswith=grant.bureau.path)
+                if grant.bureau:
+                    seen |= Q(bureau__path__startswith=grant.bureau.path)
         return self.filter(seen)

@@ -1,6 +1,7 @@
 """Field types that more than one app stores."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -20,28 +21,28 @@ class CodeSetField(models.CharField):
     of another code of the same list: rows are filtered by ``field__contains="MET"``.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 120)
         kwargs.setdefault("default", "")
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> tuple[str, ...] | None:
         return self.to_python(value)
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> tuple[str, ...] | None:
         if value is None or isinstance(value, tuple):
             return value
         return normalise_codes(value.split(",") if isinstance(value, str) else value)
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> str:
         value = self.to_python(value)
         return "" if value is None else ",".join(value)
 
-    def value_to_string(self, obj):
+    def value_to_string(self, obj: models.Model) -> str:
         return self.get_prep_value(self.value_from_object(obj))
 
-    def validate(self, value, model_instance):
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
         if not value and not self.blank:
             raise ValidationError(self.error_messages["blank"], code="blank")
         known = {code for code, _label in self.choices or ()}
@@ -52,27 +53,23 @@ class CodeSetField(models.CharField):
                 params={"value": ", ".join(unknown), "accepted": ", ".join(sorted(known))},
             )
 
-    def run_validators(self, value):
+    def run_validators(self, value: Any) -> None:
         super().run_validators(self.get_prep_value(value))
 
-    def formfield(self, **kwargs):
-        options = {
-            "required": not self.blank,
-            "label": self.verbose_name,
-            "help_text": self.help_text,
-            "choices": self.choices,
-            "widget": forms.CheckboxSelectMultiple,
-        }
-        options.update(
-            {key: value for key, value in kwargs.items() if key in {"label", "help_text", "required"}}
+    def formfield(self, **kwargs: Any) -> forms.MultipleChoiceField:
+        return forms.MultipleChoiceField(
+            required=kwargs.get("required", not self.blank),
+            label=kwargs.get("label", self.verbose_name),
+            help_text=kwargs.get("help_text", self.help_text),
+            choices=list(self.choices or ()),
+            widget=kwargs.get("widget", forms.CheckboxSelectMultiple),
         )
-        return forms.MultipleChoiceField(**options)
 
     def labels(self, value: Iterable[str]) -> list[str]:
         """The labels of the chosen codes in the order of the code list."""
         chosen = set(value or ())
         return [str(label) for code, label in self.choices or () if code in chosen]
 
-    def contribute_to_class(self, cls, name, private_only=False):
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         models.Field.contribute_to_class(self, cls, name, private_only=private_only)
         setattr(cls, f"get_{name}_display", lambda row: "、".join(self.labels(getattr(row, name))))

@@ -1,7 +1,8 @@
-"""Work that outlives a request: the database row is the job, the broker only the doorbell (design decision 5)."""
+"""Work that outlives a request: the database row is the job, the broker only the doorbell."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Protocol, Self, TypeVar
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -10,17 +11,24 @@ from django.utils.translation import gettext_lazy as _
 
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 5
+JobRow = TypeVar("JobRow", bound="Job")
 
 
-class JobQuerySet(models.QuerySet):
-    def lying(self, now=None):
+class Task(Protocol):
+    """A Celery task, as far as it is rung here."""
+
+    def apply_async(self, *, args: list[int], ignore_result: bool, retry: bool) -> object: ...
+
+
+class JobQuerySet(models.QuerySet[JobRow]):
+    def lying(self, now: datetime | None = None) -> Self:
         """Jobs that nobody works on: queued, or running under a lease that has run out."""
         now = now or timezone.now()
         return self.filter(
             Q(job_state=Job.State.QUEUED) | Q(job_state=Job.State.RUNNING, lease_until__lt=now)
         )
 
-    def claim(self, pk, now=None) -> bool:
+    def claim(self, pk: int, now: datetime | None = None) -> bool:
         """Take the job for one lease; False when somebody else holds it or it is finished."""
         now = now or timezone.now()
         taken = (
@@ -36,7 +44,7 @@ class JobQuerySet(models.QuerySet):
         )
         return bool(taken)
 
-    def give_up_exhausted(self, now=None) -> int:
+    def give_up_exhausted(self, now: datetime | None = None) -> int:
         """Mark jobs whose every attempt died with its worker as failed; returns how many."""
         return (
             self.lying(now)
@@ -70,7 +78,7 @@ class Job(models.Model):
         type(self)._base_manager.filter(pk=self.pk).update(progress=percent, lease_until=self.lease_until)
 
 
-def ring(task, pk) -> None:
+def ring(task: Task, pk: int) -> None:
     """Ask a worker to look at a job row once the surrounding transaction is committed.
 
     A broker that is away costs time only: the periodic sweep rings again for rows left lying.
@@ -82,7 +90,7 @@ def ring(task, pk) -> None:
     transaction.on_commit(send, robust=True)
 
 
-def run_claimed(queryset: JobQuerySet, pk, work: Callable[[], None]) -> bool:
+def run_claimed(queryset: JobQuerySet[Any], pk: int, work: Callable[[], None]) -> bool:
     """Claim job ``pk``, run ``work`` and note how it ended; False when there was nothing to claim."""
     if not queryset.claim(pk):
         return False

@@ -114,18 +114,10 @@ class Bureau(models.Model):
     def __str__(self):
         return self.name
 
-    def clean(self):
-        if self.parent_id is None:
-            return
-        if self.pk and self.parent.path.startswith(self.path):
-            raise ValidationError({"parent": _("“%s”是本单位的下级，不能作为上级。") % self.parent})
-        if self.parent.level >= self.level:
-            raise ValidationError({"parent": _("上级单位的层级应高于本单位。")})
-
     def save(self, *args, **kwargs):
         """Keep the stored path; a moved or renumbered bureau takes its subtree along."""
         old = self.path
-        self.path = f"{self.parent.path if self.parent_id else ''}{self.code}/"
+        self.path = f"{self.parent.path if self.parent else ''}{self.code}/"
         with transaction.atomic():
             super().save(*args, **kwargs)
             if old and old != self.path:
@@ -133,6 +125,14 @@ class Bureau(models.Model):
                 for bureau in below:
                     bureau.path = self.path + bureau.path.removeprefix(old)
                 Bureau.objects.bulk_update(below, ["path"])
+
+    def clean(self):
+        if self.parent is None:
+            return
+        if self.pk and self.parent.path.startswith(self.path):
+            raise ValidationError({"parent": _("“%s”是本单位的下级，不能作为上级。") % self.parent})
+        if self.parent.level >= self.level:
+            raise ValidationError({"parent": _("上级单位的层级应高于本单位。")})
 
 
 class NumberSeries(models.Model):
@@ -336,17 +336,22 @@ class Organization(models.Model):
     def __str__(self):
         return self.name
 
-    def clean(self):
-        self.uscc = uscc.normalise(self.uscc)
-
     def clean_fields(self, exclude=None):
         self.uscc = uscc.normalise(self.uscc or "")
         super().clean_fields(exclude=exclude)
 
 
-class EnterpriseManager(models.Manager.from_queryset(OrganizationQuerySet)):
+OrganizationManager = models.Manager.from_queryset(OrganizationQuerySet)
+
+
+class EnterpriseManager(OrganizationManager):
     def get_queryset(self):
         return super().get_queryset().enterprises()
+
+
+class InstitutionManager(OrganizationManager):
+    def get_queryset(self):
+        return super().get_queryset().institutions()
 
 
 class Enterprise(Organization):
@@ -358,11 +363,6 @@ class Enterprise(Organization):
         proxy = True
         verbose_name = _("企业")
         verbose_name_plural = _("企业")
-
-
-class InstitutionManager(models.Manager.from_queryset(OrganizationQuerySet)):
-    def get_queryset(self):
-        return super().get_queryset().institutions()
 
 
 class Institution(Organization):

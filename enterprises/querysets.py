@@ -1,39 +1,45 @@
 """Which bureaus, divisions, chains and organisations: the named questions."""
 
 from datetime import date
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Q
 
+from common.scope import Viewer
 
-class DivisionQuerySet(models.QuerySet):
-    def valid_on(self, day: date):
+if TYPE_CHECKING:
+    from enterprises.models import Bureau, Division, IndustryChain, Organization
+
+
+class DivisionQuerySet(models.QuerySet["Division"]):
+    def valid_on(self, day: date) -> Self:
         """Divisions that exist on a day (`domain.md` 3.2)."""
         return self.filter(Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gt=day))
 
 
-class BureauQuerySet(models.QuerySet):
-    def within(self, bureau):
+class BureauQuerySet(models.QuerySet["Bureau"]):
+    def within(self, bureau: "Bureau") -> Self:
         """The bureau itself and everything that reports to it, directly or through others."""
         return self.filter(path__startswith=bureau.path)
 
-    def above(self, bureau):
+    def above(self, bureau: "Bureau") -> Self:
         """The bureaus on the reporting line over this one, the nearest last."""
         return self.filter(code__in=bureau.path.split("/")[:-2]).order_by("level")
 
-    def reporting_rows(self):
+    def reporting_rows(self) -> Self:
         """The rows of the national table: 31 provinces in code order and the corps last (`domain.md` 3.2)."""
         return self.filter(level=self.model.Level.PROVINCE).order_by("code")
 
 
-class ChainQuerySet(models.QuerySet):
-    def valid_on(self, day: date):
+class ChainQuerySet(models.QuerySet["IndustryChain"]):
+    def valid_on(self, day: date) -> Self:
         """Chains that new rows may name on a day (`domain.md` V11)."""
         return self.filter(Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gt=day))
 
 
-class OrganizationQuerySet(models.QuerySet):
-    def visible_to(self, user):
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def visible_to(self, user: Viewer) -> Self:
         """Bureaus see the organisations they serve; an organisation sees itself and the institutions."""
         scope = user.scope
         if scope.everything:
@@ -43,15 +49,15 @@ class OrganizationQuerySet(models.QuerySet):
             seen |= Q(institution_profile__isnull=False)
         return self.filter(seen)
 
-    def enterprises(self):
+    def enterprises(self) -> Self:
         """Registered businesses, whatever roles they play in projects."""
         return self.filter(legal_form=self.model.LegalForm.ENTERPRISE)
 
-    def institutions(self):
+    def institutions(self) -> Self:
         """Bodies that give metrology, standards, testing or other technical help."""
         return self.filter(institution_profile__isnull=False)
 
-    def search(self, text: str):
+    def search(self, text: str) -> Self:
         """Rows whose name contains the text, or whose credit code begins with it."""
         text = text.strip()
         return self.filter(Q(name__contains=text) | Q(uscc__startswith=text.upper())) if text else self

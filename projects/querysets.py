@@ -1,24 +1,39 @@
 """Which projects, consortia, key projects and bottlenecks: the named questions."""
 
 from datetime import date
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import F, Q
 
+from common.scope import Viewer
 
-class LedgerQuerySet(models.QuerySet):
-    def counted(self):
+if TYPE_CHECKING:
+    from projects.models import (
+        Bottleneck,
+        ChainProject,
+        Consortium,
+        KeyProject,
+        LedgerRow,
+        Participation,
+    )
+
+Row = TypeVar("Row", bound="LedgerRow")
+
+
+class LedgerQuerySet(models.QuerySet[Row]):
+    def counted(self) -> Self:
         """Rows that may count: neither test nor void (`domain.md` 5.4 rule 9)."""
         return self.filter(is_test=False, voided_at__isnull=True)
 
-    def related_to(self, **lookups):
+    def related_to(self, **lookups: Any) -> Q:
         """A condition for rows with such a related row, free of the doubles that a join would bring."""
         return Q(pk__in=self.model._base_manager.filter(**lookups).values("pk"))
 
 
-class ChainProjectQuerySet(LedgerQuerySet):
-    def visible_to(self, user):
-        """Bureaus see projects accepted in their subtree and those that a unit of it joins; organisations theirs."""
+class ChainProjectQuerySet(LedgerQuerySet["ChainProject"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Bureaus see projects accepted in their subtree or joined by it; organisations their own."""
         scope = user.scope
         if scope.everything:
             return self
@@ -29,14 +44,14 @@ class ChainProjectQuerySet(LedgerQuerySet):
             seen |= self.related_to(participations__organization__in=scope.organization_ids)
         return self.filter(seen)
 
-    def executing_at(self, day: date):
+    def executing_at(self, day: date) -> Self:
         """Begun and not closed on a day (`domain.md` I02)."""
         return self.filter(
             Q(closed_on__isnull=True) | Q(closed_on__gt=day), status__in=self.model.BEGUN
         ).filter(start_on__lte=day)
 
-    def search(self, text: str):
-        """Rows whose name contains the text, whose code begins with it, or that its organisation takes part in."""
+    def search(self, text: str) -> Self:
+        """Rows by part of the name, start of the code, or credit code of a participant."""
         text = text.strip()
         if not text:
             return self
@@ -47,14 +62,14 @@ class ChainProjectQuerySet(LedgerQuerySet):
         )
 
 
-class ParticipationQuerySet(models.QuerySet):
-    def active_between(self, start: date, end: date):
+class ParticipationQuerySet(models.QuerySet["Participation"]):
+    def active_between(self, start: date, end: date) -> Self:
         """Rows in force on any day of the period (`domain.md` I05)."""
         return self.filter(Q(left_on__isnull=True) | Q(left_on__gte=start), joined_on__lte=end)
 
 
-class ConsortiumQuerySet(LedgerQuerySet):
-    def visible_to(self, user):
+class ConsortiumQuerySet(LedgerQuerySet["Consortium"]):
+    def visible_to(self, user: Viewer) -> Self:
         """Bureaus see the consortia of their subtree, organisations those they belong to."""
         scope = user.scope
         if scope.everything:
@@ -64,7 +79,7 @@ class ConsortiumQuerySet(LedgerQuerySet):
             seen |= self.related_to(memberships__organization__in=scope.organization_ids)
         return self.filter(seen)
 
-    def search(self, text: str):
+    def search(self, text: str) -> Self:
         """Rows whose name contains the text, whose code begins with it, or whose lead has the credit code."""
         text = text.strip()
         if not text:
@@ -74,9 +89,9 @@ class ConsortiumQuerySet(LedgerQuerySet):
         )
 
 
-class KeyProjectQuerySet(LedgerQuerySet):
-    def visible_to(self, user):
-        """Bureaus see the key projects of their subtree's projects, organisations those they lead or work beside."""
+class KeyProjectQuerySet(LedgerQuerySet["KeyProject"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Bureaus see the key projects of their projects, organisations those of theirs."""
         scope = user.scope
         if scope.everything:
             return self
@@ -90,7 +105,7 @@ class KeyProjectQuerySet(LedgerQuerySet):
             seen |= self.related_to(project__participations__organization__in=scope.organization_ids)
         return self.filter(seen)
 
-    def search(self, text: str):
+    def search(self, text: str) -> Self:
         """Rows whose name contains the text, whose code begins with it, or whose lead has the credit code."""
         text = text.strip()
         if not text:
@@ -100,8 +115,8 @@ class KeyProjectQuerySet(LedgerQuerySet):
         )
 
 
-class BottleneckQuerySet(LedgerQuerySet):
-    def visible_to(self, user):
+class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
+    def visible_to(self, user: Viewer) -> Self:
         """The parties only: the filing firm, the bureau line, the institution it was dispatched to.
 
         A draft is seen by its own organisation alone.
@@ -118,20 +133,20 @@ class BottleneckQuerySet(LedgerQuerySet):
             seen |= filed & Q(assigned_to__in=scope.organization_ids)
         return self.filter(seen)
 
-    def open(self):
+    def open(self) -> Self:
         """Filed and not yet at an end."""
         return self.exclude(status__in=[self.model.Status.DRAFT, *self.model.ENDED])
 
-    def overdue_on(self, day: date):
+    def overdue_on(self, day: date) -> Self:
         """Open rows whose running clock is past its day (`domain.md` 4.1: red)."""
         return self.open().exclude(status__in=self.model.PAUSED).filter(clock_due_on__lt=day)
 
-    def masters(self):
+    def masters(self) -> Self:
         """Merged children out: the master stands for all of them (`domain.md` 5.4 rule 8)."""
         return self.filter(merged_into__isnull=True)
 
-    def search(self, text: str):
-        """Rows whose title, product or firm contains the text, whose code begins with it, or whose firm has the code."""
+    def search(self, text: str) -> Self:
+        """Rows by part of title, product or firm, start of the code, or credit code of the firm."""
         text = text.strip()
         if not text:
             return self
@@ -143,10 +158,10 @@ class BottleneckQuerySet(LedgerQuerySet):
             | Q(organization__uscc=text.upper())
         )
 
-    def for_lists(self):
+    def for_lists(self) -> Self:
         """Everything that one line of a list shows, in one query."""
         return self.select_related("organization", "chain", "handler", "assigned_to")
 
-    def by_clock(self):
+    def by_clock(self) -> Self:
         """The most urgent clock first; rows without a clock last, the oldest first."""
         return self.order_by(F("clock_due_on").asc(nulls_last=True), "submitted_at", "pk")

@@ -1,9 +1,10 @@
-"""What happens when somebody files, attaches or moves: one function each, for page, API, admin and task alike."""
+"""What happens when somebody files, attaches or moves; called alike by page, API, admin and task."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -32,7 +33,7 @@ class StaleRow(Exception):
     """Somebody else changed the row since the user read it; the message says what happened."""
 
 
-def draft_for(user: User, organization: Organization, public_id) -> Bottleneck:
+def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottleneck:
     """The draft with this address, made on first call, so that a doubled request makes one draft.
 
     Raises PermissionDenied when the user may not file for the organisation.
@@ -65,8 +66,8 @@ def revise(
 ) -> Bottleneck:
     """Save what the filer typed; None leaves metrics or contact as they are.
 
-    Raises StaleRow when the text was changed elsewhere since ``version``, PermissionDenied when the row may not be
-    edited, ValidationError when a value cannot stand.
+    Raises StaleRow when the text was changed elsewhere since ``version``, PermissionDenied when the row may
+    not be edited, ValidationError when a value cannot stand.
     """
     with transaction.atomic():
         locked = Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
@@ -96,7 +97,7 @@ def gaps_before_filing(bottleneck: Bottleneck) -> dict[str, list[tuple[str, str]
     for step, fields in REQUIRED_TO_FILE.items():
         for name in fields:
             if not getattr(bottleneck, name):
-                label = Bottleneck._meta.get_field(name).verbose_name
+                label = getattr(Bottleneck, name).field.verbose_name
                 gaps.setdefault(step, []).append((name, _("请填写“%(field)s”。") % {"field": label}))
     if not bottleneck.measures.exists():
         gaps.setdefault("extent", []).append(("measures", _("请至少填写一项指标的现值和目标值。")))
@@ -120,9 +121,10 @@ def move(
 ) -> Transition:
     """Carry out one move of the transition table and append its event.
 
-    The row is locked first, so of two people who click at once one wins. ``version`` is the revision the user
-    looked at; None asks for no comparison. Raises StaleRow when the row has moved on since, PermissionDenied when
-    the user may not make the move, ValidationError (by key of ``data``) when something it needs is missing.
+    The row is locked first, so of two people who click at once one wins. ``version`` is the revision the
+    user looked at; None asks for no comparison. Raises StaleRow when the row has moved on since,
+    PermissionDenied when the user may not make the move, ValidationError (by key of ``data``) when something
+    it needs is missing.
     """
     row = MOVES[name]
     data = dict(data or {})
@@ -210,6 +212,7 @@ def _apply(
     at: datetime,
 ) -> dict[str, Any]:
     """Write what the move brings onto the row; returns what the event keeps of it."""
+    details: dict[str, Any] = {}
     match by_move.name:
         case "submit":
             row.submitted_at = row.submitted_at or at
@@ -218,37 +221,37 @@ def _apply(
         case "accept":
             row.accepted_at = row.accepted_at or at
             # The second check stands one level up; municipalities skip the city (`domain.md` 4.1).
-            if row.handler.level >= Bureau.Level.COUNTY:
+            if row.handler.level >= Bureau.Level.COUNTY and row.handler.parent:
                 row.handler = row.handler.parent
         case "return":
-            return {"gaps": data["gaps"]}
+            details = {"gaps": data["gaps"]}
         case "reject":
-            return {"reason_code": data["reason_code"]}
+            details = {"reason_code": data["reason_code"]}
         case "merge":
             row.merged_into = data["master"]
-            return {"master": data["master"].code}
+            details = {"master": data["master"].code}
         case "list":
             row.grade, row.route, row.due_on = data["grade"], data["route"], data["due_on"]
             row.is_common = bool(data.get("is_common"))
             row.listed_at = row.listed_at or at
             row.list_owner = acting_bureau
-            return {"grade": row.grade, "route": row.route, "due_on": row.due_on.isoformat()}
+            details = {"grade": row.grade, "route": row.route, "due_on": row.due_on.isoformat()}
         case "dispatch":
             row.assigned_to = data["assigned_to"]
-            return {"assigned_to": data["assigned_to"].uscc}
+            details = {"assigned_to": row.assigned_to.uscc}
         case "decline":
-            declined, row.assigned_to = row.assigned_to, None
-            return {"declined_by": declined.uscc}
+            details = {"declined_by": row.assigned_to.uscc if row.assigned_to else ""}
+            row.assigned_to = None
         case "file_solution":
-            return _keep_solution(row, data)
+            details = _keep_solution(row, data)
         case "verify":
             row.result = data["result"]
             row.resolved_at = at
-            return {"result": row.result}
+            details = {"result": row.result}
         case "continue" | "resume" | "restart":
             row.due_on = data["due_on"]
-            return {"due_on": row.due_on.isoformat()}
-    return {}
+            details = {"due_on": row.due_on.isoformat()}
+    return details
 
 
 def _next_code(row: Bottleneck, at: datetime) -> str:
@@ -284,8 +287,8 @@ def _keep_solution(row: Bottleneck, data: Mapping[str, Any]) -> dict[str, Any]:
 def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachment:
     """Keep an uploaded file with the problem; the same content twice is one attachment.
 
-    Raises PermissionDenied when the user is not the party whose turn it is, ValidationError when the file is too
-    large, one too many, or not what its name says.
+    Raises PermissionDenied when the user is not the party whose turn it is, ValidationError when the file is
+    too large, one too many, or not what its name says.
     """
     if not may_attach(bottleneck, by):
         raise PermissionDenied(_("现在不轮到您补充材料。"))
@@ -304,7 +307,7 @@ def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachm
             bottleneck=bottleneck,
             file=upload,
             name=files.clean_name(upload.name or ""),
-            size=upload.size,
+            size=upload.size or 0,
             mime=mime,
             sha256=digest.hexdigest(),
             uploaded_by=by,
@@ -316,9 +319,9 @@ def detach(attachment: Attachment, *, by: User) -> None:
     row = attachment.bottleneck
     if row.status not in Bottleneck.EDITABLE or not row_is_editable_by(row, by):
         raise PermissionDenied(_("已提交的材料不能删除。"))
-    stored = attachment.file
+    storage, name = attachment.file.storage, str(attachment.file.name)
     attachment.delete()
-    transaction.on_commit(lambda: stored.storage.delete(stored.name))
+    transaction.on_commit(lambda: storage.delete(name))
 
 
 def row_is_editable_by(bottleneck: Bottleneck, user: User) -> bool:

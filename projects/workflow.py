@@ -1,24 +1,25 @@
 """The transition table of a bottleneck (`domain.md` chapter 4, design decision 4).
 
-Everything that asks "what may happen next?" reads this module: buttons, the API, the demo data, the tests. A move
-names its source states, its target, the party that may make it, what it needs and which guards it passes. A state
-names whose turn it is and which clock runs. `projects.services.move` is the only place that carries a move out.
+Everything that asks "what may happen next?" reads this module: buttons, the API, the demo data, the tests.
+A move names its source states, its target, the party that may make it, what it needs and which guards it
+passes. A state names whose turn it is and which clock runs. `projects.services.move` is the only place that
+carries a move out.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from accounts.models import FILING_ROLES, Grant, Role, User
 from common.workdays import add_workdays
 from enterprises.models import Bureau
-from projects.models import Bottleneck
+from projects.models import Bottleneck, Evidence
 
 S = Bottleneck.Status
 # A reopening is possible this long after the verification (`domain.md` 4.1).
@@ -58,7 +59,7 @@ class Move:
     done: Any
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
-    guards: tuple[Callable[["Bottleneck", User, Grant], Any], ...] = field(default=())
+    guards: tuple[Callable[[Bottleneck, User, Grant], str], ...] = ()
     ends: bool = False
 
 
@@ -89,33 +90,39 @@ STATES: dict[str, State] = {
 }
 
 
-def has_target(bottleneck: Bottleneck, _user: User, _grant: Grant):
-    if not bottleneck.measures.exists():
-        return _("列入清单前要有量化的现值和目标值，请先退回企业补充。")
+def has_target(bottleneck: Bottleneck, _user: User, _grant: Grant) -> str:
+    if bottleneck.measures.exists():
+        return ""
+    return gettext("列入清单前要有量化的现值和目标值，请先退回企业补充。")
 
 
-def acts_as_city_or_above(_bottleneck: Bottleneck, _user: User, grant: Grant):
-    if grant.bureau.level > Bureau.Level.CITY:
-        return _("归并由市级及以上单位办理。")
+def acts_as_city_or_above(_bottleneck: Bottleneck, _user: User, grant: Grant) -> str:
+    if grant.level <= Bureau.Level.CITY:
+        return ""
+    return gettext("归并由市级及以上单位办理。")
 
 
-def another_person(bottleneck: Bottleneck, user: User, _grant: Grant):
+def another_person(bottleneck: Bottleneck, user: User, _grant: Grant) -> str:
     handled = ("accept", "list", "dispatch", "restart", "continue", "take", "file_solution", "confirm")
-    if bottleneck.transitions.filter(actor=user, move__in=handled).exists():
-        return _("您经手过这个问题，核验须由另一名人员进行。")
+    if not bottleneck.transitions.filter(actor=user, move__in=handled).exists():
+        return ""
+    return gettext("您经手过这个问题，核验须由另一名人员进行。")
 
 
-def grade_allows(bottleneck: Bottleneck, _user: User, grant: Grant):
+def grade_allows(bottleneck: Bottleneck, _user: User, grant: Grant) -> str:
     above_city = (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
-    if bottleneck.grade in above_city and grant.bureau.level > Bureau.Level.CITY:
-        return _("省级和国家级问题不能由县级单位核验销号。")
+    if bottleneck.grade not in above_city or grant.level <= Bureau.Level.CITY:
+        return ""
+    return gettext("省级和国家级问题不能由县级单位核验销号。")
 
 
-def has_evidence(bottleneck: Bottleneck, _user: User, _grant: Grant):
-    if not bottleneck.evidence.exists():
-        return _("没有证据的问题不能核验为已解决。")
-    if bottleneck.evidence.filter(verify_state="mismatch").exists():
-        return _("有证据核对不符，查清之前不能核验为已解决。")
+def has_evidence(bottleneck: Bottleneck, _user: User, _grant: Grant) -> str:
+    states = set(bottleneck.evidence.values_list("verify_state", flat=True))
+    if not states:
+        return gettext("没有证据的问题不能核验为已解决。")
+    if Evidence.VerifyState.MISMATCH in states:
+        return gettext("有证据核对不符，查清之前不能核验为已解决。")
+    return ""
 
 
 MOVES: dict[str, Move] = {
@@ -367,7 +374,7 @@ def grant_for(bottleneck: Bottleneck, party: Party, user: User) -> Grant | None:
     else:
         unit = bottleneck.handler if party == Party.OFFICER else bottleneck.bureau
         # The nearest bureau speaks: an officer of a county and of its city acts for the county here.
-        fits = [g for g in reversed(user.grants_of(Role.OFFICER)) if unit.path.startswith(g.bureau.path)]
+        fits = [g for g in reversed(user.grants_of(Role.OFFICER)) if g.covers(unit)]
     return fits[0] if fits else None
 
 
@@ -375,14 +382,13 @@ def judge(bottleneck: Bottleneck, move: Move, user: User) -> Choice:
     """Whether the user may make the move now, with the reason in words when not."""
     grant = grant_for(bottleneck, move.party, user)
     if bottleneck.status not in move.sources:
-        return Choice(
-            move, str(_("问题现在的状态是“%s”，不能这样办理。") % bottleneck.get_status_display()), grant
-        )
+        sentence = gettext("问题现在的状态是“%(state)s”，不能这样办理。")
+        return Choice(move, sentence % {"state": bottleneck.get_status_display()}, grant)
     if grant is None:
-        return Choice(move, str(_("这一步由%s办理。") % move.party.label), None)
+        return Choice(move, gettext("这一步由%(party)s办理。") % {"party": move.party.label}, None)
     for guard in move.guards:
         if refusal := guard(bottleneck, user, grant):
-            return Choice(move, str(refusal), grant)
+            return Choice(move, refusal, grant)
     return Choice(move, "", grant)
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class LedgerRow(models.Model):
-    """Origin, revision, and the two reasons for which a row never counts: test and void (`domain.md` 5.4 rule 9)."""
+    """Origin, revision, and the two reasons never to count: test and void (`domain.md` 5.4 rule 9)."""
 
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     created_by = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Bottleneck problems, what is measured of them, their proof and their record (`domain.md` 3.11, chapter 4)."""
+"""Bottleneck problems, their metrics, proof and record (`domain.md` 3.11, chapter 4)."""
 
 import uuid
 
