@@ -1,11 +1,10 @@
 """Kombu's filesystem transport with each step made atomic.
 
-Kombu 5.7 writes a message in place and moves it through the temporary folder to read it, so a worker can see half a
-message, and the JSON error that follows ends the worker. Here a message, like the table of bindings, appears and
-goes by a rename inside one folder.
+Kombu 5.7 writes a message in place and moves it through the temporary folder to read it, so a worker can
+see half a message, and the JSON error that follows ends the worker. Here a message, like the table of
+bindings, appears and goes by a rename inside one folder.
 """
 
-import os
 import time
 import uuid
 from pathlib import Path
@@ -17,13 +16,13 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         name = f"{time.time_ns()}_{uuid.uuid4()}.{queue}.msg"
-        self._write(Path(self.data_folder_out), name, payload)
+        self._write(Path(self.data_folder_out), name, message)
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         folder = Path(self.data_folder_in)
-        for name in sorted(os.listdir(folder)):
+        for name in sorted(path.name for path in folder.iterdir()):
             if name.partition(".")[2] != f"{queue}.msg":
                 continue
             taken = folder / f".{name}.taken"

@@ -22,13 +22,13 @@ HEARTBEAT_SECONDS = 5
 
 def beat_heart(process: str) -> None:
     """Note in the cache that a `worker` or `beat` process is alive now."""
-    from django.core.cache import cache  # settings are not read when this module is imported
+    from django.core.cache import cache  # noqa: PLC0415  (importing this module reads no settings)
 
     cache.set(f"heartbeat:{process}", time.time(), timeout=HEARTBEAT_SECONDS * 12)
 
 
 class WorkerHeart(bootsteps.StartStopStep):
-    """Beats while the worker runs; tasks that fill every slot do not silence it, as a heartbeat task would be."""
+    """Beats while the worker runs. A heartbeat task would fall silent when long tasks fill every slot."""
 
     requires = {"celery.worker.components:Timer"}
 
@@ -58,6 +58,6 @@ app.steps["worker"].add(WorkerHeart)
 @setup_logging.connect
 def use_django_logging(**kwargs: Any) -> None:
     """Having a receiver here keeps Celery from installing its own handlers."""
-    from django.conf import settings
+    from django.conf import settings  # noqa: PLC0415  (as above)
 
     logging.config.dictConfig(settings.LOGGING)

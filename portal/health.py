@@ -23,7 +23,7 @@ def check_database() -> None:
 
 def check_broker() -> None:
     if settings.CELERY_BROKER_URL.startswith("filesystem:"):
-        if not os.access(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"], os.W_OK):
+        if not os.access(str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_out"]), os.W_OK):
             raise PermissionError("the folder of the broker cannot be written")
     else:
         with app.connection_for_write(connect_timeout=1) as broker:

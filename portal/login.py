@@ -1,10 +1,11 @@
 """Login and what stands around it: the address of the client, and the answer after too many failures."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView as DjangoLoginView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -15,8 +16,19 @@ class LoginView(DjangoLoginView):
     redirect_authenticated_user = True
 
 
+class LockedForm(AuthenticationForm):
+    """The login form that keeps what was typed, asks nobody for the password, and says why."""
+
+    def clean(self) -> NoReturn:
+        raise ValidationError(
+            _("登录失败次数过多。为保护账户，请 %(minutes)d 分钟后再试。"),
+            code="locked",
+            params={"minutes": round(settings.AXES_COOLOFF_TIME * 60)},
+        )
+
+
 def client_address(request: HttpRequest) -> str:
-    """The address of the client; behind a trusted proxy the last one in the header, which the proxy itself wrote."""
+    """Who asks. Behind a trusted proxy: the last address in the header, which the proxy itself wrote."""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
     return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
 
@@ -24,7 +36,5 @@ def client_address(request: HttpRequest) -> str:
 def locked_out(
     request: HttpRequest, response: HttpResponse | None = None, credentials: dict[str, Any] | None = None
 ) -> HttpResponse:
-    """The login page again with the reason, and the name that was typed."""
-    form = AuthenticationForm(request, data=request.POST)
-    form._errors = form.error_class()  # type: ignore[attr-defined]  # a further authentication would count again
+    form = LockedForm(request, data=request.POST)
     return render(request, LoginView.template_name, {"form": form}, status=429)

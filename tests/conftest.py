@@ -36,7 +36,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-# --- Worker processes ------------------------------------------------------------------------------------------------
+# --- Worker processes --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +114,7 @@ def broker_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def celery_worker_factory(process_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], Worker]]:
-    """`start(broker_url)` starts a real worker on this test's database and sends this process's messages to it."""
+    """`start(broker_url)` starts a real worker on this test's database and sends our messages to it."""
     workers: list[Worker] = []
     before = celery_app.conf.broker_url, celery_app.conf.broker_transport_options
 
@@ -138,7 +138,7 @@ def celery_worker_factory(process_env: dict[str, str], tmp_path: Path) -> Iterat
     send_to(*before)
 
 
-# --- Browser ---------------------------------------------------------------------------------------------------------
+# --- Browser -----------------------------------------------------------------------------------------------
 
 CHROMIUM_FLAGS = [
     "--disable-gpu",
@@ -167,7 +167,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(chromium: Browser, live_server: object) -> Iterator[Callable[..., Page]]:
-    """`new_page(**context_options)` opens a page in a fresh browser profile: another person, or another machine.
+    """`new_page(**context_options)` opens a page in a fresh profile: another person, or another machine.
 
     After the test, a script error, a breach of the content policy or a missing static file fails it.
     """
@@ -184,12 +184,8 @@ def new_page(chromium: Browser, live_server: object) -> Iterator[Callable[..., P
             faults.append(f"{response.status} {response.url}")
 
     def open_page(**options: object) -> Page:
-        options = {
-            "locale": "zh-CN",
-            "timezone_id": "Asia/Shanghai",
-            "viewport": {"width": 1366, "height": 768},
-        } | options
-        context = chromium.new_context(base_url=str(live_server), **options)
+        defaults = {"locale": "zh-CN", "viewport": {"width": 1366, "height": 768}}
+        context = chromium.new_context(base_url=str(live_server), **(defaults | options))
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()

