@@ -14,7 +14,7 @@ from common import workdays
         # National Day 2024: 1 to 7 October off, Saturday 12 October worked.
         (date(2024, 9, 30), 1, date(2024, 10, 8)),
         (date(2024, 9, 30), 5, date(2024, 10, 12)),
-        # Spring Festival 2025: 28 January to 4 February off, Sunday 26 January and Saturday 8 February worked.
+        # Spring Festival 2025: 28 January to 4 February off, Sunday 26 January and Saturday 8 February not.
         (date(2025, 1, 24), 1, date(2025, 1, 26)),
         (date(2025, 1, 27), 4, date(2025, 2, 8)),
         # An ordinary week.
