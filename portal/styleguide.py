@@ -203,11 +203,10 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         request,
         "styleguide.html",
         {
-            "filter_form": FilterForm(request.GET),
+            "filter_form": FilterForm(request.GET, auto_id="filter-%s"),
             "filing": filing,
             "rows": rows,
             "page": Paginator(range(1268), 20).get_page(request.GET.get("page") or 7),
-            "keyset": Row(total=180_000, first=21, last=40, previous_cursor="a", next_cursor="b"),
             "figures": [
                 {
                     "label": label,

@@ -28,66 +28,62 @@ class Look(NamedTuple):
     shape: str
 
 
-# One look per code of a life cycle: tone says who or what it waits for, shape says it without colour.
-#   neutral: not running; info: with a bureau; active: being worked on; wait: with the firm; good, bad, warn.
+# The look of each status: its tone says whose turn it is, its shape says the status without colour.
+#   neutral: not running; info: with a bureau; active: being worked on; wait: to be confirmed; good, warn, bad.
 STATE_LOOK: Mapping[str, Look] = {
-    # bottlenecks, domain.md 4.1
+    # bottlenecks (domain.md 4.1)
     "draft": Look("neutral", "ring-dashed"),
     "submitted": Look("info", "ring"),
-    "county_check": Look("info", "half"),
     "returned": Look("warn", "return"),
     "rejected": Look("bad", "cross"),
+    "withdrawn": Look("neutral", "slash"),
     "accepted": Look("info", "ring-dot"),
-    "city_check": Look("info", "half"),
     "merged": Look("neutral", "merge"),
-    "prov_check": Look("info", "half"),
     "listed": Look("info", "list"),
     "dispatched": Look("active", "arrow"),
-    "posted": Look("active", "flag"),
-    "awarded": Look("active", "arrow"),
     "in_progress": Look("active", "triangle"),
     "suspended": Look("neutral", "pause"),
     "solution_filed": Look("wait", "diamond"),
-    "enterprise_confirm": Look("wait", "diamond"),
     "verification": Look("wait", "diamond-dot"),
     "partly": Look("good", "three-quarter"),
     "resolved": Look("good", "check"),
     "reopened": Look("warn", "loop"),
-    "unsolvable": Look("warn", "square"),
     "terminated": Look("neutral", "slash"),
-    "withdrawn": Look("neutral", "slash"),
-    "lapsed": Look("neutral", "slash"),
-    "archived": Look("neutral", "box"),
-    # projects, consortia, key projects, milestones
+    # projects and key projects
     "filed": Look("info", "ring"),
-    "review": Look("info", "half"),
-    "notice": Look("info", "flag"),
+    "proposed": Look("info", "ring"),
     "approved": Look("info", "ring-dot"),
     "executing": Look("active", "triangle"),
     "running": Look("active", "triangle"),
+    "delayed": Look("bad", "warning"),
     "acceptance": Look("wait", "diamond"),
-    "completed": Look("good", "check"),
-    "done": Look("good", "check"),
+    "failed": Look("bad", "cross"),
+    # consortia
     "preparing": Look("neutral", "ring-dashed"),
+    "formed": Look("info", "ring-dot"),
     "active": Look("active", "triangle"),
+    "dormant": Look("warn", "pause"),
     "dissolved": Look("neutral", "slash"),
-    "planned": Look("neutral", "ring"),
-    "late": Look("bad", "warning"),
-    # periods, snapshots, bulletins, jobs
-    "open": Look("active", "ring"),
-    "collecting": Look("active", "half"),
-    "reviewing": Look("wait", "diamond"),
+    # milestones
+    "open": Look("neutral", "ring"),
+    "done": Look("good", "check"),
+    # periods, jobs, bulletins
     "frozen": Look("info", "lock"),
     "published": Look("good", "check"),
-    "revised": Look("warn", "loop"),
     "queued": Look("neutral", "ring"),
-    "failed": Look("bad", "cross"),
     "issued": Look("good", "check"),
     "replaced": Look("warn", "loop"),
     # answers of the verification page
     "genuine": Look("good", "check"),
     "altered": Look("bad", "cross"),
     "unknown": Look("bad", "cross"),
+}
+# Where the same code means something else.
+STATE_LOOK_OF: Mapping[tuple[str, str], Look] = {
+    ("chainproject", "accepted"): Look("good", "check"),
+    ("keyproject", "accepted"): Look("good", "check"),
+    ("bulletin", "withdrawn"): Look("bad", "slash"),
+    ("period", "open"): Look("active", "half"),
 }
 UNKNOWN_LOOK = Look("neutral", "ring")
 
@@ -110,23 +106,32 @@ def icon(name: str, size: int = 16, label: str = "") -> SafeString:
     )
 
 
+def look_of(code: str, model_name: str = "") -> Look:
+    return STATE_LOOK_OF.get((model_name, str(code))) or STATE_LOOK.get(str(code), UNKNOWN_LOOK)
+
+
 @register.inclusion_tag("partials/_state_badge.html")
-def state_badge(code: str, label: str, tone: str = "", shape: str = "") -> dict[str, Any]:
+def state_badge(code: str, label: str) -> dict[str, Any]:
     """Colour, shape and word of a state."""
-    look = STATE_LOOK.get(str(code), UNKNOWN_LOOK)
-    return {"label": label, "tone": tone or look.tone, "shape": shape or look.shape}
+    return {"label": label, "look": look_of(code)}
+
+
+@register.inclusion_tag("partials/_state_badge.html")
+def status_badge(row: Any) -> dict[str, Any]:
+    """The same for a model instance with a `status`."""
+    return {"label": row.get_status_display(), "look": look_of(row.status, row._meta.model_name)}
 
 
 @register.simple_tag
 def state_icon(code: str) -> SafeString:
     """The shape of a state alone, beside words that name it."""
-    return icon(STATE_LOOK.get(str(code), UNKNOWN_LOOK).shape)
+    return icon(look_of(code).shape)
 
 
 @register.simple_tag
 def state_tone(code: str) -> str:
     """The colour class of a state."""
-    return f"tone-{STATE_LOOK.get(str(code), UNKNOWN_LOOK).tone}"
+    return f"tone-{look_of(code).tone}"
 
 
 @register.inclusion_tag("partials/_breadcrumbs.html")
