@@ -217,14 +217,17 @@ def region_table(
     source: str = "",
 ) -> Table:
     """T2 of `domain.md 6.2`: region × indicator, with 其中 rows and, if `rank_title` is given, a column of ranks."""
-    columns = [Column(gettext("地区"), 1.75, "start"), *(Column(name) for name in indicators)]
+    columns = [Column(gettext("地区"), 2.05, "start"), *(Column(name) for name in indicators)]
     if rank_title:
         columns.append(Column(rank_title, 0.85, "center"))
     return Table(
         title,
         tuple(columns),
         tuple(
-            Row((row.name, *row.values, *([str(row.rank) if row.rank else ""] if rank_title else [])), row.kind)
+            Row(
+                (row.name, *row.values, *([str(row.rank) if row.rank else ""] if rank_title else [])),
+                row.kind,
+            )
             for row in rows
         ),
         unit=unit,
