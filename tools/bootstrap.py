@@ -96,15 +96,7 @@ def install_packages(wanted: list[str]) -> None:
         print(f"    sudo apt-get install --no-install-recommends {' '.join(missing)}", flush=True)
         return
     say(f"Installing system packages: {', '.join(missing)}")
-    quiet = [
-        *sudo,
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "-qq",
-        "-o",
-        "DPkg::Lock::Timeout=120",
-    ]
+    quiet = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-oDPkg::Lock::Timeout=120"]
     call(*quiet, "update")
     call(*quiet, "install", "--yes", "--no-install-recommends", *missing)
 
@@ -123,7 +115,7 @@ def is_installed(package: str) -> bool:
 
 
 def setup(*, tests: bool) -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (any Python may run this file)
         stop(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     packages = RUN_PACKAGES + (TEST_PACKAGES if tests else [])
     if importlib.util.find_spec("ensurepip") is None:
@@ -151,8 +143,8 @@ def make_environment(*, tests: bool) -> None:
         stamp.path.unlink(missing_ok=True)
     # Twice quiet: pip remarks on many things that a locked set cannot change. Errors are still shown.
     call(
-        PYTHON, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", "--require-hashes",
-        "--no-deps", "--requirement", ROOT / "requirements" / f"{name}.txt",
+        PYTHON, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check",
+        "--require-hashes", "--no-deps", "--requirement", ROOT / "requirements" / f"{name}.txt",
     )  # fmt: skip
     stamps[name].write()
 
@@ -274,9 +266,7 @@ def wait_for_ready(address: str, honcho: subprocess.Popen[bytes]) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("setup").add_argument("--tests", action="store_true")
     runner = commands.add_parser("run")

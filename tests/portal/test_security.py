@@ -1,0 +1,62 @@
+import logging
+import sys
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+
+from portal.logs import OneLineFormatter
+
+
+def policy(response: object) -> dict[str, str]:
+    header = response.headers["Content-Security-Policy"]  # type: ignore[attr-defined]
+    return dict(part.strip().split(" ", 1) for part in header.split(";"))
+
+
+def test_pages_may_load_and_run_nothing_but_our_own_files(client: Client) -> None:
+    assert policy(client.get("/healthz")) == {
+        "default-src": "'self'",
+        "img-src": "'self' data:",
+        "object-src": "'none'",
+        "base-uri": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+    }
+
+
+@pytest.mark.django_db
+def test_only_the_admin_has_a_looser_policy(client: Client) -> None:
+    client.force_login(get_user_model().objects.create_superuser(username="admin", password="x"))
+    admin = policy(client.get("/admin/"))
+    assert admin["script-src"] == "'self' 'unsafe-eval'"
+    assert admin["style-src"] == "'self' 'unsafe-inline'"
+    assert admin["frame-ancestors"] == "'none'"
+    assert "script-src" not in policy(client.get("/api/v1/docs/"))
+
+
+@pytest.mark.django_db
+def test_stored_files_have_no_public_address(client: Client) -> None:
+    name = default_storage.save("probe.txt", ContentFile(b"x"))
+    try:
+        assert client.get(default_storage.url(name)).status_code == 404
+    finally:
+        default_storage.delete(name)
+
+
+def test_a_log_record_stays_on_one_line() -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        record = logging.makeLogRecord({"msg": "a\r\nb", "exc_info": sys.exc_info()})
+    text = OneLineFormatter("{message}", style="{").format(record)
+    assert "\n" not in text
+    assert "\r" not in text
+    assert text.startswith("a ⏎ b ⏎ Traceback")
+
+
+def test_the_schema_is_served(client: Client) -> None:
+    response = client.get("/api/v1/schema/", HTTP_ACCEPT="application/json")
+    assert response.status_code == 200
+    assert response.json()["openapi"].startswith("3.")
