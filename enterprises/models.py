@@ -317,8 +317,13 @@ class Organization(models.Model):
         verbose_name_plural = _("组织")
         ordering = ["uscc"]
         indexes = [
-            models.Index(fields=["name", "id"], name="organization_name"),
-            models.Index(fields=["bureau", "name", "id"], name="organization_bureau_name"),
+            # Lists are counted and paged out of these alone: the whole table in the order of names, and a unit's part.
+            models.Index(
+                fields=["name", "id", "bureau", "status", "size", "legal_form"], name="organization_by_name"
+            ),
+            models.Index(
+                fields=["bureau", "status", "size", "legal_form", "name", "id"], name="organization_by_bureau"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

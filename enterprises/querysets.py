@@ -4,7 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from common.scope import Viewer
 
@@ -48,6 +48,47 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         if scope.organization_ids:
             seen |= Q(institution_profile__isnull=False)
         return self.filter(seen)
+
+    def readable_by(self, user: Viewer) -> Self:
+        """What is visible, and every institution: bureaus dispatch to any of them, firms look for help."""
+        scope = user.scope
+        if scope.everything or scope.empty:
+            return self.visible_to(user)
+        return self.filter(Q(pk__in=self.visible_to(user).values("pk")) | Q(institution_profile__isnull=False))
+
+    def taking_part(
+        self,
+        *,
+        role: str = "",
+        chain: "IndustryChain | None" = None,
+        in_bureau: "Bureau | None" = None,
+        active_from: date | None = None,
+        active_to: date | None = None,
+    ) -> Self:
+        """Rows with one participation of this kind in a project that counts (`domain.md` I05, I07, I09).
+
+        A member that leads the same project is its leader and not its member. ``in_bureau`` is the subtree of the
+        unit that admitted the organisation.
+        """
+        participations = self.model.participations.rel.related_model._base_manager.filter(
+            project__is_test=False, project__voided_at__isnull=True
+        )
+        if role:
+            participations = participations.filter(role=role)
+        if role == "member":
+            leading = participations.model._base_manager.filter(
+                role="leader", project=OuterRef("project"), organization=OuterRef("organization")
+            )
+            participations = participations.filter(~Exists(leading))
+        if chain:
+            participations = participations.filter(project__chain=chain)
+        if in_bureau:
+            participations = participations.filter(bureau__path__startswith=in_bureau.path)
+        if active_from:
+            participations = participations.filter(Q(left_on__isnull=True) | Q(left_on__gte=active_from))
+        if active_to:
+            participations = participations.filter(joined_on__lte=active_to)
+        return self.filter(pk__in=participations.values("organization"))
 
     def enterprises(self) -> Self:
         """Registered businesses, whatever roles they play in projects."""

@@ -615,11 +615,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="organization",
-            index=models.Index(fields=["name", "id"], name="organization_name"),
+            index=models.Index(
+                fields=["name", "id", "bureau", "status", "size", "legal_form"], name="organization_by_name"
+            ),
         ),
         migrations.AddIndex(
             model_name="organization",
-            index=models.Index(fields=["bureau", "name", "id"], name="organization_bureau_name"),
+            index=models.Index(
+                fields=["bureau", "status", "size", "legal_form", "name", "id"], name="organization_by_bureau"
+            ),
         ),
         migrations.AddConstraint(
             model_name="organization",

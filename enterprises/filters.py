@@ -1,0 +1,136 @@
+"""Filters of organisations and institutions, and those that every app uses: bureau and chain."""
+
+import django_filters as df
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from common.filters import CodeFilter, DayFilter, HasCodeFilter, ListFilterSet, QuickSelect, RowField, YesFilter
+from enterprises.models import Bureau, IndustryChain, InstitutionProfile, NqiElement, Organization
+
+
+class BureauField(RowField):
+    """Any unit by its code; offered are the line above the chosen one and the units next below it.
+
+    So 3,343 units are never more than a short list, and one steps down the tree level by level.
+    """
+
+    default_error_messages = {
+        "unknown": _("没有代码为“%(value)s”的单位。单位代码为 6 至 12 位数字，例如江苏为 320000。")
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(queryset=Bureau.objects.all(), **kwargs)
+        self.chosen = None
+        self.root = None
+
+    def get_bound_field(self, form, field_name):
+        grant = getattr(form.request, "grant", None)
+        self.root = grant.bureau if grant else None
+        return super().get_bound_field(form, field_name)
+
+    @cached_property
+    def choices(self):
+        start = self.chosen or self.root
+        line = start.path.split("/")[:-1] if start else []
+        below = Q(parent=start) if start else Q(parent__level=Bureau.Level.NATIONAL)
+        if start and start.parent_id and start.level >= Bureau.Level.COUNTY:
+            below |= Q(parent=start.parent_id)
+        units = list(self.queryset.filter(below | Q(code__in=line)).order_by("level", "code"))
+        above = self.root.path if self.root else ""
+        groups = (
+            (_("上级与本级"), [unit for unit in units if unit.code in line and unit.path.startswith(above)]),
+            (_("下级"), [unit for unit in units if unit.code not in line]),
+        )
+        return [
+            ("", _("不限")),
+            *((word, [(u.code, u.short_name) for u in members]) for word, members in groups if members),
+        ]
+
+    def to_python(self, value):
+        if not value:
+            return None
+        self.chosen = self.queryset.filter(code=value).first()
+        if self.chosen is None:
+            raise ValidationError(self.error_messages["unknown"], code="unknown", params={"value": value})
+        return self.chosen
+
+
+class BureauFilter(df.Filter):
+    """Rows whose bureau, reached by the field, is the chosen one or lies below it."""
+
+    field_class = BureauField
+
+    def filter(self, qs: QuerySet, value: Bureau | None) -> QuerySet:
+        return qs.filter(**{f"{self.field_name}__path__startswith": value.path}) if value else qs
+
+
+class ChainField(RowField):
+    default_error_messages = {"unknown": _("没有代码为“%(value)s”的产业链，请从列表中选择。")}
+
+    def __init__(self, **kwargs):
+        super().__init__(queryset=IndustryChain.objects.all(), **kwargs)
+
+
+class ChainFilter(df.Filter):
+    """Rows of the chain with this code."""
+
+    field_class = ChainField
+
+
+class OrganizationFilter(ListFilterSet):
+    """Organisations by what they are and by their part in projects.
+
+    ``role``, ``chain``, ``in_bureau`` and the days speak of one and the same participation.
+    """
+
+    bureau = BureauFilter("bureau", label=_("地区"))
+    size = CodeFilter("size", choices=Organization.Size.choices, label=_("企业规模"))
+    status = CodeFilter("status", choices=Organization.Status.choices, label=_("登记状态"))
+    legal_form = CodeFilter("legal_form", choices=Organization.LegalForm.choices, label=_("组织形式"))
+    tag = HasCodeFilter("tags", choices=Organization.Tag.choices, label=_("企业称号"))
+    role = CodeFilter(
+        choices=[("leader", _("链主企业")), ("member", _("链员企业")), ("enabler", _("赋能机构"))],
+        label=_("项目中的角色"),
+        method="keep",
+    )
+    chain = ChainFilter(label=_("所在项目的产业链"), method="keep")
+    in_bureau = BureauFilter(label=_("接纳单位"), method="keep")
+    active_from = DayFilter(label=_("参与期间（起）"), method="keep")
+    active_to = DayFilter(label=_("参与期间（止）"), method="keep")
+
+    class Meta:
+        model = Organization
+        fields: list[str] = []
+
+    def keep(self, queryset, _name, _value):
+        """Applied together by `filter_queryset`."""
+        return queryset
+
+    def filter_queryset(self, queryset):
+        queryset = super().filter_queryset(queryset)
+        asked = {
+            name: self.form.cleaned_data.get(name)
+            for name in ("role", "chain", "in_bureau", "active_from", "active_to")
+        }
+        return queryset.taking_part(**asked) if any(asked.values()) else queryset
+
+
+class InstitutionFilter(ListFilterSet):
+    """Enabling institutions by what they can do."""
+
+    bureau = BureauFilter("bureau", label=_("地区"))
+    element = HasCodeFilter(
+        "institution_profile__nqi_elements", choices=NqiElement.choices, label=_("质量基础设施要素")
+    )
+    kind = HasCodeFilter(
+        "institution_profile__kinds", choices=InstitutionProfile.Kind.choices, label=_("机构类型")
+    )
+    status = CodeFilter("status", choices=Organization.Status.choices, label=_("登记状态"))
+    lighthouse = YesFilter("institution_profile__is_lighthouse_lab", label=_("灯塔实验室"))
+
+    class Meta:
+        model = Organization
+        fields: list[str] = []
