@@ -214,7 +214,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
                     "unit": unit,
                     "change": formats.change(this, last),
                     "sparkline": charts.render(
-                        charts.Sparkline(label, [last, last * 1.05 + 20, this * 0.97, this])
+                        charts.Sparkline(label, (last, last * 1.05 + 20, this * 0.97, this))
                     ),
                 }
                 for label, this, last, unit in figures

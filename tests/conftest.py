@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
 from portal.celery import app as celery_app
@@ -34,6 +35,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.skipped:
         report.outcome = "failed"
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_language_left_over() -> Iterator[None]:
+    """A request in English leaves its language active in the thread; the next test begins in Chinese."""
+    with translation.override(settings.LANGUAGE_CODE):
+        yield
 
 
 # --- Worker processes --------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Look(NamedTuple):
 
 
 # The look of each status: its tone says whose turn it is, its shape says the status without colour.
-#   neutral: not running; info: with a bureau; active: being worked on; wait: to be confirmed; good, warn, bad.
+# neutral: not running; info: with a bureau; active: being worked on; wait: to be confirmed; good, warn, bad.
 STATE_LOOK: Mapping[str, Look] = {
     # bottlenecks (domain.md 4.1)
     "draft": Look("neutral", "ring-dashed"),
@@ -100,7 +100,7 @@ def icon(name: str, size: int = 16, label: str = "") -> SafeString:
             href,
         )
     return format_html(
-        '<svg class="icon" width="{0}" height="{0}" aria-hidden="true" focusable="false"><use href="{1}"/></svg>',
+        '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="{1}"/></svg>',
         size,
         href,
     )
@@ -136,7 +136,7 @@ def state_tone(code: str) -> str:
 
 @register.inclusion_tag("partials/_breadcrumbs.html")
 def breadcrumbs(*steps: str) -> dict[str, Any]:
-    """`{% breadcrumbs "问题" list_url "DK-2024-…" %}`: pairs of word and address, the last word without one."""
+    """`{% breadcrumbs "问题" list_url "DK-…" %}`: pairs of word and address, the last word without one."""
     pairs = list(zip(steps[::2], [*steps[1::2], ""], strict=True))
     return {"crumbs": pairs}
 
@@ -146,6 +146,7 @@ def clock(
     state: str = "none",
     remaining: int | None = None,
     share: float | None = None,
+    *,
     label: str = "",
     due: formats.Moment = None,
     compact: bool = False,
@@ -179,7 +180,7 @@ def sort_heading(
 ) -> dict[str, Any]:
     """A column heading that sorts by ``field``; a second click turns the order round.
 
-    Numbers and days sort largest first on the first click. ``default`` is the order of the list without `?sort=`.
+    Numbers and days sort largest first on the first click. ``default`` is the order without `?sort=`.
     """
     query = _query(context.get("request"))
     current = query.get(SORT_PARAMETER) or default
@@ -327,7 +328,11 @@ def nav_link(
     """An entry of a rail or bar; nothing when the page does not exist."""
     href = url_if(name)
     request = context.get("request")
-    here = bool(href and request) and (request.path == href if href == "/" else request.path.startswith(href))
+    here = (
+        request is not None
+        and bool(href)
+        and (request.path == href if href == "/" else request.path.startswith(href))
+    )
     return {"href": href, "label": label, "symbol": symbol, "number": number, "here": here}
 
 
@@ -347,12 +352,12 @@ def widget_kind(bound_field: Any) -> str:
 @register.simple_tag
 def form_errors(forms: BaseForm | Iterable[BaseForm] | None) -> list[dict[str, str]]:
     """All errors of one or several forms in page order, each with the id of the field at fault."""
-    errors = []
+    errors: list[dict[str, str]] = []
     for form in [forms] if isinstance(forms, BaseForm) else forms or ():
         if not form.is_bound:
             continue
-        errors += [{"id": "", "text": text} for text in form.non_field_errors()]
+        errors += [{"id": "", "text": str(text)} for text in form.non_field_errors()]
         for bound in form:
             target = bound.id_for_label or bound.auto_id
-            errors += [{"id": target, "label": str(bound.label), "text": text} for text in bound.errors]
+            errors += [{"id": target, "label": str(bound.label), "text": str(text)} for text in bound.errors]
     return errors

@@ -36,13 +36,15 @@
   // --- drafts ------------------------------------------------------------------------------------------------------------
   // <form data-autosave-url="…" data-words-saved="已保存 {time}" data-words-saving data-words-offline data-words-login
   //  data-words-restored> with <p data-autosave-status role="status"> inside. The server answers 2xx, if it likes
-  //  with {"saved_at": "10:32"}; 409 with {"message": "…"} when someone else has changed the draft.
+  //  with {"saved_at": "10:32", "version": 7, "note": "…"}: the version goes into the field of that name, the note
+  //  behind the words; 409 with {"message": "…"} when someone else has changed the draft.
   function autosave(form) {
     const status = form.querySelector("[data-autosave-status]");
     const kept = `draft:${form.dataset.autosaveUrl}`;
     let timer = 0;
     let failures = 0;
     let changes = 0;
+    let running = null;
 
     const say = (text, fault = false) => {
       if (!status) return;
@@ -63,8 +65,17 @@
       }
     };
 
-    async function save() {
+    // One after the other: each carries the version that the one before was answered with.
+    function save() {
       clearTimeout(timer);
+      const turn = (running || Promise.resolve()).then(send).finally(() => {
+        if (running === turn) running = null;
+      });
+      running = turn;
+    }
+
+    async function send() {
+      if (form.dataset.sent) return;
       const at = changes;
       say(form.dataset.wordsSaving || "");
       let response;
@@ -82,7 +93,9 @@
       if (response?.ok) {
         const answer = await response.json().catch(() => ({}));
         failures = 0;
-        say((form.dataset.wordsSaved || "{time}").replace("{time}", answer.saved_at || clockTime()));
+        if (answer.version && form.elements.version) form.elements.version.value = answer.version;
+        const words = (form.dataset.wordsSaved || "{time}").replace("{time}", answer.saved_at || clockTime());
+        say(`${words} ${answer.note || ""}`.trim());
         if (at === changes) {
           unsaved.delete(form);
           sessionStorage.removeItem(kept);
@@ -109,9 +122,18 @@
     });
     window.addEventListener("online", () => unsaved.has(form) && save());
     document.addEventListener("visibilitychange", () => document.hidden && unsaved.has(form) && save());
-    form.addEventListener("submit", () => {
+    form.addEventListener("submit", (event) => {
       clearTimeout(timer);
       sessionStorage.removeItem(kept);
+      if (!running) return;
+      // A save is under way: its answer brings the version that this submit has to carry.
+      event.preventDefault();
+      const submitter = event.submitter;
+      const patience = new Promise((resolve) => setTimeout(resolve, 5000));
+      Promise.race([running, patience]).then(() => {
+        running = null;
+        form.requestSubmit(submitter);
+      });
     });
 
     const left = sessionStorage.getItem(kept);
@@ -207,12 +229,15 @@
   }
 
   // --- how much of a limited text is used -------------------------------------------------------------------------------
+  // data-limit only counts, so that a longer pasted text is not cut off unseen; maxlength cuts.
   function counter(control) {
+    const limit = Number(control.dataset.limit) || control.maxLength;
     const count = Object.assign(document.createElement("span"), { className: "field-count" });
     count.setAttribute("aria-hidden", "true");
     const show = () => {
-      count.textContent = `${control.value.length} / ${control.maxLength}`;
-      count.classList.toggle("field-count-over", control.value.length >= control.maxLength);
+      const used = [...control.value].length; // characters, as the server counts them
+      count.textContent = `${used} / ${limit}`;
+      count.classList.toggle("field-count-over", used > limit);
     };
     control.after(count);
     control.addEventListener("input", show);
@@ -224,7 +249,7 @@
     ["form[data-warn-unsaved]", warnUnsaved],
     ["form[data-autosave-url]", autosave],
     ["[data-filedrop]", filedrop],
-    [".field textarea[maxlength], .field input[data-count][maxlength]", counter],
+    [".field [data-limit], .field textarea[maxlength], .field input[data-count][maxlength]", counter],
   ];
   const ready = new WeakSet();
   function start(root) {
