@@ -1,15 +1,14 @@
 """Periods, frozen figures and the bulletins that print them (`domain.md` 5.5, 3.14, chapter 6)."""
 
 import uuid
-from calendar import monthrange
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from bulletins import periods
 from bulletins.querysets import BulletinQuerySet, PeriodQuerySet, SnapshotQuerySet
 from common.jobs import Job
 from enterprises.models import Bureau, IndustryChain
@@ -36,7 +35,12 @@ class Period(models.Model):
     status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.OPEN)
     frozen_at = models.DateTimeField(_("冻结时间"), null=True, blank=True)
     frozen_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("冻结人")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("冻结人"),
     )
 
     objects = PeriodQuerySet.as_manager()
@@ -61,6 +65,24 @@ class Period(models.Model):
     def __str__(self):
         return self.code
 
+    @property
+    def name(self) -> str:
+        """2024年第三季度"""
+        return periods.name(self.code)
+
+    @property
+    def starts(self) -> datetime:
+        return periods.midnight(self.start_on)
+
+    @property
+    def cut_off(self) -> datetime:
+        """The first moment that no longer belongs to the period."""
+        return periods.cut_off(self.end_on)
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.status != self.Status.OPEN
+
 
 class Snapshot(Job):
     """One roll-up of a period for all units; version 0 is the working one, frozen ones count from 1.
@@ -75,7 +97,12 @@ class Snapshot(Job):
     row_hash = models.CharField(_("数值摘要（SHA-256）"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("创建人")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("创建人"),
     )
     finished_at = models.DateTimeField(_("完成时间"), null=True, blank=True)
 
@@ -99,15 +126,31 @@ class Snapshot(Job):
 
 
 class StatValue(models.Model):
-    """The value of one indicator for one unit, in all or for one chain; null means not reported."""
+    """The value of one indicator for one unit, in all or for one chain.
 
-    snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="values", verbose_name=_("快照"))
-    indicator = models.CharField(_("指标"), max_length=3)
-    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="+", verbose_name=_("单位"))
+    Null means not reported, which is not zero (`domain.md` 5.4 rule 11). Every unit has a row for all chains; a
+    chain has one only where something was counted. Written by the hundred thousand from the tables it points to,
+    hence neither single-column indexes nor foreign-key triggers; the application still protects the rows.
+    """
+
+    snapshot = models.ForeignKey(
+        Snapshot, models.CASCADE, related_name="values", db_index=False, verbose_name=_("快照")
+    )
+    indicator = models.CharField(_("指标"), max_length=4)
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("单位")
+    )
     chain = models.ForeignKey(
-        IndustryChain, models.PROTECT, null=True, related_name="+", verbose_name=_("产业链")
+        IndustryChain,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("产业链"),
     )
     value = models.IntegerField(_("数值"), null=True)
+    late = models.IntegerField(_("其中补报"), default=0)
 
     class Meta:
         verbose_name = _("统计值")
@@ -118,6 +161,40 @@ class StatValue(models.Model):
 
     def __str__(self):
         return f"{self.indicator} {self.bureau_id} {self.value}"
+
+
+class CountedRow(models.Model):
+    """A ledger row that a frozen snapshot counted, as it stood then (design decision 7).
+
+    `base` names the set of rows in the indicator catalogue, `row_id` the row there, `key` what is counted once.
+    """
+
+    pk = models.CompositePrimaryKey("snapshot", "base", "row_id")
+    snapshot = models.ForeignKey(
+        Snapshot, models.CASCADE, related_name="counted_rows", db_index=False, verbose_name=_("快照")
+    )
+    base = models.CharField(_("行集"), max_length=16)
+    row_id = models.BigIntegerField(_("行"))
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("单位")
+    )
+    chain = models.ForeignKey(
+        IndustryChain,
+        models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("产业链"),
+    )
+    key = models.BigIntegerField(_("去重标识"))
+    late = models.PositiveSmallIntegerField(_("补报"), default=0)
+
+    class Meta:
+        verbose_name = _("计数行")
+        verbose_name_plural = _("计数行")
+
+    def __str__(self):
+        return f"{self.base} {self.row_id}"
 
 
 class Bulletin(Job):
@@ -145,7 +222,12 @@ class Bulletin(Job):
     status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.DRAFT)
     issued_on = models.DateField(_("印发日期"), null=True, blank=True)
     issued_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("签发人")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("签发人"),
     )
     verification_code = models.CharField(_("核验码"), max_length=24, unique=True)
     pdf = models.FileField(_("PDF 文件"), upload_to="bulletins/", max_length=200, blank=True)
@@ -157,7 +239,12 @@ class Bulletin(Job):
     withdraw_reason = models.CharField(_("撤回或替换原因"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("拟稿人")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("拟稿人"),
     )
 
     objects = BulletinQuerySet.as_manager()
