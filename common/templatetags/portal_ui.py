@@ -168,9 +168,11 @@ def clock(
 
 
 def _query(request: HttpRequest | None) -> QueryDict:
-    query = request.GET.copy() if request else QueryDict(mutable=True)
-    for name in POSITION_PARAMETERS:
-        query.pop(name, None)
+    """The parameters of the page without empty ones and without a position."""
+    query = QueryDict(mutable=True)
+    for name, values in request.GET.lists() if request else ():
+        if name not in POSITION_PARAMETERS and any(values):
+            query.setlist(name, [value for value in values if value])
     return query
 
 
@@ -222,8 +224,6 @@ def chips_of(form: BaseForm, query: QueryDict) -> list[Chip]:
             continue
         values = query.getlist(key)
         for raw in values:
-            if not raw:
-                continue
             rest = query.copy()
             rest.setlist(key, [other for other in values if other != raw])
             name = names[key]

@@ -114,6 +114,13 @@
     if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
   });
 
+  // --- filters: empty ones stay out of the address -----------------------------------------------------------------------
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.target.matches("[data-filters]")) return;
+    const { parameters } = event.detail;
+    Object.keys(parameters).forEach((name) => parameters[name] === "" && delete parameters[name]);
+  });
+
   // --- all boxes of a table: <input type="checkbox" data-check-all="rows"> for name="rows" ----------------------------
   document.addEventListener("change", (event) => {
     const all = event.target.closest("[data-check-all]");

@@ -101,9 +101,9 @@ def test_chips_name_the_choice_and_lead_to_the_list_without_it():
     request = RequestFactory().get("/list/?status=draft&status=resolved&chain=7&q=&page=3&foreign=1")
     query = portal_ui._query(request)
     assert portal_ui.chips_of(Filters(query), query) == [
-        ("状态", "草稿", "?status=resolved&chain=7&q=&foreign=1"),
-        ("状态", "已解决", "?status=draft&chain=7&q=&foreign=1"),
-        ("产业链", "动力电池", "?status=draft&status=resolved&q=&foreign=1"),
+        ("状态", "草稿", "?status=resolved&chain=7&foreign=1"),
+        ("状态", "已解决", "?status=draft&chain=7&foreign=1"),
+        ("产业链", "动力电池", "?status=draft&status=resolved&foreign=1"),
     ]
 
 

@@ -8,6 +8,10 @@ import pytest
 from bootstrap_wrapper import get_bootstrap_dir
 from django.conf import settings
 from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Grant, Role, User
+from enterprises.models import Bureau
 
 # As published by the project for version 5.3.8.
 PUBLISHED = {
@@ -63,3 +67,36 @@ def test_the_language_is_switched_and_kept(client):
     response = client.post("/language/", {"language": "en", "next": "/login/"})
     assert response["Location"] == "/login/"
     assert '<html lang="en">' in client.get("/login/").content.decode()
+
+
+@pytest.fixture
+def officer(db):
+    """A user with two desks: the national one and a province's."""
+    nation = Bureau.objects.create(code="000000", name="总局", short_name="全国", level=0, path="000000/")
+    province = Bureau.objects.create(
+        code="320000", name="江苏省局", short_name="江苏", level=1, parent=nation, path="000000/320000/"
+    )
+    user = User.objects.create_user("officer", "", "secret", name="经办")
+    Grant.objects.create(user=user, role=Role.STATISTICIAN, bureau=nation)
+    Grant.objects.create(user=user, role=Role.OFFICER, bureau=province)
+    return user
+
+
+def test_the_chosen_role_stays_until_its_grant_ends(officer, client):
+    national, provincial = officer.grants_in_force
+    client.force_login(officer)
+    assert client.get("/no-such-page/").context["grant"] == national
+    response = client.post("/role/", {"grant": provincial.pk})
+    assert response["Location"] == reverse("projects:desk")
+    response = client.get("/no-such-page/")
+    assert response.context["grant"] == provincial
+    assert response.context["shell"] == "base_desk.html"
+    provincial.delete()
+    assert client.get("/no-such-page/").context["grant"] == national
+
+
+def test_a_foreign_role_is_not_found(officer, client):
+    stranger = User.objects.create_user("stranger", "", "secret", name="旁人")
+    client.force_login(stranger)
+    assert client.post("/role/", {"grant": officer.grants_in_force[0].pk}).status_code == 404
+    assert client.get("/no-such-page/").context["shell"] == "base_public.html"
