@@ -1,0 +1,72 @@
+"""The running limit of a problem, and whose turn it is, in words (`domain.md` 4.1, clock rules)."""
+
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from common.workdays import workdays_between
+from projects.models import Bottleneck
+from projects.workflow import STATES, Party
+
+S = Bottleneck.Status
+# The part of a limit after which the clock turns amber.
+AMBER_FROM = 0.7
+
+
+def turn_of(bottleneck: Bottleneck) -> str:
+    """The name of whose turn it is; empty when the problem is at an end."""
+    match STATES[bottleneck.status].turn:
+        case Party.FILER:
+            return bottleneck.organization.name
+        case Party.OFFICER:
+            return bottleneck.handler.name
+        case Party.INSTITUTION:
+            return bottleneck.assigned_to.name if bottleneck.assigned_to else ""
+        case Party.VERIFIER:
+            return bottleneck.bureau.name
+    return ""
+
+
+def step_of(bottleneck: Bottleneck) -> str:
+    """What the running clock times, such as "企业补正"."""
+    return {
+        S.SUBMITTED: _("核实"),
+        S.RETURNED: _("企业补正"),
+        S.ACCEPTED: _("复核"),
+        S.DISPATCHED: _("机构答复"),
+        S.IN_PROGRESS: _("攻关"),
+        S.SUSPENDED: _("暂缓"),
+        S.SOLUTION_FILED: _("企业确认"),
+        S.VERIFICATION: _("核验"),
+        S.REOPENED: _("复查"),
+    }.get(Bottleneck.Status(bottleneck.status), "")
+
+
+def clock_of(bottleneck: Bottleneck, today: date | None = None) -> dict[str, Any]:
+    """The arguments of the template tag ``clock`` for this problem."""
+    today = today or timezone.localdate()
+    due, start = bottleneck.clock_due_on, bottleneck.clock_started_on
+    clock = {"state": "none", "remaining": None, "share": None, "label": step_of(bottleneck), "due": due}
+    if due is None or start is None:
+        return clock
+    if bottleneck.status == S.SUSPENDED:
+        return clock | {"state": "paused"}
+    # A limit that ends on a free day still ends on that day: never "today" on another day.
+    remaining = workdays_between(today, due)
+    if today > due:
+        return clock | {"state": "red", "remaining": min(remaining, -1), "share": 1.0}
+    if today < due:
+        remaining = max(remaining, 1)
+    if STATES[bottleneck.status].until_plan_date:
+        # Months long: calendar days tell the same and can be asked of the database.
+        passed, whole = (today - start).days, (due - start).days
+    else:
+        passed, whole = workdays_between(start, today), workdays_between(start, due)
+    share = passed / whole if whole > 0 else 1.0
+    return clock | {
+        "state": "amber" if share >= AMBER_FROM else "green",
+        "remaining": remaining,
+        "share": share,
+    }

@@ -1,0 +1,130 @@
+"""The record of a problem in plain sentences, newest first."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
+
+from common import formats
+from enterprises.models import Organization
+from projects.models import Attachment, Bottleneck, Transition
+from projects.workflow import RejectReason
+
+SENTENCES = {
+    "submit": _lazy("%(who)s提交问题，%(handler)s应在 %(due)s 前核实"),
+    "resubmit": _lazy("%(who)s补正后重新提交，%(handler)s应在 %(due)s 前核实"),
+    "withdraw": _lazy("%(who)s撤回问题"),
+    "accept": _lazy("%(who)s受理，由%(handler)s在 %(due)s 前复核"),
+    "return": _lazy("%(who)s退回补正，请企业在 %(due)s 前补齐"),
+    "reject": _lazy("%(who)s不予受理：%(why)s"),
+    "merge": _lazy("%(who)s把问题归并到 %(master)s"),
+    "list": _lazy("%(who)s列入清单：%(grade)s，%(route)s，期限 %(plan)s"),
+    "dispatch": _lazy("%(who)s派单给%(other)s，请在 %(due)s 前答复"),
+    "take": _lazy("%(who)s承接问题"),
+    "decline": _lazy("%(who)s说明不承接"),
+    "file_solution": _lazy("%(who)s提交解决办法和证据，解决后：%(after)s"),
+    "confirm": _lazy("%(who)s确认问题已解决"),
+    "dispute": _lazy("%(who)s认为尚未解决"),
+    "verify": _lazy("%(who)s核验通过：%(result)s"),
+    "verify_partly": _lazy("%(who)s认定为阶段性解决"),
+    "rework": _lazy("%(who)s核验未通过，继续攻关"),
+    "continue": _lazy("%(who)s安排继续攻关，期限 %(plan)s"),
+    "suspend": _lazy("%(who)s暂缓办理"),
+    "resume": _lazy("%(who)s恢复攻关，期限 %(plan)s"),
+    "reopen": _lazy("%(who)s反映问题反弹，重新打开"),
+    "restart": _lazy("%(who)s安排重新攻关，期限 %(plan)s"),
+    "terminate": _lazy("%(who)s终止办理"),
+}
+
+
+@dataclass
+class Event:
+    """One entry of `partials/_timeline.html`."""
+
+    at: datetime
+    code: str
+    sentence: str
+    actor: str = ""
+    note: str = ""
+    files: list[dict[str, Any]] = field(default_factory=list)
+
+
+def file_entry(attachment: Attachment) -> dict[str, Any]:
+    """A file of `partials/_files.html`."""
+    return {
+        "url": reverse("projects:attachment", args=[attachment.public_id]),
+        "name": attachment.name,
+        "size": attachment.size,
+        "note": formats.day(attachment.uploaded_at),
+    }
+
+
+def events_of(bottleneck: Bottleneck) -> list[Event]:
+    """Every step and every added file of a problem, in a fixed number of queries."""
+    steps = list(
+        bottleneck.transitions.select_related("actor", "bureau", "organization", "handler").order_by(
+            "sequence"
+        )
+    )
+    codes = {step.details.get("assigned_to") for step in steps} - {None}
+    names = dict(Organization.objects.filter(uscc__in=codes).values_list("uscc", "name")) if codes else {}
+    entries = [_event(bottleneck, step, names) for step in steps]
+    added: dict[tuple[int, str], list[Attachment]] = defaultdict(list)
+    for attachment in bottleneck.attachments.select_related("uploaded_by"):
+        before = sum(step.at <= attachment.uploaded_at for step in steps)
+        if not before and entries:
+            # What the firm attached to its draft came with the filing.
+            entries[0].files.append(file_entry(attachment))
+        else:
+            added[before, str(attachment.uploaded_by or "")].append(attachment)
+    for (before, name), attachments in added.items():
+        count = len(attachments)
+        entries.append(
+            Event(
+                at=attachments[-1].uploaded_at,
+                code=steps[before - 1].target if before else bottleneck.status,
+                sentence=ngettext("补充了 %(n)s 个附件", "补充了 %(n)s 个附件", count) % {"n": count},
+                actor=name,
+                files=[file_entry(attachment) for attachment in attachments],
+            )
+        )
+    # The record's own order stands where two steps share a moment.
+    return sorted(entries, key=lambda entry: entry.at)[::-1]
+
+
+def _event(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> Event:
+    note = step.reason
+    if gaps := step.details.get("gaps"):
+        lines = [f"{number}. {gap['text']}" for number, gap in enumerate(gaps, start=1)]
+        note = "\n".join([*lines, note] if note else lines)
+    return Event(
+        at=step.at,
+        code=step.target,
+        sentence=_sentence(bottleneck, step, names),
+        actor=str(step.actor or ""),
+        note=note,
+    )
+
+
+def _sentence(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> str:
+    details = step.details
+    again = step.move == "submit" and step.source == Bottleneck.Status.RETURNED
+    after = [f"{item['metric']} {item['value']}" for item in details.get("after", [])]
+    return SENTENCES["resubmit" if again else step.move] % {
+        "who": step.bureau or step.organization or "",
+        "handler": step.handler,
+        "due": formats.day_weekday(step.clock_due_on),
+        "plan": details.get("due_on", formats.BLANK),
+        "other": names.get(details.get("assigned_to", ""), ""),
+        "master": details.get("master", ""),
+        "why": dict(RejectReason.choices).get(details.get("reason_code", ""), ""),
+        "grade": dict(Bottleneck.Grade.choices).get(details.get("grade", ""), ""),
+        "route": dict(Bottleneck.Route.choices).get(details.get("route", ""), ""),
+        "result": dict(Bottleneck.Result.choices).get(details.get("result", ""), ""),
+        "after": _("，").join(after) or formats.BLANK,
+    }

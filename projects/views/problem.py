@@ -1,0 +1,192 @@
+"""The page of one problem for all its parties, and its files."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import FILING_ROLES, Role, User
+from common import charts, formats
+from common.privacy import mask_name, mask_phone
+from projects import services
+from projects.clock import clock_of, turn_of
+from projects.facts import facts_of, plain, unit_of
+from projects.forms.filing import UploadForm
+from projects.models import Attachment, Bottleneck, BottleneckContact, ChainProject, KeyProject, Measure
+from projects.timeline import events_of, file_entry
+from projects.workflow import STATES, Choice, choices_for
+
+# Shown in the browser itself; everything else is saved. Neither can carry a script.
+SHOWN_IN_BROWSER = ("image/jpeg", "image/png")
+# Children of a master listed on its page; the number says how many there are.
+CHILDREN_SHOWN = 20
+
+
+@login_required
+@require_GET
+def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """One problem: state, next step, facts, measures, evidence, files and record."""
+    user = request.user
+    row = get_object_or_404(
+        Bottleneck.objects.visible_to(user).select_related(
+            "organization", "chain", "segment", "bureau", "handler__parent", "assigned_to", "project",
+            "merged_into", "list_owner", "contact",
+        ),
+        public_id=public_id,
+    )  # fmt: skip
+    if row.status == Bottleneck.Status.DRAFT and services.row_is_editable_by(row, user):
+        return redirect("projects:bottleneck_edit", row.public_id, "check")
+    measures = list(row.measures.all())
+    contact = contact_for(row, user)
+    children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
+    context = {
+        "bottleneck": row,
+        "state": STATES[row.status],
+        "clock": clock_of(row),
+        "turn": turn_of(row),
+        "actions": actions_for(row, user),
+        "facts": {step: facts_of(row, step, measures, contact) for step in ("happening", "extent", "help")},
+        "measures": [(measure, charts.render(bullet_of(measure))) for measure in measures],
+        "decisions": decisions_of(row),
+        "evidence": list(row.evidence.select_related("attachment")),
+        "files": [file_entry(attachment) for attachment in row.attachments.all()],
+        "events": events_of(row),
+        "master": row.merged_into
+        and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first(),
+        "children": children[:CHILDREN_SHOWN],
+        "children_total": row.merged_children.count(),
+        "project": row.project and ChainProject.objects.visible_to(user).filter(pk=row.project.pk).first(),
+        "key_projects": KeyProject.objects.visible_to(user).filter(bottlenecks=row),
+        "upload_form": UploadForm(),
+        "may_attach": services.may_attach(row, user),
+    }
+    return render(request, "projects/bottleneck_detail.html", context)
+
+
+def contact_for(row: Bottleneck, user: User) -> BottleneckContact | None:
+    """Whom to call: in full for the parties, masked for other readers (design decision 12)."""
+    contact = getattr(row, "contact", None)
+    if contact is None or is_party(row, user):
+        return contact
+    return BottleneckContact(name=mask_name(contact.name), phone=mask_phone(contact.phone))
+
+
+def is_party(row: Bottleneck, user: User) -> bool:
+    """The firm, the officers of the handling line, the institution at work."""
+    return (
+        user.acts_for(row.organization_id, *FILING_ROLES)
+        or user.acts_for(row.assigned_to_id, Role.INSTITUTION)
+        or user.holds_over(row.handler, Role.OFFICER)
+        or user.holds_over(row.bureau, Role.OFFICER)
+    )
+
+
+def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
+    """The moves out of this state: those that the user may make, and the others by the reason why not."""
+    allowed: list[dict[str, Any]] = []
+    refused: dict[str, list[Choice]] = {}
+    for choice in choices_for(row, user):
+        if not choice.allowed:
+            refused.setdefault(choice.refusal, []).append(choice)
+            continue
+        # A filing is submitted from the page on which its answers are checked.
+        href = (
+            reverse("projects:bottleneck_edit", args=[row.public_id, "check"])
+            if choice.move.name == "submit"
+            else reverse("projects:bottleneck_move", args=[row.public_id, choice.move.name])
+        )
+        label = _("补正并重新提交") if choice.move.name == "submit" else choice.move.label
+        allowed.append({"name": choice.move.name, "label": label, "href": href, "ends": choice.move.ends})
+    return {"allowed": allowed, "refused": list(refused.items())}
+
+
+def bullet_of(measure: Measure) -> charts.Bullet:
+    """A metric as a drawing: present value, target, and the value after the solution."""
+    return charts.Bullet(
+        title=measure.metric,
+        baseline=measure.value_now,
+        target=measure.target,
+        after=measure.value_after,
+        baseline_text=plain(measure.value_now),
+        target_text=f"{measure.get_comparison_display()} {plain(measure.target)}",
+        after_text=plain(measure.value_after) or formats.BLANK,
+        unit=unit_of(measure),
+    )
+
+
+def decisions_of(row: Bottleneck) -> list[tuple[str, Any]]:
+    """What the bureau has decided so far, as pairs of label and text."""
+    pairs = [
+        (_("级别"), row.get_grade_display()),
+        (_("共性问题"), _("是") if row.is_common else ""),
+        (_("解决路径"), row.get_route_display()),
+        (_("承担机构"), row.assigned_to),
+        (_("解决期限"), formats.day_weekday(row.due_on) if row.due_on else ""),
+        (_("清单单位"), row.list_owner),
+        (_("解决类型"), row.get_result_display()),
+    ]
+    return [(label, value) for label, value in pairs if value]
+
+
+# --- Files -------------------------------------------------------------------------------------------------
+
+
+@login_required
+@require_GET
+def attachment(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """A file of a problem for those who may see the problem; never run by the browser."""
+    row = get_object_or_404(
+        Attachment.objects.filter(bottleneck__in=Bottleneck.objects.visible_to(request.user)),
+        public_id=public_id,
+    )
+    try:
+        content = row.file.open("rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    response = FileResponse(
+        content,
+        as_attachment=row.mime not in SHOWN_IN_BROWSER,
+        filename=row.name,
+        content_type=row.mime,
+    )
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = (
+        "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"
+    )
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@login_required
+@require_POST
+def attach(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Add files to a problem whose turn it is with the user."""
+    row = get_object_or_404(
+        Bottleneck.objects.visible_to(request.user).select_related("handler", "bureau"), public_id=public_id
+    )
+    if not services.may_attach(row, request.user):
+        raise PermissionDenied(_("现在不轮到您补充材料。"))
+    uploads = request.FILES.getlist("files")
+    added = 0
+    for upload in uploads:
+        try:
+            services.attach(row, upload, by=request.user)
+            added += 1
+        except ValidationError as fault:
+            for sentence in fault.messages:
+                messages.error(request, sentence)
+    if added:
+        words = ngettext("已补充 %(n)s 个附件。", "已补充 %(n)s 个附件。", added) % {"n": added}
+        messages.success(request, words)
+    elif not uploads:
+        messages.error(request, _("请先选择文件，再点“上传”。"))
+    return redirect(f"{reverse('projects:bottleneck_detail', args=[row.public_id])}#files")

@@ -1,0 +1,285 @@
+"""Rows for tests: plain functions, each with defaults that make the smallest row that may exist."""
+
+import io
+import itertools
+import uuid
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from accounts.models import BUREAU_ROLES, FILING_ROLES, Grant, Role, User
+from common import uscc
+from enterprises.models import (
+    Bureau,
+    ChainSegment,
+    IndustryChain,
+    InstitutionProfile,
+    Organization,
+    OrganizationContact,
+)
+from projects import services
+from projects.models import Bottleneck, Transition
+
+S = Bottleneck.Status
+PASSWORD = "a-password-of-tests"
+_number = itertools.count(1)
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\x00\x00\x03\x01\x01\x00\xc9\xfe\x92\xef\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+def bureau(code: str = "000000", name: str = "", parent: Bureau | None = None, **fields: Any) -> Bureau:
+    """The bureau with this code; its level follows from its parent's unless given."""
+    level = fields.pop("level", parent.level + 1 if parent else 0)
+    row, _created = Bureau.objects.get_or_create(
+        code=code,
+        defaults={
+            "name": name or f"{code} 市场监督管理局",
+            "short_name": fields.pop("short_name", name or code),
+            "level": level,
+            "parent": parent,
+            **fields,
+        },
+    )
+    return row
+
+
+def county() -> Bureau:
+    """A county with its city, province and nation above it."""
+    nation = bureau("000000", "国家市场监督管理总局")
+    province = bureau("320000", "江苏省市场监督管理局", nation)
+    city = bureau("320500", "苏州市市场监督管理局", province)
+    return bureau("320509", "吴江区市场监督管理局", city)
+
+
+def chain(code: str = "C01", name: str = "工业机器人", **fields: Any) -> IndustryChain:
+    """A national chain with a segment of each stream."""
+    row, created = IndustryChain.objects.get_or_create(
+        code=code,
+        defaults={
+            "name": name,
+            "bureau": bureau(),
+            "klass": IndustryChain.Klass.STRATEGIC,
+            "valid_from": date(2020, 1, 1),
+            **fields,
+        },
+    )
+    if created:
+        for position, (stream, segment) in enumerate(
+            [("up", f"{name}核心零部件"), ("mid", f"{name}本体制造"), ("down", f"{name}系统集成")]
+        ):
+            ChainSegment.objects.create(chain=row, stream=stream, name=segment, position=position)
+    return row
+
+
+def credit_code() -> str:
+    first = f"91320500MA{next(_number):07d}"
+    return first + uscc.check_character(first)
+
+
+def organization(name: str = "", at: Bureau | None = None, **fields: Any) -> Organization:
+    code = credit_code()
+    row = Organization.objects.create(
+        uscc=code, name=name or f"演示企业{code[-5:]}有限公司", bureau=at or county(), **fields
+    )
+    OrganizationContact.objects.create(organization=row, contact_name="王敏", contact_phone="13800000001")
+    return row
+
+
+def institution(name: str = "", **fields: Any) -> Organization:
+    row = organization(name or f"演示计量检测院{next(_number)}", **fields)
+    InstitutionProfile.objects.create(
+        organization=row, kinds=("METR",), nqi_elements=("MET", "TST"), cma_no="210000000001"
+    )
+    return row
+
+
+def user(role: str = "", at: Bureau | Organization | None = None, **fields: Any) -> User:
+    """A person with one grant, if a role is given."""
+    name = fields.pop("username", f"user{next(_number)}")
+    row = User(username=name, name=fields.pop("name", name), **fields)
+    row.set_password(PASSWORD)
+    row.save()
+    if role:
+        grant(row, role, at)
+    return row
+
+
+def grant(to: User, role: str, at: Bureau | Organization | None = None, **fields: Any) -> Grant:
+    if role in BUREAU_ROLES:
+        fields["bureau"] = at or county()
+    else:
+        fields["organization"] = at or organization()
+    to.__dict__.pop("grants_in_force", None)
+    to.__dict__.pop("scope", None)
+    fields.setdefault("starts_on", date(2020, 1, 1))
+    return Grant.objects.create(user=to, role=role, **fields)
+
+
+def filing_values(**fields: Any) -> dict[str, Any]:
+    """Everything that a filing has to say."""
+    row = fields.pop("chain", None) or chain()
+    values = {
+        "chain": row,
+        "segment": row.segments.first(),
+        "product": "谐波减速器",
+        "title": "柔轮热处理后疲劳寿命离散过大",
+        "choke": Bottleneck.Choke.STUCK,
+        "symptom": "同批柔轮台架寿命相差一倍。",
+        "effect": "每批约三成返工。",
+        "urgency": Bottleneck.Urgency.URGENT,
+        "cause": Bottleneck.Cause.INFRASTRUCTURE,
+        "nqi_elements": ("TST",),
+        "help_wanted": ("DISP",),
+    }
+    return values | fields
+
+
+MEASURE = {
+    "metric": "台架寿命达标率",
+    "unit": "%",
+    "value_now": Decimal("68"),
+    "comparison": "ge",
+    "target": Decimal("95"),
+}
+
+
+def draft(filer: User | None = None, **fields: Any) -> Bottleneck:
+    """A complete draft of the filer's organisation."""
+    filer = filer or user(Role.FILER)
+    firm = fields.pop("organization", None) or filer.grants_of(*FILING_ROLES)[0].organization
+    row = services.draft_for(filer, firm, uuid.uuid4())
+    return services.revise(
+        row,
+        by=filer,
+        version=row.version,
+        values=filing_values(**fields),
+        measures=[MEASURE],
+        contact={"name": "王敏", "phone": "13800000000"},
+    )
+
+
+class Cast:
+    """The people around one problem, on related rows."""
+
+    def __init__(self) -> None:
+        self.county = county()
+        self.city = self.county.parent
+        self.firm = organization("演示减速器有限公司", at=self.county)
+        self.lab = institution("演示检验检测院")
+        self.filer = user(Role.FILER, self.firm, name="填报人")
+        self.county_officer = user(Role.OFFICER, self.county, name="县局经办")
+        self.city_officer = user(Role.OFFICER, self.city, name="市局经办")
+        self.verifier = user(Role.OFFICER, self.county, name="核验人")
+        self.engineer = user(Role.INSTITUTION, self.lab, name="机构经办")
+
+    def filed(self, **fields: Any) -> Bottleneck:
+        row = draft(self.filer, **fields)
+        services.move(row, "submit", by=self.filer)
+        return row
+
+    def way(self, row: Bottleneck) -> dict[str, tuple[User, dict[str, Any]]]:
+        """Who makes each move on the straight way, and with what."""
+        due_on = timezone.localdate() + timedelta(days=90)
+        return {
+            "submit": (self.filer, {}),
+            "accept": (self.county_officer, {}),
+            "list": (
+                self.city_officer,
+                {"grade": "CITY", "route": "DISP", "due_on": due_on},
+            ),
+            "dispatch": (self.city_officer, {"assigned_to": self.lab}),
+            "take": (self.engineer, {"reason": "由热处理实验室承接。"}),
+            "file_solution": (self.engineer, solution(row)),
+            "confirm": (self.filer, {}),
+            "verify": (self.verifier, {"result": "bottleneck_solved", "reason": "现场核对。"}),
+        }
+
+    def bring_to(self, status: str, at: datetime | None = None, **fields: Any) -> Bottleneck:
+        """A problem of the firm in a state of the straight way, or in a state one step beside it."""
+        row = draft(self.filer, **fields)
+        for move in STRAIGHT[: STRAIGHT_STATES.index(status) + 1] if status in STRAIGHT_STATES else ():
+            self.make(row, move, at=at)
+        if status in BESIDE:
+            source, move, who, data = BESIDE[status]
+            row = self.bring_to(source, at=at, **fields)
+            services.move(row, move, by=getattr(self, who), data=data, at=at)
+        return row
+
+    def make(self, row: Bottleneck, move: str, at: datetime | None = None, **data: Any) -> Transition:
+        """Make a move of the straight way."""
+        who, needs = self.way(row)[move]
+        return services.move(row, move, by=who, data=needs | data, at=at)
+
+
+STRAIGHT = ("submit", "accept", "list", "dispatch", "take", "file_solution", "confirm", "verify")
+STRAIGHT_STATES = (
+    S.SUBMITTED,
+    S.ACCEPTED,
+    S.LISTED,
+    S.DISPATCHED,
+    S.IN_PROGRESS,
+    S.SOLUTION_FILED,
+    S.VERIFICATION,
+    S.RESOLVED,
+)
+BESIDE: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    S.RETURNED: (
+        S.SUBMITTED,
+        "return",
+        "county_officer",
+        {
+            "gaps": [
+                {"field": "symptom", "text": "请写明从什么时候开始。"},
+                {"field": "", "text": "请附检测报告。"},
+            ]
+        },
+    ),
+    S.REJECTED: (
+        S.SUBMITTED,
+        "reject",
+        "county_officer",
+        {"reason_code": "dispute", "reason": "属合同纠纷。"},
+    ),
+    S.WITHDRAWN: (S.SUBMITTED, "withdraw", "filer", {"reason": "已自行解决。"}),
+    S.SUSPENDED: (S.IN_PROGRESS, "suspend", "city_officer", {"reason": "等待设备到位。"}),
+    S.PARTLY: (S.VERIFICATION, "verify_partly", "verifier", {"reason": "还差一批数据。"}),
+    S.REOPENED: (S.RESOLVED, "reopen", "filer", {"reason": "新批次又出现。"}),
+    S.TERMINATED: (S.LISTED, "terminate", "city_officer", {"reason": "产品停产。"}),
+}
+
+
+def solution(row: Bottleneck, after: str = "96") -> dict[str, Any]:
+    """What the institution files: text, every metric measured again, one proof."""
+    today = timezone.localdate()
+    return {
+        "solution": "调整渗碳工艺窗口，增加残余应力检测。",
+        "after": [
+            {"measure": measure.pk, "value_after": Decimal(after), "measured_after_on": today}
+            for measure in row.measures.all()
+        ],
+        "evidence": [
+            {
+                "element": "TST",
+                "title": "寿命试验报告",
+                "number": "W2026-0001",
+                "issuer": "演示检验检测院",
+                "issued_on": today,
+            }
+        ],
+    }
+
+
+def png(name: str = "照片.png", salt: bytes = b"") -> SimpleUploadedFile:
+    """A picture; ``salt`` makes its content another one."""
+    return SimpleUploadedFile(name, PNG + salt, content_type="image/png")
+
+
+def pdf(name: str = "报告.pdf", salt: str = "") -> SimpleUploadedFile:
+    stream = io.BytesIO(f"%PDF-1.4\n%{salt}\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n".encode())
+    return SimpleUploadedFile(name, stream.getvalue(), content_type="application/pdf")

@@ -1,0 +1,416 @@
+"""The transition table and the one function that carries a move out."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import Role
+from projects import services, workflow
+from projects.models import Bottleneck, Transition
+from projects.services import StaleRow
+from projects.timeline import SENTENCES
+from projects.workflow import MOVES, STATES, Party
+from tests.factories import STRAIGHT, Cast, bureau, draft, solution, user
+
+S = Bottleneck.Status
+STATUSES = tuple(S)
+# `domain.md` 4.1 written down a second time: who may do what from where, and where it leads.
+TABLE = {
+    ("draft", "submit"): ("filer", "submitted"),
+    ("submitted", "accept"): ("officer", "accepted"),
+    ("submitted", "return"): ("officer", "returned"),
+    ("submitted", "reject"): ("officer", "rejected"),
+    ("submitted", "withdraw"): ("filer", "withdrawn"),
+    ("returned", "submit"): ("filer", "submitted"),
+    ("returned", "withdraw"): ("filer", "withdrawn"),
+    ("accepted", "return"): ("officer", "returned"),
+    ("accepted", "merge"): ("officer", "merged"),
+    ("accepted", "list"): ("officer", "listed"),
+    ("accepted", "withdraw"): ("filer", "withdrawn"),
+    ("listed", "dispatch"): ("officer", "dispatched"),
+    ("listed", "terminate"): ("officer", "terminated"),
+    ("dispatched", "take"): ("institution", "in_progress"),
+    ("dispatched", "decline"): ("institution", "listed"),
+    ("in_progress", "file_solution"): ("institution", "solution_filed"),
+    ("in_progress", "suspend"): ("officer", "suspended"),
+    ("in_progress", "terminate"): ("officer", "terminated"),
+    ("suspended", "resume"): ("officer", "in_progress"),
+    ("suspended", "terminate"): ("officer", "terminated"),
+    ("solution_filed", "confirm"): ("filer", "verification"),
+    ("solution_filed", "dispute"): ("filer", "in_progress"),
+    ("verification", "verify"): ("verifier", "resolved"),
+    ("verification", "verify_partly"): ("verifier", "partly"),
+    ("verification", "rework"): ("verifier", "in_progress"),
+    ("partly", "continue"): ("officer", "in_progress"),
+    ("resolved", "reopen"): ("filer", "reopened"),
+    ("reopened", "restart"): ("officer", "in_progress"),
+}
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return Cast()
+
+
+def test_the_table_is_the_one_of_the_dossier():
+    table = {
+        (source, move.name): (move.party, move.target) for move in MOVES.values() for source in move.sources
+    }
+    assert table == TABLE
+
+
+def test_every_status_says_whose_turn_it_is_and_every_move_has_its_sentence():
+    assert set(STATES) == set(STATUSES)
+    assert set(SENTENCES) == {*MOVES, "resubmit"}
+    for status, state in STATES.items():
+        assert (state.turn == Party.NOBODY) == (status in Bottleneck.ENDED)
+
+
+def bring(cast: Cast, status: str) -> Bottleneck:
+    """A problem of the cast in any status at all."""
+    if status == S.DRAFT:
+        return draft(cast.filer)
+    if status == S.MERGED:
+        master, row = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED)
+        services.move(row, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"})
+        return row
+    return cast.bring_to(status)
+
+
+def data_for(cast: Cast, row: Bottleneck, move: str) -> dict[str, Any]:
+    """Everything that the move needs."""
+    later = timezone.localdate() + timedelta(days=60)
+    return {
+        "reason": "写明理由。",
+        "reason_code": "dispute",
+        "gaps": [{"field": "symptom", "text": "请补充。"}],
+        "master": cast.bring_to(S.ACCEPTED) if move == "merge" else None,
+        "grade": "CITY",
+        "route": "DISP",
+        "due_on": later,
+        "assigned_to": cast.lab,
+        "result": "bottleneck_solved",
+    } | solution(row)
+
+
+def state_of(row: Bottleneck) -> tuple[Any, ...]:
+    """Everything a move could change, to see that a refused one changed nothing."""
+    fresh = Bottleneck.objects.filter(pk=row.pk).values().get()
+    return (
+        fresh,
+        list(row.transitions.values()),
+        list(row.measures.values()),
+        list(row.evidence.values()),
+    )
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_move_by_every_party_agrees_with_the_table(cast: Cast, status: str):
+    row = bring(cast, status)
+    people = {
+        "filer": cast.filer,
+        "county officer": cast.county_officer,
+        "city officer": cast.city_officer,
+        "verifier": cast.verifier,
+        "institution": cast.engineer,
+        "auditor": user(Role.AUDITOR, bureau()),
+        "foreign filer": user(Role.FILER),
+        "foreign officer": user(Role.OFFICER, bureau("330000", parent=bureau())),
+    }
+    may_be = {
+        "filer": {"filer"},
+        "county officer": {"officer", "verifier"},
+        "city officer": {"officer", "verifier"},
+        "verifier": {"officer", "verifier"},
+        "institution": {"institution"},
+    }
+    city_works = row.handler == cast.city
+    for move in MOVES.values():
+        data = data_for(cast, row, move.name)
+        before = state_of(row)
+        for who, person in people.items():
+            party, _target = TABLE.get((status, move.name), (None, None))
+            expected = party in may_be.get(who, set())
+            if party == "officer" and city_works and who in ("county officer", "verifier"):
+                expected = False
+            if move.name == "merge" and who == "county officer":
+                expected = False
+            if party == "verifier" and who in ("county officer", "city officer"):
+                expected = False  # they accepted and listed it
+            assert workflow.judge(row, move, person).allowed == expected, (status, move.name, who)
+            if expected:
+                continue
+            with pytest.raises((PermissionDenied, StaleRow)):
+                services.move(row, move.name, by=person, data=data)
+        assert state_of(row) == before
+        if (status, move.name) in TABLE:
+            _carries_out(cast, status, move.name)
+
+
+def _carries_out(cast: Cast, status: str, name: str) -> None:
+    """The right party makes the move on a fresh row, and it is recorded as the table says."""
+    party, target = TABLE[status, name]
+    row = bring(cast, status)
+    person = {
+        "filer": cast.filer,
+        "institution": cast.engineer,
+        "verifier": cast.verifier,
+        "officer": cast.county_officer if row.handler == cast.county else cast.city_officer,
+    }[party]
+    steps, version = row.transitions.count(), row.version
+    event = services.move(row, name, by=person, data=data_for(cast, row, name), version=version)
+    assert (row.status, event.source, event.target) == (target, status, target)
+    assert (event.sequence, row.version, event.actor) == (steps + 1, version + 1, person)
+    assert event.handler == row.handler
+    assert event.clock_due_on == row.clock_due_on
+    state = STATES[target]
+    assert (row.clock_due_on is not None) == bool(state.limit or state.until_plan_date)
+
+
+@pytest.mark.parametrize("name", [move.name for move in MOVES.values() if move.needs])
+def test_a_move_without_what_it_needs_leaves_nothing_behind(cast: Cast, name: str):
+    status = MOVES[name].sources[0]
+    row = bring(cast, status)
+    party, _target = TABLE[status, name]
+    person = {
+        "filer": cast.filer,
+        "institution": cast.engineer,
+        "verifier": cast.verifier,
+        "officer": cast.county_officer if row.handler == cast.county else cast.city_officer,
+    }[party]
+    whole, before = data_for(cast, row, name), state_of(row)
+    for key in MOVES[name].needs:
+        with pytest.raises(ValidationError) as refusal:
+            services.move(row, name, by=person, data=whole | {key: None})
+        assert list(refusal.value.message_dict) == [key]
+        assert state_of(row) == before
+
+
+def test_a_solution_that_leaves_a_metric_out_is_refused_whole(cast: Cast):
+    row = cast.bring_to(S.IN_PROGRESS)
+    before = state_of(row)
+    with pytest.raises(ValidationError):
+        cast.make(row, "file_solution", after=[{"measure": 0, "value_after": 1, "measured_after_on": None}])
+    assert state_of(row) == before
+
+
+def test_an_incomplete_draft_stays_a_draft(cast: Cast):
+    row = draft(cast.filer, symptom="", nqi_elements=())
+    row.measures.all().delete()
+    with pytest.raises(ValidationError) as refusal:
+        services.move(row, "submit", by=cast.filer)
+    assert len(refusal.value.messages) == 3
+    assert not row.transitions.exists()
+    assert Bottleneck.objects.get(pk=row.pk).code is None
+
+
+def test_numbers_are_gapless_in_spite_of_refused_filings(cast: Cast):
+    first, refused, second = draft(cast.filer), draft(cast.filer, symptom=""), draft(cast.filer)
+    services.move(first, "submit", by=cast.filer)
+    with pytest.raises(ValidationError):
+        services.move(refused, "submit", by=cast.filer)
+    services.move(second, "submit", by=cast.filer)
+    assert [int(row.code[-5:]) for row in (first, second)] == [1, 2]
+    assert first.code == f"DK-{timezone.localdate().year}-320509-00001"
+
+
+def test_a_returned_problem_keeps_number_and_first_filing_day(cast: Cast):
+    row = cast.bring_to(S.RETURNED)
+    code, submitted_at = row.code, row.submitted_at
+    services.move(row, "submit", by=cast.filer)
+    assert (row.code, row.submitted_at) == (code, submitted_at)
+
+
+def test_the_second_of_two_submits_changes_nothing_and_says_what_happened(cast: Cast):
+    row = draft(cast.filer)
+    twin = Bottleneck.objects.get(pk=row.pk)
+    services.move(row, "submit", by=cast.filer, version=row.version)
+    before = state_of(row)
+    with pytest.raises(StaleRow, match="待核实"):
+        services.move(twin, "submit", by=cast.filer, version=twin.version)
+    assert state_of(row) == before
+
+
+def test_a_page_that_is_older_than_the_row_is_stale(cast: Cast):
+    row = cast.bring_to(S.RETURNED)
+    old = row.version
+    services.revise(row, by=cast.filer, version=old, values={"symptom": "自 3 月起。"})
+    with pytest.raises(StaleRow):
+        services.move(row, "submit", by=cast.filer, version=old)
+
+
+def test_who_worked_on_a_problem_may_not_verify_it(cast: Cast):
+    row = cast.bring_to(S.VERIFICATION)
+    with pytest.raises(PermissionDenied, match="经手"):
+        services.move(
+            row, "verify", by=cast.county_officer, data={"result": "bottleneck_solved", "reason": "好。"}
+        )
+    cast.make(row, "verify")
+    assert row.status == S.RESOLVED
+    assert row.resolved_at is not None
+
+
+def test_a_county_cannot_strike_off_above_city_grade(cast: Cast):
+    row = cast.bring_to(S.ACCEPTED)
+    cast.make(row, "list", grade="PROV")
+    for move in ("dispatch", "take", "file_solution", "confirm"):
+        cast.make(row, move)
+    with pytest.raises(PermissionDenied, match="县级"):
+        cast.make(row, "verify")
+    of_city = user(Role.OFFICER, cast.city)
+    services.move(row, "verify", by=of_city, data={"result": "bottleneck_solved", "reason": "现场核对。"})
+    assert row.status == S.RESOLVED
+
+
+def test_without_matching_evidence_nothing_is_solved(cast: Cast):
+    row = cast.bring_to(S.VERIFICATION)
+    row.evidence.update(verify_state="mismatch")
+    with pytest.raises(PermissionDenied, match="不符"):
+        cast.make(row, "verify")
+    row.evidence.all().delete()
+    with pytest.raises(PermissionDenied, match="没有证据"):
+        cast.make(row, "verify")
+
+
+def test_a_missed_target_is_no_solution(cast: Cast):
+    row = cast.bring_to(S.IN_PROGRESS)
+    services.move(row, "file_solution", by=cast.engineer, data=solution(row, after="80"))
+    cast.make(row, "confirm")
+    with pytest.raises(ValidationError, match="没有达到目标"):
+        cast.make(row, "verify")
+    cast.make(row, "verify", result="service_done")
+    assert row.result == "service_done"
+
+
+def test_a_problem_is_reopened_within_twelve_months_only(cast: Cast):
+    row = cast.bring_to(S.RESOLVED)
+    year_on = row.resolved_at + timedelta(days=366)
+    with pytest.raises(ValidationError, match="12 个月"):
+        services.move(row, "reopen", by=cast.filer, data={"reason": "又出现。"}, at=year_on)
+    services.move(
+        row, "reopen", by=cast.filer, data={"reason": "又出现。"}, at=row.resolved_at + timedelta(days=300)
+    )
+    assert row.status == S.REOPENED
+
+
+def test_a_plan_date_is_not_in_the_past(cast: Cast):
+    row = cast.bring_to(S.ACCEPTED)
+    with pytest.raises(ValidationError, match="早于今天"):
+        cast.make(row, "list", due_on=timezone.localdate() - timedelta(days=1))
+
+
+def test_a_problem_is_merged_only_into_a_living_master(cast: Cast):
+    row, master, merged = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED), bring(cast, S.MERGED)
+    for target in (row, merged, draft(cast.filer), cast.bring_to(S.REJECTED)):
+        with pytest.raises(ValidationError, match="归并"):
+            services.move(row, "merge", by=cast.city_officer, data={"master": target, "reason": "同一缺口。"})
+    services.move(row, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"})
+    assert (row.status, row.merged_into) == (S.MERGED, master)
+    assert list(Bottleneck.objects.masters().filter(pk__in=[row.pk, master.pk])) == [master]
+
+
+def test_only_institutions_are_charged_with_problems(cast: Cast):
+    row = cast.bring_to(S.LISTED)
+    with pytest.raises(ValidationError, match="赋能机构"):
+        cast.make(row, "dispatch", assigned_to=cast.firm)
+
+
+def test_an_institution_that_declines_sees_the_problem_no_more(cast: Cast):
+    row = cast.bring_to(S.DISPATCHED)
+    services.move(row, "decline", by=cast.engineer, data={"reason": "没有设备。"})
+    assert (row.status, row.assigned_to) == (S.LISTED, None)
+    assert not Bottleneck.objects.visible_to(cast.engineer).filter(pk=row.pk).exists()
+
+
+# --- Two people at once ------------------------------------------------------------------------------------
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Run the calls in threads of their own, all started together; results or exceptions in order."""
+    results: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls))
+
+    def run(index: int) -> None:
+        start.wait()
+        try:
+            results[index] = calls[index]()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_officers_who_decide_at_once_one_wins_and_the_other_reads_what_happened():
+    cast = Cast()
+    row = cast.filed()
+    other = user(Role.OFFICER, cast.county)
+    copies = [Bottleneck.objects.get(pk=row.pk) for _ in range(2)]
+    results = at_once(
+        lambda: services.move(copies[0], "accept", by=cast.county_officer, version=row.version),
+        lambda: services.move(
+            copies[1],
+            "reject",
+            by=other,
+            data={"reason_code": "dispute", "reason": "合同纠纷。"},
+            version=row.version,
+        ),
+    )
+    assert sorted(type(result).__name__ for result in results) == ["StaleRow", "Transition"]
+    lost = next(result for result in results if isinstance(result, StaleRow))
+    won = next(result for result in results if isinstance(result, Transition))
+    assert str(MOVES[won.move].done) in str(lost)
+    row.refresh_from_db()
+    assert row.status == won.target
+    assert row.transitions.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_submits_at_once_one_files_and_one_number_is_used():
+    cast = Cast()
+    row = draft(cast.filer)
+    copies = [Bottleneck.objects.get(pk=row.pk) for _ in range(6)]
+    results = at_once(*(lambda c=copy: services.move(c, "submit", by=cast.filer) for copy in copies))
+    assert [type(result).__name__ for result in results].count("Transition") == 1
+    assert all(isinstance(result, Transition | StaleRow) for result in results)
+    later = cast.filed()
+    assert int(later.code[-5:]) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_filings_at_once_get_different_numbers():
+    cast = Cast()
+    rows = [draft(cast.filer) for _ in range(6)]
+    results = at_once(*(lambda r=row: services.move(r, "submit", by=cast.filer) for row in rows))
+    assert all(isinstance(result, Transition) for result in results)
+    numbers = Bottleneck.objects.filter(pk__in=[row.pk for row in rows]).values_list("code", flat=True)
+    assert sorted(int(code[-5:]) for code in numbers) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_saves_of_a_draft_at_once_do_not_overwrite_each_other():
+    cast = Cast()
+    row = draft(cast.filer)
+    results = at_once(
+        lambda: services.revise(row, by=cast.filer, version=row.version, values={"symptom": "甲"}),
+        lambda: services.revise(row, by=cast.filer, version=row.version, values={"symptom": "乙"}),
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Bottleneck", "StaleRow"]
+
+
+def test_the_straight_way_is_walked_to_its_end(cast: Cast):
+    row = cast.bring_to(S.RESOLVED)
+    assert [step.move for step in row.transitions.all()] == list(STRAIGHT)
