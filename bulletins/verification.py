@@ -1,9 +1,9 @@
 """Verification codes: what is printed on a bulletin and typed in at `/verify/`.
 
-Shape `ZLTB-XXXXX-XXXXX-XXXXC` (质量通报). The X are 14 letters and digits of Crockford's base 32 (no I, L, O, U),
-70 bits from the system's random source, so a code cannot be guessed. C is the check character of ISO/IEC 7064:2003
-MOD 37-2: it catches every single wrong character and every swap of two. A code whose check character would be one
-that is easily misread (or the standard's *) is never given out.
+Shape `ZLTB-XXXXX-XXXXX-XXXXC` (质量通报). The X are 14 letters and digits of Crockford's base 32 (no I, L, O,
+U), 70 bits from the system's random source, so a code cannot be guessed. C is the check character of ISO/IEC
+7064:2003 MOD 37-2: it catches every single wrong character and every swap of two. A code whose check
+character would be one that is easily misread (or the standard's *) is never given out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check_character(payload: str) -> str:
 
 
 def new_code() -> str:
-    """A code that was never given out before, as far as chance goes; the database's unique constraint is the judge."""
+    """A fresh code; that it was never given out before is for the database's unique constraint to judge."""
     while True:
         payload = "".join(secrets.choice(_ALPHABET) for _position in range(_PAYLOAD))
         check = check_character(payload)
@@ -46,8 +46,10 @@ def _cleaned(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """What was typed, as it is printed: full-width and small letters, spaces, other or no hyphens, a missing prefix,
-    and O, I, L for 0 and 1 are all forgiven. Text of another shape comes back cleaned but otherwise as it was.
+    """What was typed, as it is printed.
+
+    Full-width and small letters, spaces, other or no hyphens, a missing prefix, and O, I, L for 0 and 1 are
+    forgiven. Text of another shape comes back cleaned but otherwise as it was.
     """
     cleaned = _cleaned(text)
     match = _TYPED.fullmatch(cleaned.translate(_MISREAD))
@@ -55,6 +57,6 @@ def normalise(text: str) -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether this can be a code at all: right shape, right check character. Says nothing about being given out."""
+    """Whether this can be a code at all: right shape, right check character."""
     match = _TYPED.fullmatch(_cleaned(text).translate(_MISREAD))
     return match is not None and check_character(match[1][:-1]) == match[1][-1]

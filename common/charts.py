@@ -435,7 +435,7 @@ def _bullet(chart: Bullet) -> tuple[str, dict[str, object]]:
     scale = (width - left - 90) / _ceiling((chart.baseline, chart.target, chart.after))
     target = left + max(float(chart.target or 0), 0) * scale
     target_text = f"{chart.target_text} {chart.unit}".strip()
-    bars = []
+    bars: list[dict[str, object]] = []
     for name, value, text, fill in (
         (gettext("现值"), chart.baseline, chart.baseline_text, GREY),
         (gettext("攻关后"), chart.after, chart.after_text, BLUE),

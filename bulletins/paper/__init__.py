@@ -1,4 +1,4 @@
-"""Official papers: a `Circular` of plain values in, a PDF after GB/T 9704-2012 out (`domain.md 6.2`, `6.3`)."""
+"""Official papers: a `Circular` of plain values in, a PDF after GB/T 9704-2012 out (`domain.md 6`)."""
 
 from .content import (
     Attachment,

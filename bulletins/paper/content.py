@@ -1,7 +1,8 @@
 """What stands in a circular, as plain values: nothing here knows the database, HTML or PDF.
 
-Structure after `domain.md 6.2`, terms after GB/T 9704-2012 (`domain.md 6.3`). Numbers arrive as printed text (made
-with `common.formats`); None prints as "—". Headings, tables, figures and attachments are numbered by their order.
+Structure after `domain.md 6.2`, terms after GB/T 9704-2012 (`domain.md 6.3`). Numbers arrive as printed text
+(made with `common.formats`); None prints as "—". Headings, tables, figures and attachments are numbered by
+their order.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with what follows; numbered 一、（一）1.（1） by its depth and place, so write it without number.
+    """A heading with what follows, written without its number: 一、（一）1.（1） come from depth and place.
 
     A `run_in` heading is printed at the head of its first paragraph, as in lists of demands.
     """
@@ -59,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A table row. `of_which` rows are part of the row above and never added on top (`domain.md 5.4` rule 4)."""
+    """A table row. `of_which` rows are part of the row above, never added on top (`domain.md 5.4` rule 4)."""
 
     cells: tuple[Cell | str | None, ...]
     kind: Literal["plain", "total", "of_which"] = "plain"
@@ -104,7 +105,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a reader needs to check the paper: the code of `bulletins.verification` and the address behind the QR."""
+    """What a reader needs to check the paper: its verification code and the address behind the QR."""
 
     code: str
     url: str
@@ -114,9 +115,10 @@ class Verification:
 class Circular:
     """A 通报 of one issuing body.
 
-    `mark` is the red issuing-body mark (发文机关标志), `issuer` the name that signs. A "\\n" in the title sets its lines;
-    without one they are balanced. Until `issued` every page carries the 草稿 watermark. `created` is when the content
-    was fixed, not when it was printed: it goes into the file, and the same circular gives the same bytes.
+    `mark` is the red issuing-body mark (发文机关标志), `issuer` the name that signs. A line feed in the title
+    sets its lines; without one they are balanced. Until `issued` every page carries the 草稿 watermark.
+    `created` is when the content was fixed, not when it was printed: it goes into the file, and the same
+    circular gives the same bytes.
     """
 
     mark: str
@@ -141,7 +143,7 @@ class Circular:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """A place in a ranking; `place` is None where the denominator is below the threshold (`domain.md 5.6`)."""
+    """A place in a ranking; None where the denominator is below the threshold (`domain.md 5.6`)."""
 
     place: int | None
     tied: bool = False
@@ -155,7 +157,7 @@ class Rank:
 
 
 def ranks(values: Sequence[int | Decimal | None]) -> list[Rank]:
-    """Standard competition ranking (1, 1, 3), the highest first; blank values have no place (`domain.md 5.6`)."""
+    """Competition ranking (1, 1, 3), the highest first; blank values have no place (`domain.md 5.6`)."""
     known = sorted((value for value in values if value is not None), reverse=True)
     first: dict[int | Decimal, int] = {}
     times: dict[int | Decimal, int] = {}
@@ -167,7 +169,7 @@ def ranks(values: Sequence[int | Decimal | None]) -> list[Rank]:
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """One indicator of a figures table: this period, the same period of last year, and the change in words."""
+    """One indicator of a figures table: this period, the same of last year, the change in words."""
 
     name: str
     unit: str
@@ -198,7 +200,7 @@ def figures_table(
 
 @dataclass(frozen=True, slots=True)
 class RegionRow:
-    """One unit of a region table; values in the order of the indicators, the rank by the last column's rule."""
+    """One unit of a region table, its values in the order of the indicators."""
 
     name: str
     values: tuple[Cell | str | None, ...]
@@ -216,7 +218,7 @@ def region_table(
     notes: tuple[str, ...] = (),
     source: str = "",
 ) -> Table:
-    """T2 of `domain.md 6.2`: region × indicator, with 其中 rows and, if `rank_title` is given, a column of ranks."""
+    """T2 of `domain.md 6.2`: region × indicator, with 其中 rows and, given its title, a column of ranks."""
     columns = [Column(gettext("地区"), 2.05, "start"), *(Column(name) for name in indicators)]
     if rank_title:
         columns.append(Column(rank_title, 0.85, "center"))

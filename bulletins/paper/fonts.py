@@ -1,8 +1,9 @@
 """Which typefaces a paper is set in on this machine, and which characters they can print.
 
-The faces named by custom (方正小标宋, 仿宋_GB2312, 楷体_GB2312, 黑体; `domain.md 6.3`) are used when installed, then free
-stand-ins, at last the Noto Sans SC and Noto Serif SC that a Python package carries. A character that no face has
-makes Pango search every font of the machine for tens of seconds and prints an empty box, so texts are checked first.
+The faces named by custom (方正小标宋, 仿宋_GB2312, 楷体_GB2312, 黑体; `domain.md 6.3`) are used when
+installed, then free stand-ins, at last the Noto Sans SC and Noto Serif SC that a Python package carries. A
+character that no face has makes Pango search every font of the machine for tens of seconds and prints an
+empty box, so texts are checked first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import pylopdf_fonts_zh_cn
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 # Wide coverage, tried after the face of a role for the characters that it lacks.
 SERIF = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Serif SC")
@@ -38,7 +39,7 @@ BOLD = 180  # fontconfig's weight of a demi-bold
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A typeface of the standard: faces that carry the weight in their drawing, then stand-ins that need bold."""
+    """A typeface of the standard: faces drawn in its weight, then stand-ins that have to be bold."""
 
     regular: tuple[str, ...]
     bold: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """The faces of this machine: CSS values by role, packaged families that have to be loaded, printable characters."""
+    """The faces of this machine: CSS values by role, packaged families to load, printable characters."""
 
     families: dict[str, str]
     weights: dict[str, int]
@@ -94,7 +95,7 @@ def _installed() -> dict[str, tuple[int, set[str]]]:
     }
     try:
         listing = subprocess.run(
-            ["fc-list", "--format", "%{family}\t%{weight}\t%{charset}\n"],
+            ["fc-list", "--format", "%{family}\t%{weight}\t%{charset}\n"],  # noqa: S607
             capture_output=True,
             encoding="utf-8",
             check=True,
@@ -132,7 +133,8 @@ def faces() -> Faces:
     )
     for name in packaged:
         _file, path = PACKAGED[name]
-        found[name] = 80, {chr(code) for code in TTFont(path(), lazy=True).getBestCmap()}
+        with TTFont(path(), lazy=True) as font:
+            found[name] = 80, {chr(code) for code in font.getBestCmap()}
     families, weights = {}, {}
     for key, role in ROLES.items():
         names = [name for name in (*role.regular, *role.bold) if name in found]
@@ -144,7 +146,7 @@ def faces() -> Faces:
 
 
 def _invisible(character: str) -> bool:
-    """Format characters and variation selectors: they print nothing, and some would turn the direction of text."""
+    """Format characters and variation selectors: they print nothing, and some would turn the text round."""
     selector = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
     return selector or unicodedata.category(character) == "Cf"
 
@@ -155,7 +157,7 @@ def missing_characters(text: str) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """The text with every character that cannot be printed named in its place: ［U+2B5CA］; nothing vanishes unseen."""
+    """The text with every character that no face has named in its place: ［U+2B5CA］."""
     unknown: Iterable[str] = set(text) - faces().coverage
     return text.translate(
         {

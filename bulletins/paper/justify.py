@@ -1,8 +1,8 @@
 """Lines of Chinese set flush on both sides.
 
-WeasyPrint justifies by widening spaces, and Chinese has none: every line that ends before a punctuation mark or
-holds digits would end short. What is left of such a line is spread over its characters after the layout, as
-`text-justify: inter-character` would.
+WeasyPrint justifies by widening spaces, and Chinese has none: every line that ends before a punctuation mark
+or holds digits would end short. What is left of such a line is spread over its characters after the layout,
+as `text-justify: inter-character` would.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _length(box: Any) -> int:
 
 
 def _spread(box: Any, space: float, shift: float) -> float:
-    """Widens the box by `space` after each character and moves it by `shift`; gives the shift of what follows."""
+    """Moves the box by `shift` and widens it by `space` per character; gives the shift of what follows."""
     box.position_x += shift
     if isinstance(box, boxes.TextBox):
         style = box.style.copy()

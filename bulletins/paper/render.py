@@ -1,7 +1,7 @@
 """From a circular to HTML and from HTML to PDF.
 
-Lengths follow GB/T 9704-2012 (`domain.md 6.3`); those that never change stand in `paper.css`, those that depend on
-the text are computed here.
+Lengths follow GB/T 9704-2012 (`domain.md 6.3`); those that never change stand in `paper.css`, those that
+depend on the text are computed here.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from string import Template
@@ -22,7 +24,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
-from weasyprint import CSS, HTML
+from weasyprint import CSS, HTML, Document
+from weasyprint.css import ColorProfile
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
@@ -45,7 +48,7 @@ from .content import (
 )
 from .justify import justify
 
-PDF_VARIANT = "pdf/a-2a"
+PDF_VARIANT, OUTPUT_INTENT, PROFILE = "pdf/a-2a", "sRGB", "sRGB2014.icc"
 # The mark is set at most this high, and narrowed before it is made smaller; millimetres.
 MARK_HEIGHT, MARK_WIDTH, MARK_NARROWEST = 15.0, 150.0, 0.62
 TITLE_LINE = 19  # full-width characters of 2号 in a line of 156 mm, less one
@@ -54,7 +57,7 @@ COPIES_LINE = (
 )
 
 
-# --- HTML ------------------------------------------------------------------------------------------------------------
+# --- HTML -------------------------------------------------------------------------------------------------
 
 
 def render_html(circular: Circular) -> str:
@@ -217,7 +220,7 @@ def _attachment(attachment: Attachment, index: int, circular: Circular, blocks: 
 
 
 def _mark(mark: str) -> dict[str, str]:
-    """Size of the red mark: as high as wanted, narrowed to the line, and smaller only if that is not enough."""
+    """Size of the red mark: full height, narrowed to the line, and smaller only if that is not enough."""
     width = text_width(mark, 1)
     size = min(MARK_HEIGHT, MARK_WIDTH / (width * MARK_NARROWEST))
     scale = min(1.0, MARK_WIDTH / (width * size))
@@ -263,7 +266,7 @@ def title_lines(title: str) -> list[str]:
 
 
 def _signature(circular: Circular) -> dict[str, str]:
-    """The name centred over the date, the date four characters from the right edge as where a seal is pressed.
+    """The name centred over the date, four characters from the right edge, where a seal is pressed on.
 
     A name so long that it would leave the type area is set two characters from the edge.
     """
@@ -296,10 +299,10 @@ def _colophon(circular: Circular) -> dict[str, Any]:
 def _qr(url: str) -> SafeString:
     """The address as a QR code; level M survives a coffee stain and a photocopy."""
     code = segno.make(url, error="m", micro=False)
-    return mark_safe(code.svg_inline(omitsize=True, svgclass=None, lineclass=None, border=0))  # noqa: S308
+    return mark_safe(code.svg_inline(omitsize=True, svgclass=None, lineclass=None, border=0))
 
 
-# --- PDF -------------------------------------------------------------------------------------------------------------
+# --- PDF --------------------------------------------------------------------------------------------------
 
 
 class _Fetcher(URLFetcher):
@@ -312,9 +315,18 @@ class _Fetcher(URLFetcher):
         raise ValueError("Papers load nothing from outside.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Resources:
+    """What all papers of a process share: typefaces, parsed stylesheet, colour profile, fetcher."""
+
+    fonts: FontConfiguration
+    stylesheet: CSS
+    profile: bytes
+    fetcher: _Fetcher
+
+
 @cache
-def _resources() -> tuple[FontConfiguration, CSS, _Fetcher]:
-    """What all papers of a process share: typefaces, parsed stylesheet, fetcher."""
+def _resources() -> _Resources:
     faces = fonts.faces()
     names = {f"{role}_family": families for role, families in faces.families.items()}
     names |= {f"{role}_weight": str(weight) for role, weight in faces.weights.items()}
@@ -324,20 +336,40 @@ def _resources() -> tuple[FontConfiguration, CSS, _Fetcher]:
     )
     text = Template((Path(__file__).parent / "paper.css").read_text(encoding="utf-8")).substitute(names)
     configuration, fetcher = FontConfiguration(), _Fetcher()
-    return configuration, CSS(string=text, font_config=configuration, url_fetcher=fetcher), fetcher
+    stylesheet = CSS(string=text, font_config=configuration, url_fetcher=fetcher)
+    profile = (files("weasyprint.pdf") / PROFILE).read_bytes()
+    return _Resources(configuration, stylesheet, profile, fetcher)
+
+
+# The shared typefaces serve one document at a time.
+_printing = threading.Lock()
+
+
+def layout(html: str) -> tuple[Document, dict[str, Any]]:
+    """The pages of a paper, lines justified, and the options to write them with."""
+    shared = _resources()
+    options: dict[str, Any] = {
+        "pdf_variant": PDF_VARIANT,
+        "pdf_identifier": hashlib.sha256(html.encode()).digest()[:16],
+        "output_intent": OUTPUT_INTENT,
+    }
+    # Asked for "srgb", WeasyPrint would open its profile for each document and never close it. A profile
+    # object comes out with other bytes when written a second time, so each document has its own.
+    profile = ColorProfile(BytesIO(shared.profile), PROFILE, "relative-colorimetric", (["r"], ["g"], ["b"]))
+    document = HTML(string=html, url_fetcher=shared.fetcher).render(
+        shared.fonts,
+        color_profiles={OUTPUT_INTENT: profile},
+        stylesheets=[shared.stylesheet],
+        **options,
+    )
+    for page in document.pages:
+        justify(page)
+    return document, options
 
 
 def render_pdf(paper: Circular | str) -> bytes:
     """The paper as PDF/A-2; the same circular (or its `render_html`) gives the same bytes."""
     html = paper if isinstance(paper, str) else render_html(paper)
-    configuration, stylesheet, fetcher = _resources()
-    options: dict[str, Any] = {
-        "pdf_variant": PDF_VARIANT,
-        "pdf_identifier": hashlib.sha256(html.encode()).digest()[:16],
-    }
-    document = HTML(string=html, url_fetcher=fetcher).render(
-        configuration, stylesheets=[stylesheet], **options
-    )
-    for page in document.pages:
-        justify(page)
-    return document.write_pdf(**options)
+    with _printing:
+        document, options = layout(html)
+        return document.write_pdf(**options)

@@ -1,4 +1,4 @@
-"""A circular of realistic size for the paper tests, typed by hand: the 2024 figures are those of `domain.md 5.1`."""
+"""A circular of realistic size for the paper tests, typed by hand; figures of 2024 from `domain.md 5.1`."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -36,7 +36,11 @@ SOLVED["640000"] = SOLVED["630000"]
 def region_rows() -> list[RegionRow]:
     rows = [RegionRow("全国", ("952", "889", "2,087", "180,000", "2,952", "3,176", "14,391"), kind="total")]
     places = dict(
-        zip(SOLVED, ranks([None if code == "660000" else solved for code, solved in SOLVED.items()]))
+        zip(
+            SOLVED,
+            ranks([None if code == "660000" else solved for code, solved in SOLVED.items()]),
+            strict=True,
+        )
     )
     for code, name in NAMES.items():
         if code == "660000":
@@ -82,7 +86,9 @@ def circular(*, issued: bool = True, **changes: object) -> Circular:
         "summary": SENTENCE,
         "keywords": ("质量强链", "通报", "2024年"),
         "note": "此件公开发布",
-        "copies_to": "国务院有关部门办公厅（室），各省、自治区、直辖市和新疆生产建设兵团质量强国建设工作领导小组办公室",
+        "copies_to": (
+            "国务院有关部门办公厅（室），各省、自治区、直辖市和新疆生产建设兵团质量强国建设工作领导小组办公室"
+        ),
         "blocks": (
             Paragraph(
                 "按照质量强链工作年度安排，现将2024年全国质量强链工作进展情况通报如下。数据截至2024年12月31日24时，"
