@@ -278,6 +278,11 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["gif", "jpg", "png", "webp", "woff", "woff2", "gz", "br", "map"]
 UPLOAD_LIMIT = env.int("UPLOAD_LIMIT_MB", 20) * 1024 * 1024
 
+# --- Demo ----------------------------------------------------------------------------------------------------
+
+# Of all demo accounts; `manage.py demo` makes one up when it is empty.
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", "")
+
 # --- Transport and browser security ------------------------------------------------------------------------
 
 # Only behind a proxy that sets these headers itself; otherwise any client could pretend.

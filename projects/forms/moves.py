@@ -1,0 +1,409 @@
+"""The forms of the moves, put together from what the transition table says that a move needs and takes."""
+
+from calendar import monthrange
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Grant, User
+from common.workdays import add_workdays, is_workday
+from enterprises.models import Bureau, NqiElement, Organization
+from projects import files
+from projects.facts import FIELDS_BY_STEP, facts_of, unit_of
+from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, text_area
+from projects.models import Bottleneck, Measure
+from projects.services import MAX_ATTACHMENTS
+from projects.workflow import Move, RejectReason
+
+MAX_EVIDENCE = 10
+PLAN_MONTHS = 3
+# Consent is the firm's to give: nothing about it can be missing.
+GAPS = [(name, label) for name, label in GAP_FIELDS if name != "consent_publish"]
+
+# What "reason" means in each move, and why it is asked.
+REASONS: dict[str, tuple[Any, Any]] = {
+    "withdraw": (_("撤回原因"), _("办理单位会看到，撤回后不再办理。")),
+    "accept": (_("核实情况"), _("与企业联系或现场核实的结果，企业看得到，可以不填。")),
+    "return": (_("补充说明"), _("怎样补、找谁问，可以不填。")),
+    "reject": (_("事实和理由"), _("企业据此明白为什么不受理。")),
+    "merge": (_("归并理由"), _("写明两个问题为什么是同一个，企业会看到并继续收到主问题的进展。")),
+    "list": (_("复核意见"), _("可以不填。")),
+    "dispatch": (_("派单说明"), _("希望机构先做什么、由谁对接，可以不填。")),
+    "take": (_("承接计划"), _("由谁负责、分几步、各到什么时候，企业和办理单位据此跟进。")),
+    "decline": (_("不承接的原因"), _("办理单位据此另选机构。")),
+    "confirm": (_("使用情况"), _("解决办法用下来怎样，可以不填。")),
+    "dispute": (_("哪里还没有解决"), _("写明与目标差在哪里，机构据此继续攻关。")),
+    "verify": (_("核验意见"), _("怎样核验、看到了什么，作为销号的依据。")),
+    "verify_partly": (_("还剩什么没有解决"), _("办理单位据此为剩余部分定期限。")),
+    "rework": (_("哪里不符，要补什么"), _("机构据此继续攻关。")),
+    "continue": (_("接下来做什么"), _("剩余部分由谁做、做到什么程度。")),
+    "suspend": (_("暂缓原因"), _("写明缺什么条件、预计何时具备。")),
+    "resume": (_("恢复后的安排"), _("条件怎样具备了，接下来做什么。")),
+    "reopen": (_("出现了什么新情况"), _("何时、何处又出现，与解决时的数值相差多少。")),
+    "restart": (_("重新攻关的安排"), _("对新情况的判断和下一步。")),
+    "terminate": (_("终止原因"), _("企业和机构会看到，终止后不能恢复。")),
+}
+
+
+def default_due_on(today: date) -> date:
+    """Three months on, put off to the next working day."""
+    years, month = divmod(today.month - 1 + PLAN_MONTHS, 12)
+    year, month = today.year + years, month + 1
+    day = date(year, month, min(today.day, monthrange(year, month)[1]))
+    return day if is_workday(day) else add_workdays(day, 1)
+
+
+def not_later_than_today(day: date) -> date:
+    if day > timezone.localdate():
+        raise ValidationError(_("不能晚于今天。"))
+    return day
+
+
+def past_day(**kwargs: Any) -> Day:
+    field = Day(validators=[not_later_than_today], **kwargs)
+    field.widget.attrs["max"] = timezone.localdate().isoformat()
+    return field
+
+
+class EvidenceForm(forms.Form):
+    """One proof of the solution (`domain.md` 3.4, 4.3)."""
+
+    element = forms.ChoiceField(label=_("要素"), choices=[("", _("请选择")), *NqiElement.choices])
+    title = Text(label=_("证据名称"), max_length=100)
+    number = Text(label=_("编号"), max_length=60)
+    issuer = Text(label=_("出具单位"), max_length=100)
+    file = forms.FileField(
+        label=_("扫描件"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": Files.widget.attrs["accept"]}),
+    )
+
+    field_order = ("element", "title", "number", "issuer", "issued_on", "file")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["issued_on"] = past_day(label=_("出具日期"))
+        self.order_fields(self.field_order)
+
+    def clean_file(self) -> Any:
+        if upload := self.cleaned_data["file"]:
+            files.check(upload)
+        return upload
+
+
+EvidenceFormSet = forms.formset_factory(
+    EvidenceForm, extra=0, min_num=1, max_num=MAX_EVIDENCE, absolute_max=MAX_EVIDENCE
+)
+
+
+class MoveForm(forms.Form):
+    """Everything one move asks. Without a bottleneck it is the common part of a move of many rows."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    next = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(
+        self,
+        *args: Any,
+        move: Move,
+        user: User,
+        grant: Grant,
+        bottleneck: Bottleneck | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, use_required_attribute=False, **kwargs)
+        self.move, self.user, self.grant, self.bottleneck = move, user, grant, bottleneck
+        self.today = timezone.localdate()
+        self.evidence: Any = None
+        # The keys of the move that are one field of the same name; the others read several fields.
+        self.composed: dict[str, Callable[[], Any]] = {}
+        for key in (*move.needs, *move.takes):
+            getattr(self, f"ask_{key}")()
+        if "reason" in self.fields:
+            self.order_fields([name for name in self.fields if name != "reason"])
+
+    # --- what a key asks ----------------------------------------------------------------------------------------
+
+    def ask_reason(self) -> None:
+        label, why = REASONS[self.move.name]
+        self.fields["reason"] = Text(
+            label=label,
+            help_text=why,
+            max_length=1000,
+            required="reason" in self.move.needs,
+            widget=text_area(1000, 3),
+        )
+        if self.move.name == "reject":
+            self.fields["turn_to"] = Text(
+                label=_("可以求助的部门"),
+                help_text=_("企业可以向谁反映，尽量写明电话或地址。"),
+                max_length=200,
+            )
+            self.composed["reason"] = lambda: _("%(reason)s\n可以求助：%(turn_to)s") % self.cleaned_data
+
+    def ask_gaps(self) -> None:
+        """One line for each field of the filing, and one box for whatever else is missing."""
+        for name, label in GAPS:
+            self.fields[f"gap_{name}"] = Text(
+                label=label,
+                max_length=200,
+                required=False,
+                widget=forms.TextInput(attrs={"placeholder": _("缺什么、怎样补")}),
+            )
+        self.fields["gap_other"] = Text(
+            label=_("其他缺项"),
+            max_length=1000,
+            required=False,
+            help_text=_("不属于上面任何一栏的，每行写一项。"),
+            widget=text_area(1000, 3),
+        )
+        self.composed["gaps"] = self._gaps
+
+    def _gaps(self) -> list[dict[str, str]]:
+        listed = [
+            {"field": name, "text": text}
+            for name, _label in GAPS
+            if (text := self.cleaned_data.get(f"gap_{name}"))
+        ]
+        lines = self.cleaned_data.get("gap_other", "").splitlines()
+        return listed + [{"field": "", "text": line.strip()} for line in lines if line.strip()]
+
+    def gap_rows(self) -> Iterator[tuple[forms.BoundField, str]]:
+        """The lines of the gap list, each with what the firm wrote."""
+        row = self.bottleneck
+        measures, contact = row.measures.all(), getattr(row, "contact", None)
+        written = {
+            fact.name: fact.text for step in FIELDS_BY_STEP for fact in facts_of(row, step, measures, contact)
+        }
+        written["loss_wan"] = written["loss_estimate"]
+        written["contact_name"] = written["contact_phone"] = written["contact"]
+        written["files"] = "\n".join(attachment.name for attachment in row.attachments.all())
+        for name, _label in GAPS:
+            yield self[f"gap_{name}"], written[name]
+
+    def ask_reason_code(self) -> None:
+        self.fields["reason_code"] = forms.ChoiceField(
+            label=_("不予受理的情形"), choices=RejectReason.choices, widget=forms.RadioSelect
+        )
+
+    def ask_master(self) -> None:
+        self.fields["master"] = Text(
+            label=_("主问题编号"),
+            help_text=_("归并后，进展以主问题为准，统计只计一个问题。"),
+            max_length=30,
+            widget=forms.TextInput(attrs={"placeholder": "DK-2024-320505-00001", "autocomplete": "off"}),
+        )
+
+    def ask_grade(self) -> None:
+        usual = {
+            Bureau.Level.NATIONAL: Bottleneck.Grade.NATION,
+            Bureau.Level.PROVINCE: Bottleneck.Grade.PROVINCE,
+            Bureau.Level.CITY: Bottleneck.Grade.CITY,
+        }
+        self.fields["grade"] = forms.ChoiceField(
+            label=_("级别"),
+            help_text=_("省级和国家级问题不能由县级单位核验销号。"),
+            choices=Bottleneck.Grade.choices,
+            widget=forms.RadioSelect,
+            initial=usual.get(self.grant.level, Bottleneck.Grade.COUNTY),
+        )
+
+    def ask_route(self) -> None:
+        wanted = self.bottleneck.help_wanted if self.bottleneck else ()
+        self.fields["route"] = forms.ChoiceField(
+            label=_("解决路径"),
+            help_text=_("企业希望：%s") % self.bottleneck.get_help_wanted_display() if wanted else "",
+            choices=Bottleneck.Route.choices,
+            widget=forms.RadioSelect,
+            initial=wanted[0] if wanted else None,
+        )
+
+    def ask_due_on(self) -> None:
+        field = Day(
+            label=_("解决期限"),
+            initial=default_due_on(self.today),
+            help_text=_("先填的是三个月后的工作日，可以改。"),
+            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "min": self.today.isoformat()}),
+        )
+        if self.bottleneck and self.bottleneck.expected_by:
+            field.help_text = _("先填的是三个月后的工作日，可以改。企业希望 %s 前解决。") % (
+                self.bottleneck.expected_by
+            )
+        self.fields["due_on"] = field
+
+    def ask_is_common(self) -> None:
+        self.fields["is_common"] = forms.BooleanField(
+            label=_("共性问题"), required=False, help_text=_("同链不同企业都有的缺口，解决后可以推广。")
+        )
+
+    def ask_assigned_to(self) -> None:
+        self.fields["assigned_to"] = forms.ModelChoiceField(
+            Organization.objects.institutions().filter(status=Organization.Status.ACTIVE),
+            to_field_name="uscc",
+            label=_("承担机构"),
+            error_messages={
+                "required": _("请选择一家机构。"),
+                "invalid_choice": _("没有这家机构，或它已停业，请重新选择。"),
+            },
+        )
+
+    def ask_solution(self) -> None:
+        self.fields["solution"] = Text(
+            label=_("解决办法"),
+            max_length=3000,
+            widget=text_area(3000, 8),
+            help_text=_("做了什么、为什么有效、怎样照着做。企业据此确认，以后可以推广给同类企业。"),
+        )
+
+    def ask_after(self) -> None:
+        """The value of every metric after the solution, measured in the same way as before."""
+        self.measures = list(self.bottleneck.measures.all())
+        for measure in self.measures:
+            value = Number(label=_("解决后的值"), max_digits=14, decimal_places=4)
+            value.suffix = unit_of(measure)
+            self.fields[f"after_{measure.pk}_value"] = value
+            self.fields[f"after_{measure.pk}_on"] = past_day(label=_("测得日期"))
+            self.fields[f"after_{measure.pk}_method"] = Text(
+                label=_("怎样测得"), max_length=100, required=False, initial=measure.method
+            )
+        self.composed["after"] = lambda: [
+            {
+                "measure": measure.pk,
+                "value_after": self.cleaned_data[f"after_{measure.pk}_value"],
+                "measured_after_on": self.cleaned_data[f"after_{measure.pk}_on"],
+                "method_after": self.cleaned_data[f"after_{measure.pk}_method"],
+            }
+            for measure in self.measures
+        ]
+
+    def after_rows(self) -> Iterator[tuple[Measure, list[forms.BoundField]]]:
+        for measure in self.measures:
+            yield measure, [self[f"after_{measure.pk}_{part}"] for part in ("value", "on", "method")]
+
+    def ask_evidence(self) -> None:
+        data = self.data if self.is_bound else None
+        self.evidence = EvidenceFormSet(
+            data,
+            self.files if self.is_bound else None,
+            prefix="evidence",
+            form_kwargs={"use_required_attribute": False},
+        )
+        self.composed["evidence"] = lambda: [
+            form.cleaned_data for form in self.evidence if form.has_changed()
+        ]
+
+    def ask_files(self) -> None:
+        self.fields["files"] = Files(
+            label=_("其他附件"),
+            required=False,
+            help_text=_("方案、照片、数据等。可以上传：%s。") % files.ACCEPTED,
+        )
+
+    def ask_result(self) -> None:
+        self.fields["result"] = forms.ChoiceField(
+            label=_("解决类型"),
+            help_text=_("三类分开统计，只有第一类计入“解决堵点卡点问题数”。"),
+            choices=Bottleneck.Result.choices,
+            widget=forms.RadioSelect,
+        )
+
+    def ask_checked(self) -> None:
+        self.fields["checked"] = forms.MultipleChoiceField(
+            label=_("证据核对"),
+            help_text=_("逐项打开核对，相符的打勾。有不符的，请办理“核验不通过”并写明。"),
+            choices=[
+                (str(item.pk), f"{item.get_element_display()} · {item.title} · {item.number} · {item.issuer}")
+                for item in self.bottleneck.evidence.all()
+            ],
+            widget=forms.CheckboxSelectMultiple,
+        )
+
+    # --- what was typed -----------------------------------------------------------------------------------------
+
+    def clean_due_on(self) -> date:
+        day = self.cleaned_data["due_on"]
+        if day < self.today:
+            raise ValidationError(_("期限不能早于今天。"))
+        return day
+
+    def clean_master(self) -> Bottleneck:
+        master = find_master(self.cleaned_data["master"], self.user, self.bottleneck)
+        if master is None:
+            raise ValidationError(_("在您的范围内没有这个编号的问题。编号形如 DK-2024-320505-00001。"))
+        return master
+
+    def clean_checked(self) -> list[str]:
+        checked = self.cleaned_data["checked"]
+        if len(checked) < len(self.fields["checked"].choices):
+            raise ValidationError(_("还有证据没有核对。全部相符才能核验通过。"))
+        return checked
+
+    def clean_files(self) -> list[Any]:
+        for upload in self.cleaned_data["files"]:
+            files.check(upload)
+        return self.cleaned_data["files"]
+
+    def clean(self) -> None:
+        if "gaps" in self.move.needs and not self.errors and not self._gaps():
+            self.add_error("gap_other", _("请至少写明一项缺什么。"))
+
+    def is_valid(self) -> bool:
+        valid = super().is_valid()
+        if self.evidence is None:
+            return valid
+        if not (self.evidence.is_valid() and valid):
+            return False
+        scans = [item for item in self.composed["evidence"]() if item["file"]]
+        known = self.bottleneck.attachments.count()
+        if known + len(scans) + len(self.cleaned_data["files"]) > MAX_ATTACHMENTS:
+            self.add_error(
+                "files",
+                _("每个问题最多 %(limit)d 个附件，已有 %(known)d 个，请少选几个。")
+                % {"limit": MAX_ATTACHMENTS, "known": known},
+            )
+        return not self.errors
+
+    def values(self) -> dict[str, Any]:
+        """The data of the move, by the keys of the table."""
+        return {
+            key: self.composed[key]() if key in self.composed else self.cleaned_data[key]
+            for key in (*self.move.needs, *self.move.takes)
+        }
+
+    def take_faults(self, error: ValidationError) -> None:
+        """Show what the service refused at the field that asks it."""
+        if not hasattr(error, "error_dict"):
+            self.add_error(None, error)
+            return
+        for key, faults in error.error_dict.items():
+            self.add_error(key if key in self.fields else None, faults)
+
+    def all_forms(self) -> list[forms.Form]:
+        """This form and those of the evidence, for the summary of faults."""
+        return [self, *(self.evidence or ())]
+
+    def typed(self) -> list[tuple[str, str]]:
+        """Every text that was typed, with its label, for a page that cannot take it any more."""
+        return [
+            (str(bound.label), bound.data)
+            for form in self.all_forms()
+            for bound in form
+            if isinstance(bound.field, Text) and bound.data
+        ]
+
+
+def find_master(code: str, user: User, child: Bottleneck) -> Bottleneck | None:
+    """Another filed problem with this number that the user may see."""
+    return (
+        Bottleneck.objects.visible_to(user)
+        .filter(code=code.strip().upper())
+        .exclude(pk=child.pk)
+        .for_lists()
+        .prefetch_related("measures")
+        .first()
+    )
