@@ -29,7 +29,7 @@ DEBUG = env.bool("DEBUG", False)
 
 # Everything the portal writes on this machine: database, files, broker, cache, logs of `make run`.
 VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var").absolute()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def kept_secret(name: str) -> str:
@@ -170,7 +170,7 @@ CACHES = {"default": env.dj_cache_url("CACHE_URL", f"file://{VAR_DIR / 'cache'}"
 # The database row is the job and the message only a doorbell: late acknowledgement where the broker can,
 # and a sweep that rings again where it cannot.
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://localhost")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     BROKER_DIR = VAR_DIR / "broker"
     (BROKER_DIR / "messages").mkdir(parents=True, exist_ok=True)

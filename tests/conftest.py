@@ -117,7 +117,7 @@ def wait_until(question: Callable[[], T], seconds: float = 30, describe: Callabl
 @pytest.fixture(params=["filesystem", "redis"])
 def broker_url(request: pytest.FixtureRequest) -> str:
     """Runs a test twice: on the embedded broker and on a real Redis."""
-    return "filesystem://" if request.param == "filesystem" else request.getfixturevalue("redis_url")
+    return "filesystem://localhost" if request.param == "filesystem" else request.getfixturevalue("redis_url")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ bootstrap.py run            setup, database, demo data, then all processes until
 """
 
 import argparse
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -31,7 +32,15 @@ VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var").absolute()
 
 RUN_PACKAGES = ["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-cjk"]
 TEST_PACKAGES = ["chromium"]
+PROCESSES = [
+    "gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers 2 --threads 4"
+    " --no-control-socket --log-level warning",
+    "celery --quiet -A portal worker --without-gossip --without-mingle --without-heartbeat",
+    "celery --quiet -A portal beat",
+]
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START_SECONDS = 90
+STOP_SECONDS = 10
 
 
 def say(text: str) -> None:
@@ -176,7 +185,7 @@ def collect_static() -> None:
 
 
 def run(*, port: int, scale: str) -> None:
-    VAR.mkdir(parents=True, exist_ok=True)
+    VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(VAR / "run.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -188,6 +197,8 @@ def run(*, port: int, scale: str) -> None:
         os.environ |= {"DEMO_PASSWORD": demo_password(), "PORT": str(port)}
         os.environ.setdefault("PUBLIC_URL", address)
         os.environ.setdefault("LOG_LEVEL", "WARNING")
+        # Root is who one is in a container, where the demo is often tried.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
         say("Preparing the database")
         manage("migrate", "--no-input", "--verbosity", "0")
         manage("demo", "--scale", scale)
@@ -217,40 +228,58 @@ def demo_password() -> str:
 
 def serve(address: str) -> None:
     """Start all processes, say where they are, and stop every one of them on Ctrl-C or SIGTERM."""
-    say("Starting web server, worker and scheduler")
-    # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
-    honcho = subprocess.Popen(
-        [str(VENV / "bin" / "honcho"), "start", "--port", os.environ["PORT"]],
-        cwd=ROOT,
-        env=os.environ | {"PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"},
-        start_new_session=True,
-    )
 
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGHUP, leave)
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for name in STOP_SIGNALS:
+        signal.signal(name, leave)
+    say("Starting web server, worker and scheduler")
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        if wait_for_ready(address, honcho):
+        for command in PROCESSES:
+            program, *arguments = command.format(port=os.environ["PORT"]).split()
+            # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
+            processes.append(
+                subprocess.Popen([VENV / "bin" / program, *arguments], cwd=ROOT, start_new_session=True)
+            )
+        if wait_for_ready(address, processes):
             print(f"\n  The portal is ready: {address}\n", flush=True)
             manage("demo", "--accounts")
             print("\n  Ctrl-C stops everything.\n", flush=True)
-        honcho.wait()
+        while all_run(processes):
+            time.sleep(0.5)
         stop("A process of the portal ended; its last lines stand above.")
     except KeyboardInterrupt:
         print("\n· Stopping", flush=True)
     finally:
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for name in STOP_SIGNALS:
             signal.signal(name, signal.SIG_IGN)
-        honcho.terminate()
-        honcho.wait()
+        stop_processes(processes)
 
 
-def wait_for_ready(address: str, honcho: subprocess.Popen[bytes]) -> bool:
+def all_run(processes: list[subprocess.Popen[bytes]]) -> bool:
+    return all(process.poll() is None for process in processes)
+
+
+def stop_processes(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask each to finish what it does; after a while end whatever is left of its group."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0, deadline - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for_ready(address: str, processes: list[subprocess.Popen[bytes]]) -> bool:
     deadline = time.monotonic() + START_SECONDS
     answer: object = "no answer"
-    while honcho.poll() is None:
+    while all_run(processes):
         try:
             with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310  (our own address)
                 return True
