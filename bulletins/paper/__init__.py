@@ -21,7 +21,7 @@ from .content import (
     region_table,
 )
 from .fonts import missing_characters
-from .render import render_html, render_pdf
+from .render import render_html, render_pdf, stylesheet
 
 __all__ = [
     "Attachment",
@@ -45,4 +45,5 @@ __all__ = [
     "region_table",
     "render_html",
     "render_pdf",
+    "stylesheet",
 ]

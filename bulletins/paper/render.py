@@ -325,8 +325,8 @@ class _Resources:
     fetcher: _Fetcher
 
 
-@cache
-def _resources() -> _Resources:
+def stylesheet() -> str:
+    """The layout of all papers as CSS, with the typefaces of this machine."""
     faces = fonts.faces()
     names = {f"{role}_family": families for role, families in faces.families.items()}
     names |= {f"{role}_weight": str(weight) for role, weight in faces.weights.items()}
@@ -334,11 +334,15 @@ def _resources() -> _Resources:
         f'@font-face {{ font-family: {name}; src: url("paper:{fonts.PACKAGED[name][0]}") }}\n'
         for name in faces.packaged
     )
-    text = Template((Path(__file__).parent / "paper.css").read_text(encoding="utf-8")).substitute(names)
+    return Template((Path(__file__).parent / "paper.css").read_text(encoding="utf-8")).substitute(names)
+
+
+@cache
+def _resources() -> _Resources:
     configuration, fetcher = FontConfiguration(), _Fetcher()
-    stylesheet = CSS(string=text, font_config=configuration, url_fetcher=fetcher)
+    css = CSS(string=stylesheet(), font_config=configuration, url_fetcher=fetcher)
     profile = (files("weasyprint.pdf") / PROFILE).read_bytes()
-    return _Resources(configuration, stylesheet, profile, fetcher)
+    return _Resources(configuration, css, profile, fetcher)
 
 
 # The shared typefaces serve one document at a time.
