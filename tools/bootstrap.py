@@ -216,14 +216,16 @@ def refuse_taken_port(port: int) -> None:
 
 
 def demo_password() -> str:
-    """`DEMO_PASSWORD`, or one made on the first run and kept for the next."""
+    """The password the demo accounts were made with: `DEMO_PASSWORD` on the first run, or a random one."""
     path = VAR / "demo_password"
-    if given := os.environ.get("DEMO_PASSWORD"):
-        return given
+    given = os.environ.get("DEMO_PASSWORD")
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(9))
-    return path.read_text()
+        path.write_text(given or secrets.token_urlsafe(9))
+    kept = path.read_text()
+    if given and given != kept:
+        say(f"DEMO_PASSWORD is not used: the demo accounts have the password of the first run, in {path}")
+    return kept
 
 
 def serve(address: str) -> None:
