@@ -372,5 +372,7 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": True},
         # Logs the names of subset glyph tables at INFO for each font of each document.
         "fontTools": {"level": "WARNING"},
+        # Ten lines of progress per document.
+        "weasyprint": {"level": "WARNING"},
     },
 }
