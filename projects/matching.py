@@ -17,10 +17,10 @@ IN_HAND = (S.DISPATCHED, S.IN_PROGRESS, S.SUSPENDED, S.SOLUTION_FILED)
 def institutions_for(
     elements: Iterable[str], near: Bureau, text: str = "", limit: int = 8
 ) -> list[Organization]:
-    """Working institutions: those with most of the missing elements first, then the near, then the less busy.
+    """Working institutions: most of the missing elements first, then the near, then the less busy.
 
-    ``fit`` counts the elements, ``near`` is 2 in the same city and 1 in the same province, ``load`` is what the
-    institution has in hand.
+    ``fit`` counts the elements, ``near`` is 2 under the same bureau and 1 in the same province, ``load`` is
+    what the institution has in hand.
     """
     province = "/".join(near.path.split("/")[:2]) + "/"
     load = (

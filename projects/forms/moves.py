@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import ErrorDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -14,9 +15,9 @@ from accounts.models import Grant, User
 from common.workdays import add_workdays, is_workday
 from enterprises.models import Bureau, NqiElement, Organization
 from projects import files
-from projects.facts import FIELDS_BY_STEP, facts_of, unit_of
+from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
 from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, text_area
-from projects.models import Bottleneck, Measure
+from projects.models import Bottleneck
 from projects.services import MAX_ATTACHMENTS
 from projects.workflow import Move, RejectReason
 
@@ -102,7 +103,11 @@ EvidenceFormSet = forms.formset_factory(
 
 
 class MoveForm(forms.Form):
-    """Everything one move asks. Without a bottleneck it is the common part of a move of many rows."""
+    """Everything one move asks.
+
+    Without a bottleneck it is what a move of many rows has in common. A quiet form keeps what was typed and
+    judges nothing yet.
+    """
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     next = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -114,6 +119,7 @@ class MoveForm(forms.Form):
         user: User,
         grant: Grant,
         bottleneck: Bottleneck | None = None,
+        quiet: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, use_required_attribute=False, **kwargs)
@@ -126,8 +132,11 @@ class MoveForm(forms.Form):
             getattr(self, f"ask_{key}")()
         if "reason" in self.fields:
             self.order_fields([name for name in self.fields if name != "reason"])
+        if quiet:
+            for form in self.all_forms():
+                form._errors = ErrorDict()
 
-    # --- what a key asks ----------------------------------------------------------------------------------------
+    # --- what a key asks ---
 
     def ask_reason(self) -> None:
         label, why = REASONS[self.move.name]
@@ -281,17 +290,16 @@ class MoveForm(forms.Form):
             for measure in self.measures
         ]
 
-    def after_rows(self) -> Iterator[tuple[Measure, list[forms.BoundField]]]:
+    def after_rows(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
+        """Each metric in words, with its three fields."""
         for measure in self.measures:
-            yield measure, [self[f"after_{measure.pk}_{part}"] for part in ("value", "on", "method")]
+            parts = [self[f"after_{measure.pk}_{part}"] for part in ("value", "on", "method")]
+            yield sentence_of(measure), parts
 
     def ask_evidence(self) -> None:
-        data = self.data if self.is_bound else None
+        given = (self.data, self.files) if self.is_bound else ()
         self.evidence = EvidenceFormSet(
-            data,
-            self.files if self.is_bound else None,
-            prefix="evidence",
-            form_kwargs={"use_required_attribute": False},
+            *given, prefix="evidence", form_kwargs={"use_required_attribute": False}
         )
         self.composed["evidence"] = lambda: [
             form.cleaned_data for form in self.evidence if form.has_changed()
@@ -323,7 +331,7 @@ class MoveForm(forms.Form):
             widget=forms.CheckboxSelectMultiple,
         )
 
-    # --- what was typed -----------------------------------------------------------------------------------------
+    # --- what was typed ---
 
     def clean_due_on(self) -> date:
         day = self.cleaned_data["due_on"]

@@ -41,7 +41,7 @@
     if (target.id === "beside") {
       target.scrollTop = 0;
       if (target.querySelector("[data-opened]")) mark(true);
-      else target.querySelector("[autofocus], .error-summary, textarea, input:not([type='hidden'])")?.focus();
+      else (target.querySelector(".error-summary, [autofocus]") || target.querySelector("textarea, input:not([type='hidden'])"))?.focus();
     } else if (document.querySelector("[data-desk]")) {
       mark(true);
       count();
