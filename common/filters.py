@@ -1,7 +1,10 @@
 """Pieces of filter sets: what stands in the address of a list, the same for its page and for the API."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy, deepcopy
 from datetime import date, datetime, time, timedelta
+from functools import cache, lru_cache
+from html import escape
 from typing import Any
 
 import django_filters as df
@@ -11,45 +14,111 @@ from django.db.models import Model, QuerySet
 from django.forms.utils import flatatt
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 
-class QuickSelect(forms.Select):
-    """A select drawn in one go: Django renders a template per option, which for sixty of them costs milliseconds."""
+class QuickInput(forms.TextInput):
+    """An input drawn without the two templates that Django spends on it."""
 
     def render(
         self, name: str, value: Any, attrs: Mapping[str, Any] | None = None, renderer: Any = None
     ) -> SafeString:
-        chosen = {str(part) for part in self.format_value(value)}
+        shown = self.format_value(value)
+        base = {**self.attrs, "type": self.input_type, "name": name}
+        if shown is not None:
+            base["value"] = shown
+        return format_html("<input{}>", flatatt(self.build_attrs(base, dict(attrs or {}))))
+
+
+class QuickSelect(forms.Widget):
+    """A select drawn in one go: a template per option, as Django does it, costs milliseconds for sixty."""
+
+    # What the field offers: pairs of value and word, or of a group's word and such pairs.
+    choices: Iterable[Any] = ()
+
+    def id_for_label(self, id_: str | None) -> str:
+        return id_ or ""
+
+    def render(
+        self, name: str, value: Any, attrs: Mapping[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
         attributes = flatatt(self.build_attrs({**self.attrs, "name": name}, dict(attrs or {})))
-        return format_html("<select{}>{}</select>", attributes, _options(self.choices, chosen))
+        return mark_safe(f"<select{attributes}>{_options(self.choices, str(value or ''))}</select>")
 
 
-def _options(choices: Iterable[Any], chosen: set[str]) -> SafeString:
+def _options(choices: Iterable[Any], chosen: str) -> str:
     parts = []
-    for value, label in choices:
-        if isinstance(label, list | tuple):
-            parts.append(
-                format_html('<optgroup label="{}">{}</optgroup>', value, _options(label, chosen))
-            )
+    for value, word in choices:
+        if isinstance(word, list | tuple):
+            parts.append(f'<optgroup label="{escape(str(value))}">{_options(word, chosen)}</optgroup>')
         else:
-            mark = mark_safe(" selected") if str(value) in chosen else ""
-            parts.append(format_html('<option value="{}"{}>{}</option>', value, mark, label))
-    return format_html_join("", "{}", ((part,) for part in parts))
+            parts.append(_option(value, str(word), value == chosen))
+    return "".join(parts)
 
 
-class DayInput(forms.DateInput):
+@lru_cache(maxsize=4096)
+def _option(value: str, word: str, chosen: bool) -> str:
+    mark = " selected" if chosen else ""
+    return f'<option value="{escape(value)}"{mark}>{escape(word)}</option>'
+
+
+class SearchInput(QuickInput):
+    input_type = "search"
+
+
+class DayInput(QuickInput):
     """The browser's own calendar; values as 2026-11-21 in every language."""
 
     input_type = "date"
 
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__(attrs, format="%Y-%m-%d")
+
+class QuickField(forms.BoundField):
+    """A field of the filter panel, marked up as `templates/django/forms/field.html` does for plain fields."""
+
+    def as_field_group(self) -> SafeString:
+        if self.use_fieldset or isinstance(self.field.widget, forms.CheckboxInput):
+            return super().as_field_group()
+        kind = "select" if isinstance(self.field.widget, QuickSelect) else "input"
+        return format_html(
+            '<div class="field field-{}{}"><label class="field-label" for="{}">{}</label>{}{}</div>',
+            kind,
+            " field-fault" if self.errors else "",
+            self.id_for_label,
+            self.label,
+            self.errors or "",
+            self.as_widget(),
+        )
 
 
-# --- Code lists ------------------------------------------------------------------------------------------------
+class QuickFieldMixin:
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        return QuickField(form, self, field_name)  # type: ignore[arg-type]
+
+
+class Filter(df.Filter):
+    """A filter that a filter set copies lightly: its options are shared, only its parent is its own.
+
+    The package copies every choice of every filter for every request.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Filter":
+        copied = copy(self)
+        if self.method is not None:
+            copied.method = self.method
+        return copied
+
+
+class TextField(QuickFieldMixin, forms.CharField):
+    widget = QuickInput
+
+
+class TextFilter(Filter):
+    field_class = TextField
+
+
+# --- Code lists -------------------------------------------------------------------------------------------
 
 
 def _unknown_code(value: str, choices: Iterable[tuple[Any, Any]]) -> ValidationError:
@@ -60,17 +129,20 @@ def _unknown_code(value: str, choices: Iterable[tuple[Any, Any]]) -> ValidationE
     )
 
 
-class CodeField(forms.ChoiceField):
+class CodeField(QuickFieldMixin, forms.Field):
     """One value of a code list; the refusal names the codes that would do."""
 
     widget = QuickSelect
 
-    def __init__(self, *, choices: Iterable[tuple[Any, Any]], **kwargs: Any) -> None:
-        super().__init__(choices=[("", _("不限")), *choices], **kwargs)
+    def __init__(self, *, choices: Iterable[tuple[str, Any]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.choices = [("", _("全部")), *choices]
+        self.widget.choices = self.choices
 
-    def validate(self, value: str) -> None:
-        if value and not self.valid_value(value):
+    def to_python(self, value: str | None) -> str:
+        if value and all(value != code for code, _word in self.choices):
             raise _unknown_code(value, self.choices)
+        return value or ""
 
 
 class CodesField(forms.MultipleChoiceField):
@@ -84,13 +156,13 @@ class CodesField(forms.MultipleChoiceField):
                 raise _unknown_code(code, self.choices)
 
 
-class CodeFilter(df.Filter):
+class CodeFilter(Filter):
     """Rows with one value of a code list."""
 
     field_class = CodeField
 
 
-class AnyCodeFilter(df.Filter):
+class AnyCodeFilter(Filter):
     """Rows with one of several values of a code list; the parameter is repeated in the address."""
 
     field_class = CodesField
@@ -106,26 +178,25 @@ class HasCodeFilter(CodeFilter):
         return qs.filter(**{f"{self.field_name}__contains": value}) if value else qs
 
 
-class YesFilter(df.BooleanFilter):
+class YesFilter(Filter):
     """A box to tick: only the rows that are so, or all of them."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, widget=forms.CheckboxInput, **kwargs)
+    field_class = forms.BooleanField
 
     def filter(self, qs: QuerySet, value: bool | None) -> QuerySet:
         return super().filter(qs, True) if value else qs
 
 
-# --- Days --------------------------------------------------------------------------------------------------------
+# --- Days -------------------------------------------------------------------------------------------------
 
 
-class DayField(forms.DateField):
+class DayField(QuickFieldMixin, forms.DateField):
     widget = DayInput
     input_formats = ["%Y-%m-%d"]
     default_error_messages = {"invalid": _("日期应写作 2026-11-21 的样子。")}
 
 
-class DayFilter(df.Filter):
+class DayFilter(Filter):
     """A day, compared with a date column by ``lookup_expr``."""
 
     field_class = DayField
@@ -143,10 +214,10 @@ class MomentFilter(DayFilter):
         return qs.filter(**{f"{self.field_name}__{self.lookup_expr}": edge})
 
 
-# --- Rows of short tables --------------------------------------------------------------------------------------------
+# --- Rows of short tables ---------------------------------------------------------------------------------
 
 
-class RowField(forms.Field):
+class RowField(QuickFieldMixin, forms.Field):
     """A row of a short table, chosen by its code; the table is read once, and only when it is needed."""
 
     widget = QuickSelect
@@ -154,7 +225,12 @@ class RowField(forms.Field):
 
     def __init__(self, *, queryset: QuerySet, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.queryset = queryset.all()
+        self.queryset = queryset
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "RowField":
+        copied = super().__deepcopy__(memo)
+        copied.queryset = self.queryset.all()
+        return copied
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
         self.widget.choices = SimpleLazyObject(lambda: self.choices)
@@ -162,7 +238,7 @@ class RowField(forms.Field):
 
     @property
     def choices(self) -> list[tuple[Any, Any]]:
-        return [("", _("不限")), *((row.code, str(row)) for row in self.queryset)]
+        return [("", _("全部")), *((row.code, str(row)) for row in self.queryset)]
 
     def to_python(self, value: Any) -> Model | None:
         if not value:
@@ -173,16 +249,26 @@ class RowField(forms.Field):
         raise ValidationError(self.error_messages["unknown"], code="unknown", params={"value": value})
 
 
-# --- Filter sets -----------------------------------------------------------------------------------------------------
+# --- Filter sets ------------------------------------------------------------------------------------------
 
 
 class ListFilterSet(df.FilterSet):
     """Filters of a list, the search box first. A fault in the address leaves no row, never all of them."""
 
-    q = df.CharFilter(method="search", label=_("搜索"), max_length=100)
+    q = TextFilter(method="search", label=_("搜索"), max_length=100, widget=SearchInput)
 
     def search(self, queryset: QuerySet, _name: str, text: str) -> QuerySet:
         return queryset.search(text)
+
+    @classmethod
+    @cache
+    def _form_class(cls) -> type[forms.Form]:
+        fields = {name: deepcopy(one).field for name, one in cls.base_filters.items()}
+        return type(f"{cls.__name__}Form", (cls._meta.form,), fields)
+
+    def get_form_class(self) -> type[forms.Form]:
+        """Made once: its fields depend on the class alone."""
+        return self._form_class()
 
     @property
     def form(self) -> forms.Form:

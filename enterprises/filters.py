@@ -1,13 +1,19 @@
 """Filters of organisations and institutions, and those that every app uses: bureau and chain."""
 
-import django_filters as df
-from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from common.filters import CodeFilter, DayFilter, HasCodeFilter, ListFilterSet, QuickSelect, RowField, YesFilter
+from common.filters import (
+    CodeFilter,
+    DayFilter,
+    Filter,
+    HasCodeFilter,
+    ListFilterSet,
+    RowField,
+    YesFilter,
+)
 from enterprises.models import Bureau, IndustryChain, InstitutionProfile, NqiElement, Organization
 
 
@@ -22,7 +28,9 @@ class BureauField(RowField):
     }
 
     def __init__(self, **kwargs):
-        super().__init__(queryset=Bureau.objects.all(), **kwargs)
+        super().__init__(
+            queryset=Bureau.objects.only("code", "short_name", "level", "path", "parent"), **kwargs
+        )
         self.chosen = None
         self.root = None
 
@@ -45,7 +53,7 @@ class BureauField(RowField):
             (_("下级"), [unit for unit in units if unit.code not in line]),
         )
         return [
-            ("", _("不限")),
+            ("", _("全部")),
             *((word, [(u.code, u.short_name) for u in members]) for word, members in groups if members),
         ]
 
@@ -58,7 +66,7 @@ class BureauField(RowField):
         return self.chosen
 
 
-class BureauFilter(df.Filter):
+class BureauFilter(Filter):
     """Rows whose bureau, reached by the field, is the chosen one or lies below it."""
 
     field_class = BureauField
@@ -71,10 +79,10 @@ class ChainField(RowField):
     default_error_messages = {"unknown": _("没有代码为“%(value)s”的产业链，请从列表中选择。")}
 
     def __init__(self, **kwargs):
-        super().__init__(queryset=IndustryChain.objects.all(), **kwargs)
+        super().__init__(queryset=IndustryChain.objects.only("code", "name"), **kwargs)
 
 
-class ChainFilter(df.Filter):
+class ChainFilter(Filter):
     """Rows of the chain with this code."""
 
     field_class = ChainField
@@ -86,7 +94,7 @@ class OrganizationFilter(ListFilterSet):
     ``role``, ``chain``, ``in_bureau`` and the days speak of one and the same participation.
     """
 
-    bureau = BureauFilter("bureau", label=_("地区"))
+    bureau = BureauFilter("bureau", label=_("地区（含下级）"))
     size = CodeFilter("size", choices=Organization.Size.choices, label=_("企业规模"))
     status = CodeFilter("status", choices=Organization.Status.choices, label=_("登记状态"))
     legal_form = CodeFilter("legal_form", choices=Organization.LegalForm.choices, label=_("组织形式"))
@@ -97,9 +105,9 @@ class OrganizationFilter(ListFilterSet):
         method="keep",
     )
     chain = ChainFilter(label=_("所在项目的产业链"), method="keep")
-    in_bureau = BureauFilter(label=_("接纳单位"), method="keep")
-    active_from = DayFilter(label=_("参与期间（起）"), method="keep")
-    active_to = DayFilter(label=_("参与期间（止）"), method="keep")
+    in_bureau = BureauFilter(label=_("接纳单位（含下级）"), method="keep")
+    active_from = DayFilter(label=_("参与日期从"), method="keep")
+    active_to = DayFilter(label=_("参与日期到"), method="keep")
 
     class Meta:
         model = Organization
@@ -121,7 +129,7 @@ class OrganizationFilter(ListFilterSet):
 class InstitutionFilter(ListFilterSet):
     """Enabling institutions by what they can do."""
 
-    bureau = BureauFilter("bureau", label=_("地区"))
+    bureau = BureauFilter("bureau", label=_("地区（含下级）"))
     element = HasCodeFilter(
         "institution_profile__nqi_elements", choices=NqiElement.choices, label=_("质量基础设施要素")
     )

@@ -317,7 +317,7 @@ class Organization(models.Model):
         verbose_name_plural = _("组织")
         ordering = ["uscc"]
         indexes = [
-            # Lists are counted and paged out of these alone: the whole table in the order of names, and a unit's part.
+            # Lists are counted and paged out of these alone: all in the order of names, and a unit's part.
             models.Index(
                 fields=["name", "id", "bureau", "status", "size", "legal_form"], name="organization_by_name"
             ),

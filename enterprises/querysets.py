@@ -52,9 +52,11 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def readable_by(self, user: Viewer) -> Self:
         """What is visible, and every institution: bureaus dispatch to any of them, firms look for help."""
         scope = user.scope
-        if scope.everything or scope.empty:
+        if scope.everything or not (scope.bureau_paths or scope.organization_ids):
             return self.visible_to(user)
-        return self.filter(Q(pk__in=self.visible_to(user).values("pk")) | Q(institution_profile__isnull=False))
+        return self.filter(
+            Q(pk__in=self.visible_to(user).values("pk")) | Q(institution_profile__isnull=False)
+        )
 
     def taking_part(
         self,
@@ -67,8 +69,8 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     ) -> Self:
         """Rows with one participation of this kind in a project that counts (`domain.md` I05, I07, I09).
 
-        A member that leads the same project is its leader and not its member. ``in_bureau`` is the subtree of the
-        unit that admitted the organisation.
+        A member that leads the same project is its leader and not its member. ``in_bureau`` is the subtree
+        of the unit that admitted the organisation.
         """
         participations = self.model.participations.rel.related_model._base_manager.filter(
             project__is_test=False, project__voided_at__isnull=True

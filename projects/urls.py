@@ -1,0 +1,30 @@
+from django.urls import path
+
+from projects.views import desk, filing, lists, moves, problem
+
+app_name = "projects"
+
+urlpatterns = [
+    path("workspace/", filing.workspace, name="workspace"),
+    path("desk/", desk.desk, name="desk"),
+    path("desk/bulk/", desk.bulk, name="desk_bulk"),
+    path("desk/<str:name>/", desk.desk, name="desk_queue"),
+    path("bottlenecks/", lists.BottleneckList.as_view(), name="bottleneck_list"),
+    path("bottlenecks/new/", filing.new, name="bottleneck_new"),
+    path("bottlenecks/<uuid:public_id>/", problem.detail, name="bottleneck_detail"),
+    path("bottlenecks/<uuid:public_id>/attachments/", problem.attach, name="bottleneck_attach"),
+    path("bottlenecks/<uuid:public_id>/autosave/<str:step>/", filing.autosave, name="bottleneck_autosave"),
+    path("bottlenecks/<uuid:public_id>/delete/", filing.delete, name="bottleneck_delete"),
+    path("bottlenecks/<uuid:public_id>/edit/<str:step>/", filing.edit, name="bottleneck_edit"),
+    path("bottlenecks/<uuid:public_id>/institutions/", moves.institutions, name="institution_choices"),
+    path("bottlenecks/<uuid:public_id>/moves/<str:name>/", moves.move, name="bottleneck_move"),
+    path("bottlenecks/<uuid:public_id>/segments/", filing.segments, name="bottleneck_segments"),
+    path("bottlenecks/<uuid:public_id>/submitted/", filing.submitted, name="bottleneck_submitted"),
+    path("attachments/<uuid:public_id>/", problem.attachment, name="attachment"),
+    path("projects/", lists.ProjectList.as_view(), name="project_list"),
+    path("projects/<str:code>/", lists.project_detail, name="project_detail"),
+    path("consortia/", lists.ConsortiumList.as_view(), name="consortium_list"),
+    path("consortia/<str:code>/", lists.consortium_detail, name="consortium_detail"),
+    path("key-projects/", lists.KeyProjectList.as_view(), name="key_project_list"),
+    path("key-projects/<str:code>/", lists.key_project_detail, name="key_project_detail"),
+]
