@@ -1,8 +1,9 @@
 """The indicator catalogue: what each figure counts, declared once (`domain.md` 5.4, design decision 6).
 
-A **base** is a set of ledger rows: which rows, in which period, for which unit and chain, and the key under which
-a thing is counted once. An **indicator** is a number made of a base: its rows or its distinct keys. The compiler in
-`bulletins.rollup` turns both into SQL for all units at once; `bulletins.recount` counts the same in plain Python.
+A **base** is a set of ledger rows: which rows, in which period, for which unit and chain, and the key under
+which a thing is counted once. An **indicator** is a number made of a base: its rows or its distinct keys. The
+compiler in `bulletins.rollup` turns both into SQL for all units at once; `bulletins.recount` counts the same in
+plain Python.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,8 +41,8 @@ DEFINITION_VERSION = "2024.1"
 class Span:
     """The days of a period, and what its frozen neighbours of the same kind have counted already (rule 6).
 
-    ``late`` are the days of earlier frozen periods: an event there that none of the ``counted`` snapshots knows
-    is counted now, as 补报. ``taken`` are snapshots of later periods, which may hold late events of this one.
+    ``late`` are the days of earlier frozen periods: an event there that none of the ``counted`` snapshots
+    knows is counted now, as 补报. ``taken`` are snapshots of later periods, which may hold late events of this one.
     """
 
     start_on: date
@@ -71,8 +72,8 @@ class Span:
 class Base:
     """A set of ledger rows to count.
 
-    ``rows`` gives the candidates, ``event`` the condition that their date lies between two days; rows with an event
-    enter the next period when theirs is frozen (rule 6). ``bureau``, ``chain`` and ``key`` are field paths.
+    ``rows`` gives the candidates, ``event`` the condition that their date lies between two days; rows with an
+    event enter the next period when theirs is frozen (rule 6). ``bureau``, ``chain`` and ``key`` are field paths.
     ``entity`` names the ledger whose rows tell a unit that reports from one that does not (rule 11).
     """
 
@@ -235,24 +236,39 @@ ON_LIST = (
     Bottleneck.Status.PARTLY,
     Bottleneck.Status.REOPENED,
 )
-NO_CLOCK = (*Bottleneck.ENDED, *Bottleneck.PAUSED)
+WITH_CLOCK = tuple(
+    status
+    for status in Bottleneck.Status
+    if status not in (Bottleneck.Status.DRAFT, *Bottleneck.ENDED, *Bottleneck.PAUSED)
+)
 
 
-def _with_last_event(span: Span, rows: Rows) -> Rows:
-    """Rows joined to their last event before the cut-off, which tells how they stood at that moment."""
+def _at_cut_off(span: Span, field: str) -> Subquery:
+    """What the last event of a problem before the cut-off says: how it stood at that moment."""
     before = Transition.objects.filter(bottleneck=OuterRef("pk"), at__lt=periods.cut_off(span.end_on))
-    last = Subquery(before.order_by("-sequence").values("sequence")[:1])
-    return rows.filter(submitted_at__lt=periods.cut_off(span.end_on), transitions__sequence=last)
+    return Subquery(before.order_by("-sequence").values(field)[:1])
+
+
+def _filed_before_cut_off(span: Span) -> Rows:
+    return _problems(span).filter(submitted_at__lt=periods.cut_off(span.end_on))
 
 
 def _listed(span: Span) -> Rows:
-    listed = _problems(span).filter(listed_at__lt=periods.cut_off(span.end_on), list_owner__isnull=False)
-    return _with_last_event(span, listed).filter(transitions__target__in=ON_LIST)
+    return (
+        _filed_before_cut_off(span)
+        .filter(list_owner__isnull=False)
+        .alias(state=_at_cut_off(span, "target"))
+        .filter(state__in=ON_LIST)
+    )
 
 
 def _overdue(span: Span) -> Rows:
-    rows = _with_last_event(span, _problems(span))
-    return rows.filter(transitions__clock_due_on__lt=span.end_on).exclude(transitions__target__in=NO_CLOCK)
+    return (
+        _filed_before_cut_off(span)
+        .alias(state=_at_cut_off(span, "target"), due_on_then=_at_cut_off(span, "clock_due_on"))
+        .filter(state__in=WITH_CLOCK, due_on_then__lt=span.end_on)
+        .annotate(handler_then=_at_cut_off(span, "handler"))
+    )
 
 
 BASES: dict[str, Base] = {
@@ -297,7 +313,7 @@ BASES: dict[str, Base] = {
         Base("solved", "problems", _solved, _moved_to(Bottleneck.Status.RESOLVED)),
         Base("solved_listed", "problems", _solved_from_list, _moved_to(Bottleneck.Status.RESOLVED)),
         Base("reopened", "problems", _masters, _moved_to(Bottleneck.Status.REOPENED)),
-        Base("overdue", "problems", _overdue, bureau="transitions__handler"),
+        Base("overdue", "problems", _overdue, bureau="handler_then"),
     )
 }
 

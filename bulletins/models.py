@@ -128,9 +128,9 @@ class Snapshot(Job):
 class StatValue(models.Model):
     """The value of one indicator for one unit, in all or for one chain.
 
-    Null means not reported, which is not zero (`domain.md` 5.4 rule 11). Every unit has a row for all chains; a
-    chain has one only where something was counted. Written by the hundred thousand from the tables it points to,
-    hence neither single-column indexes nor foreign-key triggers; the application still protects the rows.
+    Null means not reported, which is not zero (`domain.md` 5.4 rule 11). Every unit has a row for all chains;
+    a chain has one only where something was counted. Written by the hundred thousand from the tables it points
+    to, hence neither single-column indexes nor foreign-key triggers; the application still protects the rows.
     """
 
     snapshot = models.ForeignKey(
@@ -166,7 +166,7 @@ class StatValue(models.Model):
 class CountedRow(models.Model):
     """A ledger row that a frozen snapshot counted, as it stood then (design decision 7).
 
-    `base` names the set of rows in the indicator catalogue, `row_id` the row there, `key` what is counted once.
+    `base` names the set of rows in the catalogue, `row_id` the row there, `key` what is counted once.
     """
 
     pk = models.CompositePrimaryKey("snapshot", "base", "row_id")

@@ -91,9 +91,7 @@ class Job(models.Model):
         self._update_while_held(**results, **done)
 
     def _update_while_held(self, **values: Any) -> None:
-        held = type(self)._base_manager.filter(
-            pk=self.pk, held_by=self.held_by, job_state=self.State.RUNNING
-        )
+        held = type(self)._base_manager.filter(pk=self.pk, held_by=self.held_by, job_state=self.State.RUNNING)
         if not held.update(**values):
             raise LeaseLost
         for name, value in values.items():
@@ -115,7 +113,7 @@ def ring(task: Task, pk: int) -> None:
 def run_claimed(queryset: JobQuerySet[JobRow], pk: int, work: Callable[[JobRow], None]) -> bool:
     """Claim job ``pk`` and run ``work`` on its row, which calls `finish`; False when the job is not ours.
 
-    A failure is noted on the row and raised; a database that is busy or away leaves the job for the next sweep.
+    A failure is noted on the row and raised; a database that is busy leaves the job for the next sweep.
     """
     job = queryset.claim(pk)
     if job is None:

@@ -1,0 +1,279 @@
+"""Compiles the indicator catalogue to set-based SQL and stores the figures of all units at once (design decision 6).
+
+The statements run unchanged on SQLite and PostgreSQL, inside one transaction, over temporary tables:
+
+1. the ledger rows that each base counts, selected by the querysets of the catalogue;
+2. how many of them each bureau has itself, by chain;
+3. the same for every unit, by adding up what lies below it;
+4. for indicators of distinct keys, how often step 3 counted a key again;
+5. the stored figures: step 3 less step 4, zero where nothing was counted, null where nothing is reported.
+
+Distinct keys are not additive (`domain.md` 5.4 rule 1), and counting them anew for each level would sort every row
+once per level. Step 4 sorts each once: let the rows of a key stand in the order of the tree, depth first. A unit
+holds a run of neighbours in that order, and it holds two neighbours exactly when it stands at or above their lowest
+common unit. So among the n rows that a unit holds there are n - 1 such pairs, and taking away one for every pair at
+its lowest common unit leaves 1 for each unit that holds the key at all.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+
+from bulletins.indicators import BASES, CATALOGUE, Rows, Span, reporting
+from bulletins.models import CountedRow, Snapshot, StatValue
+from enterprises.models import Bureau
+
+ALL_CHAINS = 0  # in temporary tables; stored as null
+BASE_NUMBER = {name: number for number, name in enumerate(BASES)}
+# Indicators over several bases read their sum under a number of its own.
+UNIONS = {
+    bases: len(BASES) + number
+    for number, bases in enumerate(sorted({i.bases for i in CATALOGUE.values() if len(i.bases) > 1}))
+}
+ENTITY_NUMBER = {name: number for number, name in enumerate(sorted({b.entity for b in BASES.values()}))}
+
+TABLES = {
+    # A unit stands above a bureau at a distance; every bureau above itself at distance 0.
+    "rollup_above": "bureau BIGINT, unit BIGINT, distance INTEGER, PRIMARY KEY (bureau, unit)",
+    # Depth-first order of the tree.
+    "rollup_place": "bureau BIGINT PRIMARY KEY, place INTEGER",
+    "rollup_row": "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, base INTEGER",
+    "rollup_own": "base INTEGER, bureau BIGINT, chain BIGINT, n INTEGER, late INTEGER",
+    "rollup_unit": "base INTEGER, unit BIGINT, chain BIGINT, n INTEGER, late INTEGER",
+    "rollup_total": "base INTEGER, unit BIGINT, n INTEGER, late INTEGER, PRIMARY KEY (base, unit)",
+    "rollup_pair": "code VARCHAR(4), bureau BIGINT, previous BIGINT, chain BIGINT, n INTEGER",
+    "rollup_again": "code VARCHAR(4), unit BIGINT, chain BIGINT, n INTEGER, PRIMARY KEY (code, unit, chain)",
+    "rollup_reports": "entity INTEGER, unit BIGINT, PRIMARY KEY (entity, unit)",
+    "rollup_indicator": "code VARCHAR(4), base INTEGER, entity INTEGER, counts_rows INTEGER",
+}
+
+TREE = f"""
+INSERT INTO rollup_above (bureau, unit, distance)
+WITH RECURSIVE up (bureau, unit, distance) AS (
+    SELECT id, id, 0 FROM {Bureau._meta.db_table}
+    UNION ALL
+    SELECT up.bureau, b.parent_id, up.distance + 1
+    FROM up JOIN {Bureau._meta.db_table} b ON b.id = up.unit
+    WHERE b.parent_id IS NOT NULL
+)
+SELECT bureau, unit, distance FROM up
+"""
+
+# Ids of one width sort alike in every collation.
+PLACES = f"""
+INSERT INTO rollup_place (bureau, place)
+WITH RECURSIVE down (bureau, trail) AS (
+    SELECT id, CAST(10000000000 + id AS TEXT) FROM {Bureau._meta.db_table} WHERE parent_id IS NULL
+    UNION ALL
+    SELECT b.id, down.trail || CAST(10000000000 + b.id AS TEXT)
+    FROM down JOIN {Bureau._meta.db_table} b ON b.parent_id = down.bureau
+)
+SELECT bureau, ROW_NUMBER() OVER (ORDER BY trail) FROM down
+"""
+
+OWN = """
+INSERT INTO rollup_own (base, bureau, chain, n, late)
+SELECT base, bureau, chain, COUNT(*), SUM(late) FROM rollup_row GROUP BY base, bureau, chain
+"""
+
+UNITS = """
+INSERT INTO rollup_unit (base, unit, chain, n, late)
+SELECT o.base, a.unit, o.chain, SUM(o.n), SUM(o.late)
+FROM rollup_own o JOIN rollup_above a ON a.bureau = o.bureau
+GROUP BY o.base, a.unit, o.chain
+"""
+
+# Neighbours in tree order among the rows of a key, for one indicator over its bases; first by chain, then in all.
+PAIRS = """
+INSERT INTO rollup_pair (code, bureau, previous, chain, n)
+WITH often AS (
+    SELECT r.bureau, r.chain, r.item, p.place
+    FROM rollup_row r JOIN rollup_place p ON p.bureau = r.bureau
+    WHERE r.base IN ({bases}) AND r.item IN (
+        SELECT item FROM rollup_row WHERE base IN ({bases}) GROUP BY item HAVING COUNT(*) > 1
+    )
+), in_chain AS (
+    SELECT bureau, chain, LAG(bureau) OVER (PARTITION BY item, chain ORDER BY place) AS previous FROM often
+), in_all AS (
+    SELECT bureau, LAG(bureau) OVER (PARTITION BY item ORDER BY place) AS previous FROM often
+)
+SELECT %s, bureau, previous, chain, COUNT(*) FROM in_chain
+WHERE previous IS NOT NULL GROUP BY bureau, previous, chain
+UNION ALL
+SELECT %s, bureau, previous, {all_chains}, COUNT(*) FROM in_all
+WHERE previous IS NOT NULL GROUP BY bureau, previous
+"""
+
+AGAIN = """
+INSERT INTO rollup_again (code, unit, chain, n)
+WITH lowest AS (
+    SELECT p.code, p.chain, p.n, (
+        SELECT x.unit
+        FROM rollup_above x JOIN rollup_above y ON y.unit = x.unit
+        WHERE x.bureau = p.bureau AND y.bureau = p.previous
+        ORDER BY x.distance LIMIT 1
+    ) AS unit
+    FROM rollup_pair p
+)
+SELECT l.code, a.unit, l.chain, SUM(l.n)
+FROM lowest l JOIN rollup_above a ON a.bureau = l.unit
+GROUP BY l.code, a.unit, l.chain
+"""
+
+UNION = """
+INSERT INTO rollup_unit (base, unit, chain, n, late)
+SELECT %s, unit, chain, SUM(n), SUM(late) FROM rollup_unit WHERE base IN ({bases}) GROUP BY unit, chain
+"""
+
+TOTALS = """
+INSERT INTO rollup_total (base, unit, n, late)
+SELECT base, unit, SUM(n), SUM(late) FROM rollup_unit GROUP BY base, unit
+"""
+
+REPORTS = """
+INSERT INTO rollup_reports (entity, unit)
+SELECT DISTINCT %s, unit FROM rollup_above WHERE bureau IN ({bureaus})
+"""
+
+STORE = f"""
+INSERT INTO {StatValue._meta.db_table} (snapshot_id, indicator, bureau_id, chain_id, value, late)
+SELECT %s, i.code, b.id, NULL,
+    CASE WHEN t.n IS NOT NULL THEN t.n - COALESCE(g.n, 0) WHEN r.unit IS NOT NULL THEN 0 END,
+    COALESCE(t.late, 0) * i.counts_rows
+FROM {Bureau._meta.db_table} b
+CROSS JOIN rollup_indicator i
+LEFT JOIN rollup_total t ON t.base = i.base AND t.unit = b.id
+LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = b.id AND g.chain = {ALL_CHAINS}
+LEFT JOIN rollup_reports r ON r.entity = i.entity AND r.unit = b.id
+UNION ALL
+SELECT %s, i.code, u.unit, u.chain, u.n - COALESCE(g.n, 0), u.late * i.counts_rows
+FROM rollup_indicator i
+JOIN rollup_unit u ON u.base = i.base
+LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = u.unit AND g.chain = u.chain
+"""
+
+KEEP = f"""
+INSERT INTO {CountedRow._meta.db_table} (snapshot_id, base, row_id, bureau_id, chain_id, key, late)
+SELECT %s, %s, row_id, bureau, chain, item, late FROM rollup_row WHERE base = %s
+"""
+
+
+def store(snapshot: Snapshot) -> None:
+    """Write the figures of the snapshot's period, and for a frozen version the rows that were counted.
+
+    Call inside `consistent_moment`. Whatever an interrupted run left is replaced.
+    """
+    span = Span.of(snapshot.period)
+    StatValue.objects.filter(snapshot=snapshot).delete()
+    CountedRow.objects.filter(snapshot=snapshot).delete()
+    with _temporary_tables(), connection.cursor() as cursor:
+        _know_the_ledger(cursor)
+        cursor.execute(TREE)
+        cursor.execute(PLACES)
+        _settle(cursor, "rollup_above", "rollup_place")
+        for base in BASES.values():
+            _insert(cursor, "rollup_row", base.counted(span), BASE_NUMBER[base.name])
+        _settle(cursor, "rollup_row")
+        cursor.execute(OWN)
+        _settle(cursor, "rollup_own")
+        cursor.execute(UNITS)
+        for bases, number in UNIONS.items():
+            cursor.execute(UNION.format(bases=_numbers(bases)), [number])
+        cursor.execute(TOTALS)
+        for indicator in CATALOGUE.values():
+            if indicator.distinct:
+                pairs = PAIRS.format(bases=_numbers(indicator.bases), all_chains=ALL_CHAINS)
+                cursor.execute(pairs, [indicator.code, indicator.code])
+        cursor.execute(AGAIN)
+        _report(cursor, span)
+        cursor.executemany(
+            "INSERT INTO rollup_indicator (code, base, entity, counts_rows) VALUES (%s, %s, %s, %s)",
+            [
+                (
+                    indicator.code,
+                    UNIONS.get(indicator.bases, BASE_NUMBER[indicator.bases[0]]),
+                    ENTITY_NUMBER[indicator.entity],
+                    int(not indicator.distinct),
+                )
+                for indicator in CATALOGUE.values()
+            ],
+        )
+        _settle(cursor, "rollup_unit", "rollup_total", "rollup_again", "rollup_reports", "rollup_indicator")
+        cursor.execute(STORE, [snapshot.pk, snapshot.pk])
+        if snapshot.version:
+            for name, number in BASE_NUMBER.items():
+                cursor.execute(KEEP, [snapshot.pk, name, number])
+
+
+@contextmanager
+def consistent_moment() -> Iterator[None]:
+    """A transaction that sees the ledger as it is now, whatever others commit meanwhile."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost and connection.vendor == "postgresql":
+            # Elsewhere a transaction sees one moment anyway.
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def digest(snapshot: Snapshot) -> str:
+    """SHA-256 over every stored figure in a fixed order, by the codes of units and chains."""
+    figures = hashlib.sha256()
+    rows = (
+        StatValue.objects.filter(snapshot=snapshot)
+        .order_by("bureau__code", "indicator", "chain__code")
+        .values_list("bureau__code", "indicator", "chain__code", "value", "late")
+    )
+    for row in rows.iterator(chunk_size=20_000):
+        figures.update(repr(row).encode())
+    return figures.hexdigest()
+
+
+@contextmanager
+def _temporary_tables() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        for table, columns in TABLES.items():
+            cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
+    yield
+    # An exception rolls the transaction back, and the tables with it.
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"DROP TABLE {table}")
+
+
+def _know_the_ledger(cursor: Any) -> None:
+    """SQLite gathers what its planner needs only when told; a sample of each index takes milliseconds."""
+    if connection.vendor == "sqlite":
+        cursor.execute("PRAGMA analysis_limit=400")
+        cursor.execute("ANALYZE")
+
+
+def _settle(cursor: Any, *tables: str) -> None:
+    """Let the planner see what is in temporary tables; SQLite plans these joins by their keys."""
+    if connection.vendor == "postgresql":
+        cursor.execute(f"ANALYZE {', '.join(tables)}")
+
+
+def _insert(cursor: Any, table: str, rows: Rows, *constants: int) -> None:
+    """INSERT … SELECT the tuples of a queryset, followed by constants."""
+    sql, params = rows.query.get_compiler(connection=connection).as_sql()
+    marks = "".join(", %s" for _constant in constants)
+    cursor.execute(f"INSERT INTO {table} SELECT q.*{marks} FROM ({sql}) q", [*constants, *params])
+
+
+def _numbers(bases: tuple[str, ...]) -> str:
+    return ", ".join(str(BASE_NUMBER[base]) for base in bases)
+
+
+def _report(cursor: Any, span: Span) -> None:
+    """Units in whose subtree a ledger is kept."""
+    for entity, number in ENTITY_NUMBER.items():
+        kept = Exists(reporting(entity, span).filter(bureau=OuterRef("pk")))
+        bureaus = Bureau.objects.filter(kept).order_by().values("pk")
+        sql, params = bureaus.query.get_compiler(connection=connection).as_sql()
+        cursor.execute(REPORTS.format(bureaus=sql), [number, *params])
