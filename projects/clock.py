@@ -44,6 +44,16 @@ def step_of(bottleneck: Bottleneck) -> str:
     }.get(Bottleneck.Status(bottleneck.status), "")
 
 
+def task_of(bottleneck: Bottleneck) -> str:
+    """What the firm or institution whose turn it is has to do, in a few words."""
+    return {
+        S.RETURNED: _("按缺项补正，重新提交"),
+        S.SOLUTION_FILED: _("对照目标，确认是否解决"),
+        S.DISPATCHED: _("答复是否承接"),
+        S.IN_PROGRESS: _("攻关，完成后提交解决办法"),
+    }.get(Bottleneck.Status(bottleneck.status), "")
+
+
 def clock_of(bottleneck: Bottleneck, today: date | None = None) -> dict[str, Any]:
     """The arguments of the template tag ``clock`` for this problem."""
     today = today or timezone.localdate()

@@ -3,10 +3,13 @@
 from datetime import date
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models.lookups import LessThanOrEqual
 
 from common.scope import Viewer
+from common.workdays import add_workdays
 
 if TYPE_CHECKING:
     from projects.models import (
@@ -140,6 +143,19 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     def overdue_on(self, day: date) -> Self:
         """Open rows whose running clock is past its day (`domain.md` 4.1: red)."""
         return self.open().exclude(status__in=self.model.PAUSED).filter(clock_due_on__lt=day)
+
+    def due_soon_on(self, day: date) -> Self:
+        """Rows of which seven tenths of the running limit are used up (`domain.md` 4.1: amber).
+
+        A limit in working days is measured in those, the plan date of the work in days of the calendar.
+        """
+        left, whole = F("clock_due_on") - Value(day), F("clock_due_on") - F("clock_started_on")
+        soon = Q(status=self.model.Status.IN_PROGRESS) & LessThanOrEqual(
+            ExpressionWrapper(left, DurationField()), ExpressionWrapper(whole * 0.3, DurationField())
+        )
+        for status, limit in settings.WORKING_DAY_LIMITS.items():
+            soon |= Q(status=status, clock_due_on__lte=add_workdays(day, limit * 3 // 10))
+        return self.open().exclude(status__in=self.model.PAUSED).filter(soon, clock_due_on__gte=day)
 
     def masters(self) -> Self:
         """Merged children out: the master stands for all of them (`domain.md` 5.4 rule 8)."""

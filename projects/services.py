@@ -99,13 +99,22 @@ def gaps_before_filing(bottleneck: Bottleneck) -> dict[str, list[tuple[str, str]
             if not getattr(bottleneck, name):
                 label = getattr(Bottleneck, name).field.verbose_name
                 gaps.setdefault(step, []).append((name, _("请填写“%(field)s”。") % {"field": label}))
+    chain, segment = bottleneck.chain, bottleneck.segment
+    today = timezone.localdate()
+    if chain and (chain.valid_from > today or (chain.valid_to and chain.valid_to <= today)):
+        gaps.setdefault("happening", []).append(("chain", _("所选产业链已停用，请重新选择。")))
+    if segment and segment.chain_id != bottleneck.chain_id:
+        gaps.setdefault("happening", []).append(("segment", _("所选环节不属于这条产业链，请重新选择。")))
+    if bottleneck.expected_by and bottleneck.expected_by < today:
+        gaps.setdefault("extent", []).append(("expected_by", _("希望解决日期已过，请改为今天或以后。")))
     if not bottleneck.measures.exists():
         gaps.setdefault("extent", []).append(("measures", _("请至少填写一项指标的现值和目标值。")))
     if bottleneck.cause == Bottleneck.Cause.INFRASTRUCTURE and not bottleneck.nqi_elements:
         gaps.setdefault("help", []).append(
             ("nqi_elements", _("类别为“质量基础设施”时，至少选择一项所缺要素。"))
         )
-    if not hasattr(bottleneck, "contact"):
+    contact = getattr(bottleneck, "contact", None)
+    if not (contact and contact.name and contact.phone):
         gaps.setdefault("help", []).append(("contact_name", _("请填写联系人和联系电话。")))
     return gaps
 
@@ -168,20 +177,21 @@ def move(
 
 
 def _refuse_stale(locked: Bottleneck, row: Move, version: int | None) -> None:
-    if (version is None or version == locked.version) and locked.status in row.sources:
-        return
-    last = locked.transitions.select_related("actor", "bureau", "organization").last()
-    if last is None or locked.status in row.sources:
-        raise StaleRow(_("内容已在别处修改，您的操作没有执行，请核对后再试。"))
-    raise StaleRow(
-        _("%(who)s已于 %(when)s 办理：%(what)s。问题现在的状态是“%(state)s”，您的操作没有执行。")
-        % {
-            "who": last.bureau or last.organization or "",
-            "when": timezone.localtime(last.at).strftime("%Y-%m-%d %H:%M"),
-            "what": MOVES[last.move].done,
-            "state": locked.get_status_display(),
-        }
-    )
+    if (version is not None and version != locked.version) or locked.status not in row.sources:
+        raise StaleRow(why_stale(locked, row))
+
+
+def why_stale(bottleneck: Bottleneck, row: Move) -> str:
+    """What happened to the problem since the user read it, in a sentence: who did what, when."""
+    last = bottleneck.transitions.select_related("actor", "bureau", "organization").last()
+    if last is None or bottleneck.status in row.sources:
+        return _("内容已在别处修改，您的操作没有执行，请核对后再试。")
+    return _("%(who)s已于 %(when)s 办理：%(what)s。问题现在的状态是“%(state)s”，您的操作没有执行。") % {
+        "who": last.bureau or last.organization or "",
+        "when": timezone.localtime(last.at).strftime("%Y-%m-%d %H:%M"),
+        "what": MOVES[last.move].done,
+        "state": bottleneck.get_status_display(),
+    }
 
 
 def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], at: datetime) -> None:
@@ -198,6 +208,14 @@ def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], a
         master = data["master"]
         if master.pk == locked.pk or master.merged_into_id or master.status in (S.DRAFT, *Bottleneck.ENDED):
             raise ValidationError({"master": _("只能归并到另一个仍在办理、自身未被归并的问题。")})
+    if row.name == "verify" and data["result"] == Bottleneck.Result.SOLVED:
+        if unmet := [measure.metric for measure in locked.measures.all() if measure.is_met is False]:
+            raise ValidationError(
+                {
+                    "result": _("“%(metrics)s”没有达到目标，不能认定为已解决；可以办理“阶段性解决”。")
+                    % {"metrics": _("、").join(unmet)}
+                }
+            )
     if row.name == "dispatch" and not hasattr(data["assigned_to"], "institution_profile"):
         raise ValidationError({"assigned_to": _("承担机构须是登记过能力的赋能机构。")})
 
@@ -243,10 +261,13 @@ def _apply(
             details = {"declined_by": row.assigned_to.uscc if row.assigned_to else ""}
             row.assigned_to = None
         case "file_solution":
-            details = _keep_solution(row, data)
+            details = _keep_solution(row, data, by=by)
         case "verify":
             row.result = data["result"]
             row.resolved_at = at
+            row.evidence.filter(pk__in=data.get("checked", ())).update(
+                verify_state=Evidence.VerifyState.MATCHED
+            )
             details = {"result": row.result}
         case "continue" | "resume" | "restart":
             row.due_on = data["due_on"]
@@ -259,8 +280,8 @@ def _next_code(row: Bottleneck, at: datetime) -> str:
     return f"{prefix}-{NumberSeries.next(prefix):05d}"
 
 
-def _keep_solution(row: Bottleneck, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Store solution, measured after-values and evidence; every metric must be measured again."""
+def _keep_solution(row: Bottleneck, data: Mapping[str, Any], *, by: User) -> dict[str, Any]:
+    """Store solution, measured after-values, evidence and files; every metric must be measured again."""
     row.solution = data["solution"]
     after = {item["measure"]: item for item in data["after"]}
     kept = []
@@ -276,11 +297,16 @@ def _keep_solution(row: Bottleneck, data: Mapping[str, Any]) -> dict[str, Any]:
         kept.append({"metric": measure.metric, "value": str(measure.value_after)})
     numbers = []
     for item in data["evidence"]:
+        values = dict(item)
+        if upload := values.pop("file", None):
+            values["attachment"] = attach(row, upload, by=by)
         evidence, _created = Evidence.objects.update_or_create(
-            bottleneck=row, issuer=item["issuer"], number=item["number"], defaults=dict(item)
+            bottleneck=row, issuer=item["issuer"], number=item["number"], defaults=values
         )
         evidence.full_clean()
         numbers.append(evidence.number)
+    for upload in data.get("files", ()):
+        attach(row, upload, by=by)
     return {"after": kept, "evidence": numbers}
 
 
@@ -322,6 +348,17 @@ def detach(attachment: Attachment, *, by: User) -> None:
     storage, name = attachment.file.storage, str(attachment.file.name)
     attachment.delete()
     transaction.on_commit(lambda: storage.delete(name))
+
+
+def discard(draft: Bottleneck, *, by: User) -> None:
+    """Delete a draft with its files; raises PermissionDenied once it has been filed."""
+    with transaction.atomic():
+        locked = Bottleneck.objects.select_for_update().get(pk=draft.pk)
+        if locked.status != S.DRAFT or not row_is_editable_by(locked, by):
+            raise PermissionDenied(_("问题已提交，不能删除；需要停办的，请办理撤回。"))
+        files_of = [(row.file.storage, str(row.file.name)) for row in locked.attachments.all()]
+        locked.delete()
+        transaction.on_commit(lambda: [storage.delete(name) for storage, name in files_of])
 
 
 def row_is_editable_by(bottleneck: Bottleneck, user: User) -> bool:

@@ -24,6 +24,8 @@ from projects.models import Bottleneck, Evidence
 S = Bottleneck.Status
 # A reopening is possible this long after the verification (`domain.md` 4.1).
 REOPEN_WITHIN = timedelta(days=365)
+# Who made one of these moves may not verify the problem (`domain.md` 4.2).
+HANDLED_BY = ("accept", "list", "dispatch", "restart", "continue", "take", "file_solution", "confirm")
 
 
 class Party(models.TextChoices):
@@ -90,6 +92,11 @@ STATES: dict[str, State] = {
 }
 
 
+def statuses_of(*parties: str) -> list[str]:
+    """The statuses in which it is the turn of one of the parties."""
+    return [status for status, state in STATES.items() if state.turn in parties]
+
+
 def has_target(bottleneck: Bottleneck, _user: User, _grant: Grant) -> str:
     if bottleneck.measures.exists():
         return ""
@@ -103,8 +110,7 @@ def acts_as_city_or_above(_bottleneck: Bottleneck, _user: User, grant: Grant) ->
 
 
 def another_person(bottleneck: Bottleneck, user: User, _grant: Grant) -> str:
-    handled = ("accept", "list", "dispatch", "restart", "continue", "take", "file_solution", "confirm")
-    if not bottleneck.transitions.filter(actor=user, move__in=handled).exists():
+    if not bottleneck.transitions.filter(actor=user, move__in=HANDLED_BY).exists():
         return ""
     return gettext("您经手过这个问题，核验须由另一名人员进行。")
 
@@ -234,6 +240,7 @@ MOVES: dict[str, Move] = {
             Party.INSTITUTION,
             _("已提交解决办法"),
             needs=("solution", "after", "evidence"),
+            takes=("files",),
         ),
         Move(
             "confirm",
@@ -261,6 +268,7 @@ MOVES: dict[str, Move] = {
             Party.VERIFIER,
             _("已核验解决"),
             needs=("result", "reason"),
+            takes=("checked",),
             guards=(another_person, grade_allows, has_evidence),
         ),
         Move(

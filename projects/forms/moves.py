@@ -8,16 +8,20 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.utils import ErrorDict
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Grant, User
+from common import formats
 from common.workdays import add_workdays, is_workday
 from enterprises.models import Bureau, NqiElement, Organization
 from projects import files
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
 from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, text_area
-from projects.models import Bottleneck
+from projects.models import Bottleneck, Evidence
 from projects.services import MAX_ATTACHMENTS
 from projects.workflow import Move, RejectReason
 
@@ -69,6 +73,22 @@ def past_day(**kwargs: Any) -> Day:
     field = Day(validators=[not_later_than_today], **kwargs)
     field.widget.attrs["max"] = timezone.localdate().isoformat()
     return field
+
+
+def proof_words(proof: Evidence) -> SafeString:
+    """A piece of evidence in a line, with its scan to open."""
+    words = (
+        proof.get_element_display(),
+        proof.title,
+        proof.number,
+        proof.issuer,
+        formats.day(proof.issued_on),
+    )
+    line = " · ".join(str(word) for word in words)
+    if proof.attachment is None:
+        return conditional_escape(line)
+    href = reverse("projects:attachment", args=[proof.attachment.public_id])
+    return format_html('{} · <a href="{}">{}</a>', line, href, proof.attachment.name)
 
 
 class EvidenceForm(forms.Form):
@@ -130,8 +150,8 @@ class MoveForm(forms.Form):
         self.composed: dict[str, Callable[[], Any]] = {}
         for key in (*move.needs, *move.takes):
             getattr(self, f"ask_{key}")()
-        if "reason" in self.fields:
-            self.order_fields([name for name in self.fields if name != "reason"])
+        # First what is looked at, last what is concluded.
+        self.order_fields(["checked", *(name for name in self.fields if name != "reason"), "reason"])
         if quiet:
             for form in self.all_forms():
                 form._errors = ErrorDict()
@@ -229,7 +249,7 @@ class MoveForm(forms.Form):
             help_text=_("企业希望：%s") % self.bottleneck.get_help_wanted_display() if wanted else "",
             choices=Bottleneck.Route.choices,
             widget=forms.RadioSelect,
-            initial=wanted[0] if wanted else None,
+            initial=wanted[0] if len(wanted) == 1 else None,
         )
 
     def ask_due_on(self) -> None:
@@ -324,10 +344,7 @@ class MoveForm(forms.Form):
         self.fields["checked"] = forms.MultipleChoiceField(
             label=_("证据核对"),
             help_text=_("逐项打开核对，相符的打勾。有不符的，请办理“核验不通过”并写明。"),
-            choices=[
-                (str(item.pk), f"{item.get_element_display()} · {item.title} · {item.number} · {item.issuer}")
-                for item in self.bottleneck.evidence.all()
-            ],
+            choices=[(str(item.pk), proof_words(item)) for item in self.bottleneck.evidence.all()],
             widget=forms.CheckboxSelectMultiple,
         )
 

@@ -184,9 +184,7 @@ def desk(request: HttpRequest, name: str = "") -> HttpResponse:
         "bulk": [
             MOVES[move]
             for move in BULK_MOVES
-            if any(
-                row.status in MOVES[move].sources and grant_for(row, Party.OFFICER, user) for row in shown
-            )
+            if any(row.status in MOVES[move].sources and grant_for(row, Party.OFFICER, user) for row in shown)
         ],
         "reads_only": grant.role != Role.OFFICER,
     }
