@@ -22,7 +22,7 @@ def test_json_is_utf8_and_knows_the_types_of_django() -> None:
     assert "质量".encode() in body
     assert json.loads(body) == {
         "name": "质量",
-        "share": "0.125",
+        "share": 0.125,
         "day": "2024-12-31",
         "at": "2024-12-31T16:00:00Z",
     }
