@@ -202,13 +202,14 @@ class Cast:
 
     def bring_to(self, status: str, at: datetime | None = None, **fields: Any) -> Bottleneck:
         """A problem of the firm in a state of the straight way, or in a state one step beside it."""
-        row = draft(self.filer, **fields)
-        for move in STRAIGHT[: STRAIGHT_STATES.index(status) + 1] if status in STRAIGHT_STATES else ():
-            self.make(row, move, at=at)
         if status in BESIDE:
             source, move, who, data = BESIDE[status]
             row = self.bring_to(source, at=at, **fields)
             services.move(row, move, by=getattr(self, who), data=data, at=at)
+            return row
+        row = draft(self.filer, **fields)
+        for move in STRAIGHT[: STRAIGHT_STATES.index(status) + 1]:
+            self.make(row, move, at=at)
         return row
 
     def make(self, row: Bottleneck, move: str, at: datetime | None = None, **data: Any) -> Transition:

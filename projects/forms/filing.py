@@ -16,7 +16,7 @@ from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import format_lazy
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common import formats
@@ -49,6 +49,21 @@ class Text(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return super().to_python(readable(value) if isinstance(value, str) else value)
+
+
+class Phone(Text):
+    """A mobile number, or one with area code and extension; full-width digits are understood."""
+
+    widget = forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"})
+    default_validators = [
+        RegexValidator(
+            r"^\+?[0-9][0-9 ()\-]{5,19}( ?[转x#] ?[0-9]{1,6})?$",
+            _("请填写手机号或带区号的座机，例如 13800000000、0512-63000000 转 801。"),
+        )
+    ]
+
+    def to_python(self, value: Any) -> str:
+        return unicodedata.normalize("NFKC", super().to_python(value))
 
 
 class Number(forms.DecimalField):
@@ -94,10 +109,10 @@ class Day(forms.DateField):
 class Files(forms.FileField):
     """Several files at once; what each may be is judged when it is attached."""
 
-    class Widget(forms.FileInput):
+    class MultipleFileInput(forms.FileInput):
         allow_multiple_selected = True
 
-    widget = Widget(attrs={"multiple": True, "accept": ".pdf,.xlsx,.docx,image/jpeg,image/png"})
+    widget = MultipleFileInput(attrs={"multiple": True, "accept": ".pdf,.xlsx,.docx,image/jpeg,image/png"})
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         return data
@@ -108,6 +123,7 @@ class UploadForm(forms.Form):
 
     files = Files(
         label=_("补充附件"),
+        required=False,
         help_text=_("现在轮到您办理，可以补充材料。可以上传：%(accepted)s，每个不超过 20 MB。")
         % {"accepted": ACCEPTED},
     )
@@ -207,12 +223,11 @@ class HappeningForm(FilingForm):
         super().__init__(*args, **kwargs)
         chain, segment = self.fields["chain"], self.fields["segment"]
         chain.queryset = chains_for(self.instance.bureau)
-        chosen = self["chain"].value()
-        segment.queryset = (
-            ChainSegment.objects.filter(chain=chosen)
-            if str(chosen or "").isdecimal()
-            else ChainSegment.objects.none()
-        )
+        try:
+            chosen = chain.to_python(self["chain"].value())
+        except ValidationError:
+            chosen = None
+        segment.queryset = ChainSegment.objects.filter(chain=chosen)
         segment.choices = [("", segment.empty_label), *grouped_by_stream(segment.queryset)]
         if not chosen:
             segment.choices = [("", _("请先选择产业链"))]
@@ -253,7 +268,7 @@ class ExtentForm(FilingForm):
         choices=[
             (Bottleneck.Urgency.CRITICAL, _("特急：生产已停或有安全风险")),
             (Bottleneck.Urgency.URGENT, _("急：三个月内影响交付")),
-            (Bottleneck.Urgency.NORMAL, pgettext_lazy("urgency", "一般")),
+            (Bottleneck.Urgency.NORMAL, _("一般：不影响当前交付")),
         ],
         widget=forms.RadioSelect,
         help_text=_("用来安排办理的先后。"),
@@ -400,8 +415,18 @@ class HelpForm(FilingForm):
         widget=text_area(1000, 3),
         help_text=_("试过什么、结果怎样，避免重复。"),
     )
-    help_wanted = Bottleneck._meta.get_field("help_wanted").formfield(
-        help_text=_("您希望以什么方式解决，可多选，最后由办理单位商定。")
+    help_wanted = forms.MultipleChoiceField(
+        label=_("希望的帮助方式"),
+        choices=[
+            (Bottleneck.Route.DISPATCH, _("派单：由一家机构负责解决")),
+            (Bottleneck.Route.ONE_STOP, _("一站式服务：到服务窗口咨询、检测")),
+            (Bottleneck.Route.CONSORTIUM, _("联合体攻关：多家单位一起做")),
+            (Bottleneck.Route.CHALLENGE, _("揭榜挂帅：公开征集能解决的团队")),
+            (Bottleneck.Route.POLICY, _("政策解决：需要制度、标准或资金支持")),
+            (Bottleneck.Route.OWN, _("自主解决：企业自己做，希望得到指导")),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("可多选，最后由办理单位与您商定。"),
     )
     help_text = Text(
         label=_("希望的帮助"),
@@ -420,17 +445,8 @@ class HelpForm(FilingForm):
         ),
     )
     contact_name = Text(label=_("联系人"), max_length=60, help_text=_("核实时找谁。"))
-    contact_phone = Text(
-        label=_("联系电话"),
-        max_length=30,
-        help_text=_("只有办理单位和承担机构看得到完整号码。"),
-        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"}),
-        validators=[
-            RegexValidator(
-                r"^\+?[0-9][0-9 ()\-]{5,24}([转x#][0-9]{1,6})?$",
-                _("请填写手机号或带区号的座机，例如 13800000000、0512-63000000 转 801。"),
-            )
-        ],
+    contact_phone = Phone(
+        label=_("联系电话"), max_length=30, help_text=_("只有办理单位和承担机构看得到完整号码。")
     )
     visibility = forms.ChoiceField(
         label=_("可见范围"),
@@ -477,9 +493,6 @@ class HelpForm(FilingForm):
             name=(known and known.contact_name) or (filer.name if filer else ""),
             phone=(known and known.contact_phone) or "",
         )
-
-    def clean_contact_phone(self) -> str:
-        return unicodedata.normalize("NFKC", self.cleaned_data["contact_phone"])
 
     def clean(self) -> None:
         cause, elements = self.cleaned_data.get("cause"), self.cleaned_data.get("nqi_elements")

@@ -5,6 +5,7 @@ import uuid
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -22,7 +23,7 @@ from accounts.models import FILING_ROLES, Role, User
 from common import formats
 from enterprises.models import Organization
 from projects import services
-from projects.clock import clock_of, turn_of
+from projects.clock import clock_of, task_of, turn_of
 from projects.facts import Fact, facts_of
 from projects.forms.filing import (
     STEP_FORMS,
@@ -39,6 +40,7 @@ from projects.workflow import STATES, Party
 S = Bottleneck.Status
 # Rows of a group on the workspace; the list page has them all.
 SHOWN = 30
+CHECK_DAYS = settings.WORKING_DAY_LIMITS["submitted"]
 
 
 # --- Workspace ---------------------------------------------------------------------------------------------
@@ -91,7 +93,7 @@ def _group(name: str, heading: str, rows: Any) -> dict[str, Any]:
     total = rows.count()
     shown = list(rows.for_lists().select_related("bureau")[:SHOWN]) if total else []
     for row in shown:
-        row.clock, row.turn = clock_of(row), turn_of(row)
+        row.clock, row.turn, row.task = clock_of(row), turn_of(row), task_of(row)
     return {"name": name, "heading": heading, "rows": shown, "total": total, "more": total - len(shown)}
 
 
@@ -113,7 +115,7 @@ def new(request: HttpRequest) -> HttpResponse:
     # The row is made by the first save under the address made here, so a doubled click makes one draft.
     address = reverse("projects:bottleneck_edit", args=[uuid.uuid4(), "happening"])
     starts = [(organization, f"{address}?for={organization.uscc}") for organization in organizations]
-    return render(request, "projects/filing/start.html", {"starts": starts})
+    return render(request, "projects/filing/start.html", {"starts": starts, "days": CHECK_DAYS})
 
 
 def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
@@ -498,7 +500,13 @@ def _check_page(request: HttpRequest, row: Bottleneck, status: int = 200, **more
         for name, missing in journey["missing"].items()
         for field, sentence in missing
     ]
-    context = journey | {"sections": sections, "faults": faults, "files": files, "version": row.version}
+    context = journey | {
+        "sections": sections,
+        "faults": faults,
+        "files": files,
+        "version": row.version,
+        "days": CHECK_DAYS,
+    }
     return render(request, "projects/filing/check.html", context | more, status=status)
 
 

@@ -23,7 +23,7 @@ from projects.facts import facts_of, plain, unit_of
 from projects.forms.filing import UploadForm
 from projects.models import Attachment, Bottleneck, BottleneckContact, ChainProject, KeyProject, Measure
 from projects.timeline import events_of, file_entry
-from projects.workflow import STATES, Choice, choices_for
+from projects.workflow import STATES, Choice, choices_for, grant_for
 
 # Shown in the browser itself; everything else is saved. Neither can carry a script.
 SHOWN_IN_BROWSER = ("image/jpeg", "image/png")
@@ -53,6 +53,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "state": STATES[row.status],
         "clock": clock_of(row),
         "turn": turn_of(row),
+        "yours": grant_for(row, STATES[row.status].turn, user) is not None,
         "actions": actions_for(row, user),
         "facts": {step: facts_of(row, step, measures, contact) for step in ("happening", "extent", "help")},
         "measures": [(measure, charts.render(bullet_of(measure))) for measure in measures],
@@ -159,9 +160,7 @@ def attachment(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
         content_type=row.mime,
     )
     response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = (
-        "sandbox; default-src 'none'; img-src 'self'; style-src 'unsafe-inline'"
-    )
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-store"
     return response
 
