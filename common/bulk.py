@@ -6,10 +6,15 @@ dates and times as ISO text in UTC, JSON as text, UUIDs as 32 hexadecimal digits
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 
 from django.core.management.color import no_style
 from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
+
+# Of one SQLite statement; more of them gain nothing.
+PARAMETERS = 800
 
 
 def insert(model: type[models.Model], fields: Sequence[str], rows: Iterable[tuple]) -> None:
@@ -25,12 +30,18 @@ def insert(model: type[models.Model], fields: Sequence[str], rows: Iterable[tupl
                 for row in rows:
                     copy.write_row(row)
         else:
-            names = ", ".join(map(connection.ops.quote_name, columns))
-            marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(
-                f"INSERT INTO {connection.ops.quote_name(table)} ({names}) VALUES ({marks})",  # noqa: S608
-                rows,
-            )
+            _insert_many(cursor, table, columns, iter(rows))
+
+
+def _insert_many(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Iterator[tuple]) -> None:
+    """Some dozens of rows by statement, straight through the driver: half the time of a statement per row."""
+    quote = connection.ops.quote_name
+    head = f"INSERT INTO {quote(table)} ({', '.join(map(quote, columns))}) VALUES "
+    marks = f"({', '.join('?' * len(columns))})"
+    at_once = PARAMETERS // len(columns)
+    execute = cursor.connection.execute
+    while batch := list(islice(rows, at_once)):
+        execute(head + ", ".join([marks] * len(batch)), list(chain.from_iterable(batch)))
 
 
 def numbers_follow(*tables: type[models.Model]) -> None:
@@ -41,14 +52,73 @@ def numbers_follow(*tables: type[models.Model]) -> None:
 
 
 @contextmanager
+def large_load(*tables: type[models.Model]) -> Iterator[None]:
+    """Make indexes after the rows, and check foreign keys once for all of them; needs a transaction.
+
+    Keeping both row by row takes several times as long. Primary keys, unique and check constraints stay in force.
+    """
+    with connection.cursor() as cursor:
+        suspended = [item for table in tables for item in _suspendable(cursor, table._meta.db_table)]
+        for suspend, _restore in suspended:
+            cursor.execute(suspend)
+        yield
+        if connection.vendor == "postgresql":
+            # What other tables have put off to the end of the transaction stands in the way of both.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        for _suspend, restore in reversed(suspended):
+            cursor.execute(restore)
+
+
+def _suspendable(cursor: CursorWrapper, table: str) -> list[tuple[str, str]]:
+    """Pairs of statements that drop and make again: foreign keys (PostgreSQL), then plain indexes."""
+    quote = connection.ops.quote_name
+    pairs = []
+    if connection.vendor == "postgresql":
+        cursor.execute(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conrelid = %s::regclass AND contype = 'f'",
+            [table],
+        )
+        for name, definition in cursor.fetchall():
+            alter = f"ALTER TABLE {quote(table)}"
+            pairs.append(
+                (
+                    f"{alter} DROP CONSTRAINT {quote(name)}",
+                    f"{alter} ADD CONSTRAINT {quote(name)} {definition}",
+                )
+            )
+        cursor.execute(
+            "SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " WHERE i.indrelid = %s::regclass AND NOT i.indisunique",
+            [table],
+        )
+    else:
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = %s AND sql LIKE 'CREATE INDEX%%'",
+            [table],
+        )
+    pairs += [(f"DROP INDEX {quote(name)}", definition) for name, definition in cursor.fetchall()]
+    return pairs
+
+
+def analyse() -> None:
+    """Let the database look at what it holds, so that it plans its queries by the data and not by guesses."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA analysis_limit=1000")
+        cursor.execute("ANALYZE")
+
+
+@contextmanager
 def large_cache() -> Iterator[None]:
-    """Room in memory for the pages that a large load touches again and again."""
+    """Room in memory for the pages that a large load touches again and again; outside of transactions."""
     if connection.vendor != "sqlite":
         yield
         return
     with connection.cursor() as cursor:
-        (before,) = cursor.execute("PRAGMA cache_size").fetchone()
-        cursor.execute("PRAGMA cache_size=-524288")
+        before = cursor.execute("PRAGMA cache_size").fetchone()[0]
+        cursor.execute("PRAGMA cache_size=-393216")
         try:
             yield
         finally:

@@ -44,6 +44,9 @@ from projects.models import (
     Transition,
 )
 
+# The tables with most of the rows.
+LARGE = (Organization, Participation, Bottleneck, Transition, Measure, Evidence, ConsortiumMembership, Grant)
+
 Phase = Callable[[str], AbstractContextManager[None]]
 
 
@@ -56,7 +59,7 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
     """Fill an empty database. ``phase`` is entered for each step with its name, to show progress."""
     scale = SCALES[scale_name]
     rnd = random.Random(f"{scale_name} {seed}")  # noqa: S311  (data, not secrets)
-    with bulk.large_cache(), transaction.atomic():
+    with bulk.large_cache(), transaction.atomic(), bulk.large_load(*LARGE):
         with phase("区划与单位"):
             load_divisions()
             found_bureaus()
