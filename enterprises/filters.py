@@ -1,5 +1,6 @@
 """Filters of organisations and institutions, and those that every app uses: bureau and chain."""
 
+import django_filters as df
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
@@ -35,7 +36,7 @@ class BureauField(RowField):
         self.root = None
 
     def get_bound_field(self, form, field_name):
-        grant = getattr(form.request, "grant", None)
+        grant = getattr(getattr(form, "request", None), "grant", None)
         self.root = grant.bureau if grant else None
         return super().get_bound_field(form, field_name)
 
@@ -142,3 +143,33 @@ class InstitutionFilter(ListFilterSet):
     class Meta:
         model = Organization
         fields: list[str] = []
+
+
+class BureauRowFilter(df.FilterSet):
+    """Which units: those of a level, those below one."""
+
+    level = CodeFilter(
+        "level", choices=[(str(level), word) for level, word in Bureau.Level.choices], label=_("层级")
+    )
+    within = BureauFilter(label=_("所属单位（含下级）"), method="below")
+
+    class Meta:
+        model = Bureau
+        fields: list[str] = []
+
+    def below(self, queryset, _name, unit):
+        return queryset.within(unit)
+
+
+class ChainRowFilter(df.FilterSet):
+    """Which chains: those of a class, those in force on a day."""
+
+    klass = CodeFilter("klass", choices=IndustryChain.Klass.choices, label=_("产业类别"))
+    valid_on = DayFilter(label=_("在该日有效"), method="in_force")
+
+    class Meta:
+        model = IndustryChain
+        fields: list[str] = []
+
+    def in_force(self, queryset, _name, day):
+        return queryset.valid_on(day)

@@ -1,34 +1,100 @@
-"""Defaults of every API view, named in settings.REST_FRAMEWORK."""
+"""The API as a whole: addresses, the form of every answer and of every failure."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from rest_framework.pagination import CursorPagination
-from rest_framework.renderers import JSONRenderer
-from rest_framework.utils.encoders import JSONEncoder
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView, exception_handler, set_rollback
+
+from bulletins.api import BulletinViewSet, FigureViewSet, PeriodViewSet
+from enterprises.api import BureauViewSet, ChainViewSet, InstitutionViewSet, OrganizationViewSet
+from projects.api import (
+    BottleneckViewSet,
+    ConsortiumViewSet,
+    KeyProjectViewSet,
+    ParticipationViewSet,
+    ProjectViewSet,
+)
+
+logger = logging.getLogger(__name__)
+
+router = SimpleRouter(use_regex_path=False)
+router.register("bureaus", BureauViewSet, basename="api-bureau")
+router.register("chains", ChainViewSet, basename="api-chain")
+router.register("organizations", OrganizationViewSet, basename="api-organization")
+router.register("institutions", InstitutionViewSet, basename="api-institution")
+router.register("projects", ProjectViewSet, basename="api-project")
+router.register("participations", ParticipationViewSet, basename="api-participation")
+router.register("consortia", ConsortiumViewSet, basename="api-consortium")
+router.register("key-projects", KeyProjectViewSet, basename="api-key-project")
+router.register("bottlenecks", BottleneckViewSet, basename="api-bottleneck")
+router.register("bulletins", BulletinViewSet, basename="api-bulletin")
+router.register("periods", PeriodViewSet, basename="api-period")
+router.register("figures", FigureViewSet, basename="api-figure")
 
 
-class BoundedCursorPagination(CursorPagination):
-    """Keyset pages: the last page costs what the first does, and no client can ask for everything at once."""
-
-    ordering = "id"
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
+def failure(code: str, message: str, fields: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+    """The one form of every failure."""
+    return {"error": {"code": code, "message": message, "fields": dict(fields or {})}}
 
 
-class FastJSONRenderer(JSONRenderer):
-    """Writes UTF-8 JSON with orjson; types it does not know go through DRF's encoder."""
+def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Every failure in one form: a code for programs, a sentence for people, sentences by field."""
+    response = exception_handler(error, context)
+    if response is None:
+        return _fault(error, context)
+    if isinstance(error, exceptions.ValidationError):
+        fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        sentences = {name: _sentences(faults) for name, faults in fields.items()}
+        loose = sentences.pop("non_field_errors", None) or sentences.pop("__all__", None)
+        message = " ".join(loose) if loose else _("有 %d 处需要修改。") % len(sentences)
+        response.data = failure("invalid", message, sentences)
+    elif isinstance(error, Http404):
+        response.data = failure("not_found", _("没有这条记录，或它不在您的范围内。"))
+    elif isinstance(error, PermissionDenied):
+        response.data = failure("forbidden", str(error) or _("您没有办理这一步的权限。"))
+    else:
+        response.data = failure(error.get_codes(), str(error.detail))
+    return response
 
-    encoder = JSONEncoder()
 
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        if data is None:
-            return b""
-        return orjson.dumps(data, default=self.encoder.default, option=orjson.OPT_UTC_Z)
+def _fault(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Our own fault: noted in the log in full, told to the caller in the same form."""
+    if settings.DEBUG:
+        return None
+    request = context["request"]._request
+    got_request_exception.send(sender=on_exception, request=request)
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    set_rollback()
+    return Response(
+        failure("error", _("系统出错，已记录，请稍后再试。")), status=status.HTTP_500_INTERNAL_SERVER_ERROR
+    )
+
+
+def _sentences(faults: Any) -> list[str]:
+    """All sentences of a fault, however deep the form was nested."""
+    if isinstance(faults, dict):
+        return [sentence for part in faults.values() for sentence in _sentences(part)]
+    if isinstance(faults, list):
+        return [sentence for part in faults for sentence in _sentences(part)]
+    return [str(faults)]
+
+
+@extend_schema(exclude=True)
+class Nowhere(APIView):
+    """Any other address below the API: not a page, but the same form of failure."""
+
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise exceptions.NotFound(_("没有这个接口地址。"))

@@ -230,7 +230,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "portal.login.locked_out"
-AXES_CLIENT_IP_CALLABLE = "portal.login.client_address"
+AXES_CLIENT_IP_CALLABLE = "common.throttle.client_address"
 AXES_VERBOSE = False
 
 # --- Language and time -------------------------------------------------------------------------------------
@@ -326,16 +326,21 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["portal.api.FastJSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "portal.api.BoundedCursorPagination",
+    "DEFAULT_RENDERER_CLASSES": ["common.renderers.FastJSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "EXCEPTION_HANDLER": "portal.api.on_exception",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": _("质量强链工作门户接口"),
-    "DESCRIPTION": _("只读接口。数据范围与登录用户在页面上能看到的相同。"),
+    "DESCRIPTION": _(
+        "数据范围与登录用户在页面上能看到的相同。用登录会话或令牌访问：令牌由管理员在后台发放，"
+        "写在请求头 Authorization: Token … 中。列表按页给出，每页至多 200 条，按 next 翻页。"
+        "出错时一律返回 error：code 供程序判断，message 和 fields 供人阅读。"
+    ),
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"BottleneckStatus": "projects.models.Bottleneck.Status"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": None,
 }

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from portal import api
 from portal.health import healthz, readyz
 from portal.login import LoginView
 from portal.views import role_switch
@@ -21,6 +22,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),
+    path("api/v1/", include(api.router.urls)),
+    path("api/v1/<path:rest>", api.Nowhere.as_view()),
 ]
 
 if settings.DEBUG:

@@ -19,7 +19,7 @@ from common.filters import (
 )
 from enterprises.filters import BureauFilter, ChainFilter
 from enterprises.models import Bureau, NqiElement
-from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
+from projects.models import Bottleneck, ChainProject, Consortium, KeyProject, Participation
 from projects.querysets import BottleneckQuerySet, ChainProjectQuerySet
 from projects.workflow import Party, statuses_of
 
@@ -147,4 +147,20 @@ class KeyProjectFilter(ListFilterSet):
 
     class Meta:
         model = KeyProject
+        fields: list[str] = []
+
+
+class ParticipationFilter(df.FilterSet):
+    """Which participations."""
+
+    project = TextFilter("project__code", "iexact", label=_("项目编号"))
+    organization = TextFilter("organization__uscc", "iexact", label=_("企业信用代码"))
+    role = CodeFilter("role", choices=Participation.Role.choices, label=_("角色"))
+    bureau = BureauFilter("bureau", label=_("接纳单位（含下级）"))
+    chain = ChainFilter("project__chain", label=_("产业链"))
+    joined_from = DayFilter("joined_on", "gte", label=_("加入日期从"))
+    joined_to = DayFilter("joined_on", "lte", label=_("加入日期到"))
+
+    class Meta:
+        model = Participation
         fields: list[str] = []

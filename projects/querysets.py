@@ -66,6 +66,23 @@ class ChainProjectQuerySet(LedgerQuerySet["ChainProject"]):
 
 
 class ParticipationQuerySet(models.QuerySet["Participation"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Who takes part in the projects that the user may open and that count."""
+        projects = self.model._meta.get_field("project").related_model._default_manager
+        return self.filter(project__in=projects.visible_to(user).counted())
+
+    def visible_to(self, user: Viewer) -> Self:
+        """Bureaus see whom they admitted; beyond that, who sees a project sees who takes part in it."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        projects = self.model.project.field.related_model._default_manager.visible_to(user)
+        return self.filter(
+            scope.within("bureau__path")
+            | Q(organization__in=scope.organization_ids)
+            | Q(project__in=projects.values("pk"))
+        )
+
     def active_between(self, start: date, end: date) -> Self:
         """Rows in force on any day of the period (`domain.md` I05)."""
         return self.filter(Q(left_on__isnull=True) | Q(left_on__gte=start), joined_on__lte=end)

@@ -1,0 +1,150 @@
+"""Periods, figures and bulletins to read."""
+
+import django_filters as df
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from accounts.models import User
+from bulletins import figures
+from bulletins.filters import BulletinFilter
+from bulletins.indicators import CATALOGUE
+from bulletins.models import Bulletin, Period, StatValue
+from common.api import DetailView, MomentField, RowSerializer, RowsView
+from common.filters import CodeFilter, RowField
+from enterprises.filters import BureauFilter, ChainFilter
+
+
+class PeriodSerializer(RowSerializer):
+    code = serializers.CharField()
+    kind = serializers.CharField()
+    start_on = serializers.DateField()
+    end_on = serializers.DateField()
+    status = serializers.CharField()
+    frozen_at = MomentField(allow_null=True)
+
+
+class PeriodFilter(df.FilterSet):
+    kind = CodeFilter("kind", choices=Period.Kind.choices, label=_("类型"))
+    status = CodeFilter("status", choices=Period.Status.choices, label=_("状态"))
+
+    class Meta:
+        model = Period
+        fields: list[str] = []
+
+
+class PeriodViewSet(DetailView):
+    """Reporting periods, open to every user."""
+
+    model = Period
+    serializer_class = PeriodSerializer
+    filterset_class = PeriodFilter
+    lookup_field = "code"
+    sorts = {"code": "code", "end": "end_on"}
+
+    def visible(self, rows):
+        return rows
+
+
+class FigureSerializer(RowSerializer):
+    period = serializers.CharField(source="snapshot.period.code")
+    version = serializers.IntegerField(
+        source="snapshot.version", help_text="0: not frozen yet; frozen figures count from 1."
+    )
+    indicator = serializers.CharField()
+    bureau = serializers.CharField(source="bureau.code")
+    bureau_name = serializers.CharField(source="bureau.short_name")
+    chain = serializers.CharField(
+        source="chain.code", allow_null=True, default=None, help_text="Null: all chains together."
+    )
+    value = serializers.IntegerField(allow_null=True, help_text="Null: not reported, which is not zero.")
+    late = serializers.IntegerField(help_text="Of these, reported late for an earlier period.")
+
+
+class PeriodField(RowField):
+    default_error_messages = {
+        "unknown": _("没有期间“%(value)s”的数据。期间写作 2024、2024H1、2024Q3 或 2024-11。"),
+        "required": _("请指明期间，例如 period=2024。"),
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(queryset=Period.objects.all(), **kwargs)
+
+
+class PeriodChoice(df.Filter):
+    """The figures of the period's newest finished roll-up, a frozen one before the working one.
+
+    Before publication a unit's figures are for itself and the units above it.
+    """
+
+    field_class = PeriodField
+
+    def filter(self, qs: QuerySet, value: Period | None) -> QuerySet:
+        snapshot = value and figures.current(value)
+        if snapshot is None:
+            return qs.none()
+        rows = qs.filter(snapshot=snapshot)
+        user: User = self.parent.request.user
+        if value.status == Period.Status.PUBLISHED or user.scope.everything:
+            return rows
+        return rows.filter(user.scope.within("bureau__path"))
+
+
+class FigureFilter(df.FilterSet):
+    """Which figures; the period is always named."""
+
+    period = PeriodChoice(label=_("期间"), required=True)
+    bureau = BureauFilter("bureau", label=_("单位（含下级）"))
+    level = CodeFilter(
+        "bureau__level", choices=[(str(level), str(level)) for level in range(5)], label=_("层级")
+    )
+    indicator = CodeFilter(
+        "indicator",
+        choices=[(code, indicator.name) for code, indicator in CATALOGUE.items()],
+        label=_("指标"),
+    )
+    chain = ChainFilter("chain", label=_("产业链"))
+
+    class Meta:
+        model = StatValue
+        fields: list[str] = []
+
+
+class FigureViewSet(RowsView):
+    """Figures of a period by unit and, where something was counted, by chain."""
+
+    model = StatValue
+    serializer_class = FigureSerializer
+    filterset_class = FigureFilter
+
+    def visible(self, rows):
+        return rows
+
+
+class BulletinSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    bureau = serializers.CharField(source="bureau.code")
+    period = serializers.CharField(source="period.code")
+    snapshot_version = serializers.IntegerField(source="snapshot.version")
+    doc_year = serializers.IntegerField(allow_null=True)
+    doc_seq = serializers.IntegerField(allow_null=True)
+    status = serializers.CharField()
+    issued_on = serializers.DateField(allow_null=True)
+    verification_code = serializers.CharField()
+    sha256 = serializers.CharField()
+    replaced_by = serializers.UUIDField(source="replaced_by.public_id", allow_null=True, default=None)
+
+
+class BulletinViewSet(DetailView):
+    """Bulletins: issued ones for everybody, drafts for those who prepare them."""
+
+    model = Bulletin
+    serializer_class = BulletinSerializer
+    filterset_class = BulletinFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+
+    def detailed(self, queryset):
+        return queryset.select_related("bureau", "period", "snapshot", "replaced_by")

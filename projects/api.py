@@ -1,0 +1,411 @@
+"""Projects, participations, consortia, key projects and problems to read; the moves of a problem to make."""
+
+from django.core.exceptions import ValidationError as Refused
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.api import CodeList, DetailView, MomentField, RowSerializer, RowsView
+from enterprises.models import NqiElement, Organization
+from projects import services
+from projects.filters import (
+    BottleneckFilter,
+    ConsortiumFilter,
+    KeyProjectFilter,
+    ParticipationFilter,
+    ProjectFilter,
+)
+from projects.forms.moves import find_master
+from projects.models import (
+    Bottleneck,
+    ChainProject,
+    Consortium,
+    ConsortiumMembership,
+    Evidence,
+    KeyProject,
+    Measure,
+    Milestone,
+    Participation,
+    ProjectGoal,
+    Transition,
+)
+from projects.workflow import MOVES, RejectReason, choices_for
+
+
+class CountedView(DetailView):
+    """Rows that count, as the lists show them."""
+
+    def visible(self, rows):
+        return super().visible(rows).counted()
+
+
+# --- Projects ------------------------------------------------------------------------------------------
+
+
+class ProjectSerializer(RowSerializer):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    chain = serializers.CharField(source="chain.code")
+    tier = serializers.CharField()
+    status = serializers.CharField()
+    bureau = serializers.CharField(source="bureau.code")
+    bureau_name = serializers.CharField(source="bureau.short_name")
+    is_cross_region = serializers.BooleanField()
+    start_on = serializers.DateField()
+    end_on = serializers.DateField()
+    closed_on = serializers.DateField(allow_null=True)
+    consortium = serializers.CharField(source="consortium.code", allow_null=True, default=None)
+    budget_gov = serializers.DecimalField(18, 2)
+    budget_own = serializers.DecimalField(18, 2)
+
+
+class GoalSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ProjectGoal
+        fields = ["indicator", "unit", "base", "target", "reached", "due_on"]
+
+
+class ProjectDetailSerializer(ProjectSerializer):
+    summary = serializers.CharField()
+    regions = serializers.SerializerMethodField(help_text="Codes of the bureaus that take part.")
+    goals = GoalSerializer(many=True)
+
+    def get_regions(self, row: ChainProject) -> list[str]:
+        return [bureau.code for bureau in row.regions.all()]
+
+
+class ProjectViewSet(CountedView):
+    """Chain projects; who takes part in them: `participations/?project=`."""
+
+    model = ChainProject
+    serializer_class = ProjectSerializer
+    detail_serializer_class = ProjectDetailSerializer
+    filterset_class = ProjectFilter
+    lookup_field = "code"
+    sorts = {"code": "code", "name": "name", "start": "start_on"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("chain", "bureau", "consortium").prefetch_related("regions", "goals")
+
+
+class ParticipationSerializer(RowSerializer):
+    project = serializers.CharField(source="project.code")
+    organization = serializers.CharField(source="organization.uscc")
+    organization_name = serializers.CharField(source="organization.name")
+    role = serializers.CharField()
+    bureau = serializers.CharField(source="bureau.code")
+    joined_on = serializers.DateField()
+    left_on = serializers.DateField(allow_null=True)
+
+
+class ParticipationViewSet(RowsView):
+    """One organisation in one role on one project of the user's scope."""
+
+    model = Participation
+    serializer_class = ParticipationSerializer
+    filterset_class = ParticipationFilter
+
+
+# --- Consortia and key projects --------------------------------------------------------------------------
+
+
+class ConsortiumSerializer(RowSerializer):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    local_type = serializers.CharField()
+    chain = serializers.CharField(source="chain.code")
+    bureau = serializers.CharField(source="bureau.code")
+    lead = serializers.CharField(source="lead.uscc")
+    lead_name = serializers.CharField(source="lead.name")
+    founded_on = serializers.DateField(allow_null=True)
+    founding_doc_no = serializers.CharField()
+    dissolved_on = serializers.DateField(allow_null=True)
+    status = serializers.CharField()
+
+
+class MembershipSerializer(serializers.ModelSerializer):
+    organization = serializers.CharField(source="organization.uscc")
+    organization_name = serializers.CharField(source="organization.name")
+
+    class Meta:
+        model = ConsortiumMembership
+        fields = ["organization", "organization_name", "role", "joined_on", "left_on"]
+
+
+class ConsortiumDetailSerializer(ConsortiumSerializer):
+    purpose = serializers.CharField()
+    memberships = MembershipSerializer(many=True)
+
+
+class ConsortiumViewSet(CountedView):
+    model = Consortium
+    serializer_class = ConsortiumSerializer
+    detail_serializer_class = ConsortiumDetailSerializer
+    filterset_class = ConsortiumFilter
+    lookup_field = "code"
+    sorts = {"code": "code", "name": "name"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("chain", "bureau", "lead").prefetch_related(
+            "memberships__organization"
+        )
+
+
+class KeyProjectSerializer(RowSerializer):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    project = serializers.CharField(source="project.code")
+    bureau = serializers.CharField(source="project.bureau.code")
+    kind = serializers.CharField()
+    route = serializers.CharField()
+    lead = serializers.CharField(source="lead.uscc")
+    lead_name = serializers.CharField(source="lead.name")
+    nqi_elements = CodeList()
+    status = serializers.CharField()
+    contract_on = serializers.DateField(allow_null=True)
+    start_on = serializers.DateField()
+    end_on = serializers.DateField()
+    accepted_on = serializers.DateField(allow_null=True)
+    budget_gov = serializers.DecimalField(18, 2)
+    budget_own = serializers.DecimalField(18, 2)
+
+
+class MilestoneSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Milestone
+        fields = ["title", "due_on", "weight", "done_on"]
+
+
+class KeyProjectDetailSerializer(KeyProjectSerializer):
+    technical_path = serializers.CharField()
+    milestones = MilestoneSerializer(many=True)
+
+
+class KeyProjectViewSet(CountedView):
+    model = KeyProject
+    serializer_class = KeyProjectSerializer
+    detail_serializer_class = KeyProjectDetailSerializer
+    filterset_class = KeyProjectFilter
+    lookup_field = "code"
+    sorts = {"code": "code", "name": "name", "start": "start_on"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("project__bureau", "lead").prefetch_related("milestones")
+
+
+# --- Problems ----------------------------------------------------------------------------------------------
+
+
+class BottleneckSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    code = serializers.CharField(allow_null=True)
+    title = serializers.CharField()
+    status = serializers.CharField()
+    version = serializers.IntegerField()
+    organization = serializers.CharField(source="organization.uscc")
+    organization_name = serializers.CharField(source="organization.name")
+    bureau = serializers.CharField(source="bureau.code")
+    handler = serializers.CharField(source="handler.code")
+    chain = serializers.CharField(source="chain.code", allow_null=True, default=None)
+    product = serializers.CharField()
+    cause = serializers.CharField()
+    choke = serializers.CharField()
+    nqi_elements = CodeList()
+    nqi_gap = serializers.CharField()
+    urgency = serializers.CharField()
+    grade = serializers.CharField()
+    is_common = serializers.BooleanField()
+    route = serializers.CharField()
+    assigned_to = serializers.CharField(source="assigned_to.uscc", allow_null=True, default=None)
+    project = serializers.CharField(source="project.code", allow_null=True, default=None)
+    due_on = serializers.DateField(allow_null=True)
+    clock_due_on = serializers.DateField(allow_null=True)
+    result = serializers.CharField()
+    submitted_at = MomentField(allow_null=True)
+    accepted_at = MomentField(allow_null=True)
+    listed_at = MomentField(allow_null=True)
+    resolved_at = MomentField(allow_null=True)
+
+
+class MeasureSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Measure
+        fields = [
+            "id",
+            "metric",
+            "unit",
+            "value_now",
+            "method",
+            "measured_on",
+            "comparison",
+            "target",
+            "value_after",
+            "method_after",
+            "measured_after_on",
+        ]
+
+
+class EvidenceSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Evidence
+        fields = ["id", "element", "title", "number", "issuer", "issued_on", "verify_state"]
+        read_only_fields = ["verify_state"]
+
+
+class TransitionSerializer(serializers.ModelSerializer):
+    """A step of the record; who acted is said by unit or organisation, not by person."""
+
+    at = MomentField()
+    bureau = serializers.CharField(source="bureau.code", allow_null=True, default=None)
+    organization = serializers.CharField(source="organization.uscc", allow_null=True, default=None)
+    handler = serializers.CharField(source="handler.code")
+    details = serializers.DictField()
+
+    class Meta:
+        model = Transition
+        fields = [
+            "sequence",
+            "at",
+            "move",
+            "source",
+            "target",
+            "bureau",
+            "organization",
+            "handler",
+            "clock_due_on",
+            "reason",
+            "details",
+        ]
+
+
+class BottleneckDetailSerializer(BottleneckSerializer):
+    segment = serializers.CharField(source="segment.name", allow_null=True, default=None)
+    symptom = serializers.CharField()
+    effect = serializers.CharField()
+    loss_estimate = serializers.DecimalField(18, 2, allow_null=True)
+    expected_by = serializers.DateField(allow_null=True)
+    cause_analysis = serializers.CharField()
+    help_wanted = CodeList()
+    solution = serializers.CharField()
+    merged_into = serializers.CharField(source="merged_into.code", allow_null=True, default=None)
+    measures = MeasureSerializer(many=True)
+    evidence = EvidenceSerializer(many=True)
+    transitions = TransitionSerializer(many=True)
+    moves = serializers.SerializerMethodField(help_text="What this user may do now.")
+
+    def get_moves(self, row: Bottleneck) -> list[str]:
+        return [
+            choice.move.name for choice in choices_for(row, self.context["request"].user) if choice.allowed
+        ]
+
+
+class GapSerializer(serializers.Serializer):
+    field = serializers.CharField(allow_blank=True, default="")
+    text = serializers.CharField(max_length=1000)
+
+
+class AfterSerializer(serializers.Serializer):
+    measure = serializers.IntegerField(help_text="The id of a measure of this problem.")
+    value_after = serializers.DecimalField(14, 4)
+    measured_after_on = serializers.DateField()
+    method_after = serializers.CharField(max_length=100, allow_blank=True, default="")
+
+
+class ProofSerializer(serializers.Serializer):
+    element = serializers.ChoiceField(NqiElement.choices)
+    title = serializers.CharField(max_length=100)
+    number = serializers.CharField(max_length=60)
+    issuer = serializers.CharField(max_length=100)
+    issued_on = serializers.DateField()
+
+
+class MoveSerializer(serializers.Serializer):
+    """What moves need and take; which keys a move needs is in the transition table and in its refusals."""
+
+    version = serializers.IntegerField(help_text="The version that the caller has read.")
+    reason = serializers.CharField(max_length=1000, required=False)
+    gaps = GapSerializer(many=True, required=False)
+    reason_code = serializers.ChoiceField(RejectReason.choices, required=False)
+    master = serializers.CharField(required=False, help_text="The code of the problem it is merged into.")
+    grade = serializers.ChoiceField(Bottleneck.Grade.choices, required=False)
+    route = serializers.ChoiceField(Bottleneck.Route.choices, required=False)
+    due_on = serializers.DateField(required=False)
+    is_common = serializers.BooleanField(required=False)
+    assigned_to = serializers.CharField(required=False, help_text="The credit code of an institution.")
+    solution = serializers.CharField(max_length=3000, required=False)
+    after = AfterSerializer(many=True, required=False)
+    evidence = ProofSerializer(many=True, required=False)
+    result = serializers.ChoiceField(Bottleneck.Result.choices, required=False)
+    checked = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="The ids of the evidence that matched."
+    )
+
+    def validate_assigned_to(self, uscc: str) -> Organization:
+        able = Organization.objects.institutions().filter(status=Organization.Status.ACTIVE)
+        institution = able.filter(uscc=uscc.strip().upper()).first()
+        if institution is None:
+            raise ValidationError(_("没有信用代码为“%(value)s”的存续赋能机构。") % {"value": uscc})
+        return institution
+
+    def validate_master(self, code: str) -> Bottleneck:
+        master = find_master(code, self.context["request"].user, self.context["bottleneck"])
+        if master is None:
+            raise ValidationError(_("在您的范围内没有这个编号的问题。编号形如 DK-2024-320505-00001。"))
+        return master
+
+
+class Stale(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "stale"
+
+
+class BottleneckViewSet(CountedView):
+    """Problems of the user's scope, with their record. Names and numbers of contacts are left out."""
+
+    model = Bottleneck
+    serializer_class = BottleneckSerializer
+    detail_serializer_class = BottleneckDetailSerializer
+    filterset_class = BottleneckFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+
+    def detailed(self, queryset):
+        return queryset.select_related(
+            "organization",
+            "bureau",
+            "handler__parent",
+            "chain",
+            "segment",
+            "assigned_to",
+            "project",
+            "merged_into",
+        ).prefetch_related(
+            "measures",
+            "evidence",
+            "transitions__bureau",
+            "transitions__organization",
+            "transitions__handler",
+        )
+
+    @extend_schema(request=MoveSerializer, responses=TransitionSerializer)
+    @action(detail=True, methods=["post"], url_path="moves/<slug:name>", filterset_class=None)
+    def moves(self, request: Request, name: str, **kwargs) -> Response:
+        """Makes a move of the transition table; answers with the event that it wrote."""
+        if name not in MOVES:
+            raise NotFound(_("没有名为“%(name)s”的办理动作。") % {"name": name})
+        row = self.get_object()
+        serializer = MoveSerializer(data=request.data, context={"request": request, "bottleneck": row})
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        version = data.pop("version")
+        try:
+            event = services.move(row, name, by=request.user, data=data, version=version)
+        except services.StaleRow as fault:
+            raise Stale(str(fault)) from fault
+        except Refused as fault:
+            raise ValidationError(serializers.as_serializer_error(fault)) from fault
+        return Response(TransitionSerializer(event).data, status=status.HTTP_201_CREATED)
