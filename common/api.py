@@ -168,11 +168,17 @@ class RowsView(GenericViewSet):
         return rows.visible_to(self.request.user)
 
     def rows(self, queryset: QuerySet, serializer: type[RowSerializer]) -> list[dict[str, Any]]:
-        """A page of the queryset as dictionaries of the serializer's fields."""
+        """A page of the queryset as dictionaries of the serializer's fields.
+
+        First the keys, which an index gives in order; then the columns of these few rows with their joins.
+        """
+        order = self.paginator.get_ordering(self.request, queryset, self)[0].removeprefix("-")
+        page = self.paginate_queryset(queryset.values(*dict.fromkeys(["id", order])))
+        keys = [row["id"] for row in page or ()]
         paths = serializer.paths()
-        wanted = dict.fromkeys([*paths.values(), *self.sorts.values(), "id"])
-        page = self.paginate_queryset(queryset.values(*wanted))
-        return [{name: row[path] for name, path in paths.items()} for row in page or ()]
+        columns = self.model._base_manager.filter(pk__in=keys).values("pk", *dict.fromkeys(paths.values()))
+        by_key = {row["pk"]: row for row in columns}
+        return [{name: by_key[key][path] for name, path in paths.items()} for key in keys if key in by_key]
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = self.rows(self.filter_queryset(self.get_queryset()), self.serializer_class)
