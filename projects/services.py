@@ -184,7 +184,8 @@ def _refuse_stale(locked: Bottleneck, row: Move, version: int | None) -> None:
 def why_stale(bottleneck: Bottleneck, row: Move) -> str:
     """What happened to the problem since the user read it, in a sentence: who did what, when."""
     last = bottleneck.transitions.select_related("actor", "bureau", "organization").last()
-    if last is None or bottleneck.status in row.sources:
+    edited = bottleneck.status in row.sources and bottleneck.status in Bottleneck.EDITABLE
+    if last is None or edited:
         return _("内容已在别处修改，您的操作没有执行，请核对后再试。")
     return _("%(who)s已于 %(when)s 办理：%(what)s。问题现在的状态是“%(state)s”，您的操作没有执行。") % {
         "who": last.bureau or last.organization or "",
@@ -209,15 +210,17 @@ def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], a
         if master.pk == locked.pk or master.merged_into_id or master.status in (S.DRAFT, *Bottleneck.ENDED):
             raise ValidationError({"master": _("只能归并到另一个仍在办理、自身未被归并的问题。")})
     if row.name == "verify" and data["result"] == Bottleneck.Result.SOLVED:
-        if unmet := [measure.metric for measure in locked.measures.all() if measure.is_met is False]:
-            raise ValidationError(
-                {
-                    "result": _("“%(metrics)s”没有达到目标，不能认定为已解决；可以办理“阶段性解决”。")
-                    % {"metrics": _("、").join(unmet)}
-                }
-            )
+        _refuse_unmet(locked)
     if row.name == "dispatch" and not hasattr(data["assigned_to"], "institution_profile"):
         raise ValidationError({"assigned_to": _("承担机构须是登记过能力的赋能机构。")})
+
+
+def _refuse_unmet(row: Bottleneck) -> None:
+    """The first lock of "solved": each target met (`domain.md` 4.3)."""
+    unmet = [measure.metric for measure in row.measures.all() if measure.is_met is False]
+    if unmet:
+        sentence = _("“%(metrics)s”没有达到目标，不能认定为已解决；可以办理“阶段性解决”。")
+        raise ValidationError({"result": sentence % {"metrics": "、".join(unmet)}})
 
 
 def _apply(

@@ -137,7 +137,7 @@ class MoveForm(forms.Form):
         *args: Any,
         move: Move,
         user: User,
-        grant: Grant,
+        grant: Grant | None,
         bottleneck: Bottleneck | None = None,
         quiet: bool = False,
         **kwargs: Any,
@@ -151,7 +151,8 @@ class MoveForm(forms.Form):
         for key in (*move.needs, *move.takes):
             getattr(self, f"ask_{key}")()
         # First what is looked at, last what is concluded.
-        self.order_fields(["checked", *(name for name in self.fields if name != "reason"), "reason"])
+        last = ("reason", "turn_to")
+        self.order_fields(["checked", *(name for name in self.fields if name not in last), *last])
         if quiet:
             for form in self.all_forms():
                 form._errors = ErrorDict()
@@ -239,7 +240,7 @@ class MoveForm(forms.Form):
             help_text=_("省级和国家级问题不能由县级单位核验销号。"),
             choices=Bottleneck.Grade.choices,
             widget=forms.RadioSelect,
-            initial=usual.get(self.grant.level, Bottleneck.Grade.COUNTY),
+            initial=usual.get(self.grant.level, Bottleneck.Grade.COUNTY) if self.grant else None,
         )
 
     def ask_route(self) -> None:

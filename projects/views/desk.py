@@ -166,7 +166,7 @@ def desk(request: HttpRequest, name: str = "") -> HttpResponse:
     context = {
         "filter": filterset,
         "page": page,
-        "rows": [_line(request, row, today) for row in shown],
+        "rows": [_line(request, row, shown, today) for row in shown],
         "opened": opened,
         "queue": queue,
         "default_sort": queue.sort,
@@ -207,17 +207,24 @@ def _address(request: HttpRequest, opened: uuid.UUID | None = None) -> str:
     return f"{request.path}?{query.urlencode()}" if query else request.path
 
 
-def _line(request: HttpRequest, row: Bottleneck, today: date) -> dict[str, Any]:
+def _after(request: HttpRequest, row: Bottleneck, shown: list[Bottleneck]) -> str:
+    """The list with the row open that follows this one, or precedes it at the end."""
+    places = [other.pk for other in shown]
+    place = places.index(row.pk) if row.pk in places else len(places)
+    following = shown[place + 1 : place + 2] or shown[:place][-1:]
+    return _address(request, *(other.public_id for other in following))
+
+
+def _line(request: HttpRequest, row: Bottleneck, shown: list[Bottleneck], today: date) -> dict[str, Any]:
     """What one line of the table shows."""
     end = timezone.localdate(row.status_changed_at) if row.status in Bottleneck.ENDED else today
-    here = _address(request, row.public_id)
     return {
         "row": row,
         "clock": clock_of(row, today),
         "age": (end - timezone.localdate(row.submitted_at)).days,
-        "beside": here,
+        "beside": _address(request, row.public_id),
         "keys": [
-            (key, address_of(row, MOVES[name], here))
+            (key, address_of(row, MOVES[name], _after(request, row, shown)))
             for key, name in KEYS.items()
             if row.status in MOVES[name].sources and grant_for(row, Party.OFFICER, request.user)
         ],
@@ -237,10 +244,6 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         row = row_for(request.user, wanted)
     except Http404:
         return None
-    places = [other.public_id for other in shown]
-    place = places.index(wanted) if wanted in places else -1
-    following = places[place + 1 : place + 2] or places[:place][-1:]
-    after = _address(request, *following)
     events = events_of(row)
     actions = actions_for(row, request.user)
     # What the other parties may do is no loss of this one; it stands on the page of the problem.
@@ -257,7 +260,7 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         "turn": turn_of(row),
         "state": STATES[row.status],
         "actions": actions,
-        "next": urlencode({"next": after}),
+        "next": urlencode({"next": _after(request, row, shown)}),
         "close": _address(request),
         "measures": [sentence_of(measure) for measure in row.measures.all()],
         "files": [file_entry(attachment) for attachment in row.attachments.all()],

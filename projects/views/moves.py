@@ -2,12 +2,12 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
@@ -61,7 +61,11 @@ def move(request: HttpRequest, public_id: uuid.UUID, name: str) -> HttpResponse:
         return _stale(request, row, choice)
     if not choice.allowed:
         return _refused(request, row, choice)
-    initial = {name: request.GET.get(name, "") for name in ("next", "master")} | {"version": row.version}
+    initial = {
+        "version": row.version,
+        "next": next_address(request),
+        "master": request.GET.get("master", ""),
+    }
     form = MoveForm(move=table_row, user=request.user, grant=choice.grant, bottleneck=row, initial=initial)
     return _form_page(request, row, choice, form)
 
@@ -144,15 +148,16 @@ def report(request: HttpRequest, row: Bottleneck, event: Transition) -> None:
     )
 
 
-def address_of(row: Bottleneck, table_row: Move, next_address: str = "") -> str:
+def address_of(row: Bottleneck, table_row: Move, after: str = "") -> str:
+    """The page of a move; ``after`` is where to go when it is made."""
     address = reverse("projects:bottleneck_move", args=[row.public_id, table_row.name])
-    return f"{address}?{urlencode({'next': next_address})}" if next_address else address
+    return f"{address}?{urlencode({'next': after})}" if after else address
 
 
 def _go_on(request: HttpRequest, row: Bottleneck) -> HttpResponse:
     """Back to where the user came from, else to the problem, else (when it left the scope) to the desk."""
-    target = request.POST.get("next", "")
-    if not target.startswith("/") or not url_has_allowed_host_and_scheme(target, request.get_host()):
+    target = next_address(request)
+    if not target:
         if Bottleneck.objects.visible_to(request.user).filter(pk=row.pk).exists():
             target = reverse("projects:bottleneck_detail", args=[row.public_id])
         else:
@@ -161,6 +166,23 @@ def _go_on(request: HttpRequest, row: Bottleneck) -> HttpResponse:
     if _beside(request):
         return HttpResponseLocation(target, target=".shell", select=".shell", swap="outerHTML")
     return redirect(target)
+
+
+def next_address(request: HttpRequest) -> str:
+    """Where to go after the move, if it was given and lies on this site."""
+    address = request.POST.get("next") or request.GET.get("next") or ""
+    here = address.startswith("/") and url_has_allowed_host_and_scheme(address, request.get_host())
+    return address if here else ""
+
+
+def back_address(request: HttpRequest, row: Bottleneck) -> str:
+    """Where the user came from: the desk with this row open, or the problem."""
+    address = urlsplit(next_address(request))
+    if not address.path.startswith(reverse("projects:desk")):
+        return reverse("projects:bottleneck_detail", args=[row.public_id])
+    query = QueryDict(address.query, mutable=True)
+    query["open"] = str(row.public_id)
+    return f"{address.path}?{query.urlencode()}"
 
 
 def _beside(request: HttpRequest) -> bool:
@@ -186,7 +208,6 @@ def _form_page(
     warning: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    next_address = request.POST.get("next") or request.GET.get("next") or ""
     context: dict[str, Any] = {
         "bottleneck": row,
         "move": choice.move,
@@ -195,8 +216,8 @@ def _form_page(
         "turn": turn_of(row),
         "acting": choice.grant and (choice.grant.bureau or choice.grant.organization),
         "warning": warning,
-        "next_address": next_address,
-        "back": next_address or reverse("projects:bottleneck_detail", args=[row.public_id]),
+        "next_address": next_address(request),
+        "back": back_address(request, row),
         "after": STATES[choice.move.target].next_step,
         "beside": _beside(request),
         "measure_lines": [sentence_of(measure) for measure in row.measures.all()],
@@ -252,8 +273,8 @@ def institutions(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def _stale(request: HttpRequest, row: Bottleneck, choice: Choice) -> HttpResponse:
     """Somebody came first: who did what when, with the typed text kept; 409."""
     sentence = services.why_stale(row, choice.move)
-    form = None
-    if request.method == "POST" and choice.grant:
+    typed: list[tuple[str, str]] = []
+    if request.method == "POST":
         data = request.POST.copy()
         data["version"] = str(row.version)
         form = MoveForm(
@@ -261,13 +282,14 @@ def _stale(request: HttpRequest, row: Bottleneck, choice: Choice) -> HttpRespons
         )
         if choice.allowed:
             return _form_page(request, row, choice, form, warning=sentence, status=409)
+        typed = form.typed()
     context = {
         "bottleneck": row,
         "move": choice.move,
         "sentence": sentence,
         "state": STATES[row.status],
-        "typed": form.typed() if form else [],
-        "back": request.POST.get("next") or request.GET.get("next"),
+        "typed": typed,
+        "back": back_address(request, row),
         "beside": _beside(request),
     }
     template = "projects/moves/_stale.html" if context["beside"] else "projects/moves/stale.html"
