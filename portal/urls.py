@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from portal import api
 from portal.health import healthz, readyz
 from portal.login import LoginView
+from portal.search import search
 from portal.views import role_switch
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", set_language, name="set_language"),
     path("role/", role_switch, name="role_switch"),
+    path("search/", search, name="search"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("", include("enterprises.urls")),

@@ -1,0 +1,148 @@
+"""One box over everything that has a name or a number, within the scope of the reader."""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from enterprises.models import Organization
+from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
+
+# Hits shown of each kind; the list behind the link shows all.
+TOP = 5
+LONGEST = 100
+
+
+class Kind(NamedTuple):
+    """A kind of thing to be found. ``code`` is the column of its number, ``key`` that of its address."""
+
+    name: str
+    heading: Any
+    rows: Any
+    code: str
+    key: str
+    list_url: str
+    page_url: str
+
+
+KINDS = (
+    Kind(
+        "bottlenecks",
+        _("堵点卡点问题"),
+        lambda user: Bottleneck.objects.visible_to(user).counted().select_related("organization"),
+        "code",
+        "public_id",
+        "projects:bottleneck_list",
+        "projects:bottleneck_detail",
+    ),
+    Kind(
+        "projects",
+        _("质量强链项目"),
+        lambda user: ChainProject.objects.visible_to(user).counted().select_related("bureau"),
+        "code",
+        "code",
+        "projects:project_list",
+        "projects:project_detail",
+    ),
+    Kind(
+        "consortia",
+        _("质量技术创新联合体"),
+        lambda user: Consortium.objects.visible_to(user).counted().select_related("bureau"),
+        "code",
+        "code",
+        "projects:consortium_list",
+        "projects:consortium_detail",
+    ),
+    Kind(
+        "key_projects",
+        _("重点攻关项目"),
+        lambda user: KeyProject.objects.visible_to(user).counted().select_related("lead"),
+        "code",
+        "code",
+        "projects:key_project_list",
+        "projects:key_project_detail",
+    ),
+    Kind(
+        "organizations",
+        _("企业和机构"),
+        lambda user: Organization.objects.visible_to(user).select_related("bureau"),
+        "uscc",
+        "uscc",
+        "enterprises:organization_list",
+        "enterprises:organization_detail",
+    ),
+)
+
+
+class Hit(NamedTuple):
+    href: str
+    name: SafeString
+    code: SafeString
+    beside: str
+    row: Any
+
+
+class Found(NamedTuple):
+    """The first hits of a kind, and the list of all of them when there are more."""
+
+    heading: Any
+    hits: list[Hit]
+    more: str
+
+
+@login_required
+def search(request: HttpRequest) -> HttpResponse:
+    """Hits by kind; a number typed in full leads to its page at once."""
+    text = request.GET.get("q", "").strip()[:LONGEST]
+    user: User = request.user  # type: ignore[assignment]
+    if text and (address := _exact(user, text)):
+        return redirect(address)
+    found = [_found(kind, kind.rows(user), text) for kind in KINDS] if text else []
+    return render(request, "portal/search.html", {"q": text, "found": [one for one in found if one.hits]})
+
+
+def _exact(user: User, text: str) -> str:
+    """The page of the one thing that bears this number, empty when there is none."""
+    for kind in KINDS:
+        row = kind.rows(user).filter(**{kind.code: text.upper()}).first()
+        if row:
+            return reverse(kind.page_url, args=[getattr(row, kind.key)])
+    return ""
+
+
+def _found(kind: Kind, rows: QuerySet, text: str) -> Found:
+    # Without a total: to count every name that contains a common word is the dearest part of a search.
+    shown = list(rows.search(text).order_by("-pk")[: TOP + 1])
+    hits = [
+        Hit(
+            reverse(kind.page_url, args=[getattr(row, kind.key)]),
+            marked(str(row), text),
+            marked(getattr(row, kind.code) or "", text),
+            _beside(row),
+            row,
+        )
+        for row in shown[:TOP]
+    ]
+    more = f"{reverse(kind.list_url)}?{urlencode({'q': text})}" if len(shown) > TOP else ""
+    return Found(kind.heading, hits, more)
+
+
+def _beside(row: Any) -> str:
+    """Whose it is: the firm of a problem, the lead of a key project, the unit of everything else."""
+    owner = getattr(row, "lead", None) if isinstance(row, KeyProject) else getattr(row, "organization", None)
+    return str(owner or row.bureau)
+
+
+def marked(words: str, text: str) -> SafeString:
+    """The words with every occurrence of the text marked."""
+    parts = words.split(text)
+    mark = format_html("<mark>{}</mark>", text)
+    return format_html_join(mark, "{}", ((part,) for part in parts))
