@@ -328,15 +328,12 @@ def reporting(entity: str, span: Span) -> Rows:
         case "participations":
             return Participation.objects.filter(
                 joined_on__lte=span.end_on, project__is_test=False, project__voided_at__isnull=True
-            )
+            ).exclude(organization__in=Organization.objects.filter(is_test=True))
         case "key_projects":
-            return (
-                KeyProject.objects.counted()
-                .filter(start_on__lte=span.end_on)
-                .annotate(bureau=F("project__bureau"))
-            )
+            rows = _key_projects(span).filter(start_on__lte=span.end_on)
+            return rows.annotate(bureau=F("project__bureau"))
         case "problems":
-            return Bottleneck.objects.counted().filter(submitted_at__lt=periods.cut_off(span.end_on))
+            return _filed_before_cut_off(span)
     raise LookupError(entity)
 
 

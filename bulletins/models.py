@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from bulletins import periods
+from bulletins import agencies, periods
 from bulletins.querysets import BulletinQuerySet, PeriodQuerySet, SnapshotQuerySet
 from common.jobs import Job
 from enterprises.models import Bureau, IndustryChain
@@ -284,3 +284,8 @@ class Bulletin(Job):
 
     def __str__(self):
         return self.title
+
+    @property
+    def number(self) -> str:
+        """国质强链〔2025〕1号; empty for a draft."""
+        return agencies.number(self.bureau, self.doc_year, self.doc_seq) if self.doc_year else ""

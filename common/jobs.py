@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 # Renewed at every stage of the work, so that the job of a killed worker starts again soon.
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
 JobRow = TypeVar("JobRow", bound="Job")
 

@@ -1,0 +1,97 @@
+"""Is this bulletin genuine? Asked with a code or with a file (design decision 7)."""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from bulletins import verification
+from bulletins.models import Bulletin
+
+CODE = re.compile(rb"ZLTB(?:-[0-9A-Z]{5}){3}")
+STREAM = re.compile(rb"stream\r?\n")
+# A stream of a bulletin's metadata is a few kilobytes; more would only serve to exhaust us.
+STREAM_LIMIT = 256 * 1024
+STREAMS_LIMIT = 2_000
+
+
+class State(models.TextChoices):
+    GENUINE = "genuine", _("属实")
+    ALTERED = "altered", _("内容被改动")
+    REPLACED = "replaced", _("已被替换")
+    WITHDRAWN = "withdrawn", _("已撤回")
+    UNKNOWN = "unknown", _("查无此件")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, the bulletin it is about, and the one in force when that one was replaced."""
+
+    state: State
+    bulletin: Bulletin | None = None
+    successor: Bulletin | None = None
+
+
+def verify(*, code: str = "", file: IO[bytes] | None = None) -> Verdict:
+    """Judge a code as somebody typed it, or a PDF file as somebody received it."""
+    return _judge_file(file) if file is not None else _judge_code(code)
+
+
+def _judge_code(code: str) -> Verdict:
+    return _as_issued(_find(verification.normalise(code)))
+
+
+def _judge_file(file: IO[bytes]) -> Verdict:
+    """The very file we issued is genuine; one that carries our code but other bytes was altered."""
+    content = file.read()
+    same = _public().filter(sha256=hashlib.sha256(content).hexdigest()).first()
+    if same:
+        return _as_issued(same)
+    for code in _codes_in(content):
+        if bulletin := _find(code):
+            return Verdict(State.ALTERED, bulletin, _in_force(bulletin))
+    return Verdict(State.UNKNOWN)
+
+
+def _public() -> models.QuerySet[Bulletin]:
+    return Bulletin.objects.public().select_related("bureau", "period", "replaced_by")
+
+
+def _find(code: str) -> Bulletin | None:
+    return _public().filter(verification_code=code).first()
+
+
+def _as_issued(bulletin: Bulletin | None) -> Verdict:
+    if bulletin is None:
+        return Verdict(State.UNKNOWN)
+    state = {
+        Bulletin.Status.REPLACED: State.REPLACED,
+        Bulletin.Status.WITHDRAWN: State.WITHDRAWN,
+    }.get(Bulletin.Status(bulletin.status), State.GENUINE)
+    return Verdict(state, bulletin, _in_force(bulletin))
+
+
+def _in_force(bulletin: Bulletin) -> Bulletin | None:
+    """The last of the chain of successors; None when it was not replaced."""
+    last = bulletin
+    while last.replaced_by:
+        last = last.replaced_by
+    return last if last != bulletin else None
+
+
+def _codes_in(content: bytes) -> Iterator[str]:
+    """Verification codes in the metadata of a PDF, plain or in compressed streams."""
+    yield from (code.decode() for code in CODE.findall(content))
+    for number, start in enumerate(STREAM.finditer(content)):
+        if number == STREAMS_LIMIT:
+            return
+        try:
+            text = zlib.decompressobj().decompress(content[start.end() :], STREAM_LIMIT)
+        except zlib.error:
+            continue
+        yield from (code.decode() for code in CODE.findall(text))

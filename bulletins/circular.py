@@ -1,0 +1,572 @@
+"""Fills the paper of a circular from a snapshot (`domain.md` 5.6, 6.2).
+
+The wording is Chinese whatever language the reader uses: it is an official document. Every claim rests on a stored
+figure; where a figure is missing or zero, the sentence says so or is left out.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cached_property
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from bulletins import agencies, figures
+from bulletins.figures import NOT_REPORTED, Headline
+from bulletins.indicators import CATALOGUE, HEADLINES
+from bulletins.models import Bulletin, Period, StatValue
+from bulletins.paper import (
+    Attachment,
+    Block,
+    Cell,
+    Circular,
+    Definitions,
+    Figure,
+    FigureRow,
+    Paragraph,
+    Rank,
+    RegionRow,
+    Section,
+    Table,
+    Verification,
+    figures_table,
+    ranks,
+    region_table,
+)
+from common import charts, formats
+from enterprises.models import Bureau
+
+# How the seven figures are named in the columns of the region table.
+COLUMNS = ("实施\n项目", "创新\n联合体", "链主\n企业", "链员\n企业", "赋能\n机构", "攻关\n项目", "解决\n问题")
+# How each stands in the national sentence; {n} is the number.
+PHRASES = {
+    "I01": "实施质量强链项目{n}个",
+    "I03": "组建质量技术创新联合体{n}个",
+    "I05": "参与的链主企业{n}家",
+    "I07": "链员企业{n}家",
+    "I09": "赋能机构{n}家",
+    "I10": "实施重点攻关项目{n}个",
+    "I15": "解决质量堵点卡点问题{n}个",
+}
+DISTINCT = ("I05", "I07", "I09")
+RANKED_BY = "I15"
+NAMED = 5
+BARS = 12
+MANY = 100_000
+
+
+def title(period: Period, bureau: Bureau) -> str:
+    return f"{bureau.name}关于{period.name}质量强链工作进展情况的通报"
+
+
+def compose(bulletin: Bulletin) -> Circular:
+    """The whole paper of a bulletin; call with Chinese active."""
+    return _Composer(bulletin).circular()
+
+
+def prose(value: int) -> str:
+    """A number in running text: 18万 for whole ten-thousands from 100,000 on, exact otherwise."""
+    if value >= MANY and value % 10_000 == 0:
+        return f"{formats.count(value // 10_000)}万"
+    return formats.count(value)
+
+
+def growth(this: int | None, last: int | None) -> str:
+    """The change against the year before in words (`domain.md` 5.6); empty when this year has no figure."""
+    if this is None:
+        return ""
+    if not last:
+        return "上年同期没有报送" if last is None else "上年同期为零"
+    if this == last:
+        return "与上年同期持平"
+    share = Decimal(abs(this - last)) / last
+    if this < last:
+        return f"同比下降{formats.percent(share * 100)}"
+    if share < 1:
+        return f"同比增长{formats.percent(share * 100)}"
+    return f"同比增长{formats.half_up(share, 1).normalize():f}倍"
+
+
+def listing(items: Sequence[str], mark: str = "、") -> str:
+    return mark.join(items)
+
+
+class _Composer:
+    """One circular in the making: the figures read once, then section by section."""
+
+    def __init__(self, bulletin: Bulletin) -> None:
+        self.bulletin, self.unit = bulletin, bulletin.bureau
+        self.snapshot, self.period = bulletin.snapshot, bulletin.snapshot.period
+        self.whole = agencies.whole(self.unit)
+        self.lines = {
+            line.indicator.code: line for line in figures.headline(self.snapshot, self.unit, tuple(CATALOGUE))
+        }
+        self.rows = figures.regions(self.snapshot, self.unit)
+        self.values = figures.values(self.snapshot, self.rows)
+
+    def circular(self) -> Circular:
+        bulletin = self.bulletin
+        issued = bulletin.status != Bulletin.Status.DRAFT
+        drafted_on = timezone.localdate(bulletin.created_at)
+        date = bulletin.issued_on or drafted_on
+        verify = reverse("bulletins:verify_code", args=[bulletin.verification_code])
+        return Circular(
+            mark=f"{self.unit.name}文件",
+            issuer=self.unit.name,
+            number=agencies.number(self.unit, bulletin.doc_year or date.year, bulletin.doc_seq),
+            title=bulletin.title,
+            addressee=agencies.addressee(self.unit),
+            blocks=(
+                *self.opening(),
+                Section("总体情况", self.overall()),
+                Section("主要做法和成效", self.practice()),
+                Section("分地区进展" if self.rows else "分产业链进展", self.progress()),
+                Section("存在问题", self.problems()),
+                Section("下一步工作要求", self.demands()),
+            ),
+            date=date,
+            created=self.snapshot.finished_at or bulletin.created_at,
+            verification=Verification(bulletin.verification_code, settings.PUBLIC_URL + verify),
+            issued=issued,
+            attachments=(
+                Attachment("质量强链指标表", (self.all_figures(),)),
+                Attachment("统计口径说明", (self.definitions(),)),
+            ),
+            summary=self.sentence(),
+            keywords=("质量强链", "通报", self.period.name, bulletin.verification_code),
+        )
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    def value(self, code: str) -> int | None:
+        return self.lines[code].value
+
+    def number(self, code: str) -> int:
+        return self.lines[code].value or 0
+
+    def of(self, unit: Bureau, code: str) -> int | None:
+        return self.values[unit.pk].get(code, NOT_REPORTED).value
+
+    @cached_property
+    def parts(self) -> list[Bureau]:
+        """The units that make up the whole; a planned city is part of its province."""
+        return [unit for unit in self.rows if unit.parent_id == self.unit.pk]
+
+    @cached_property
+    def places(self) -> dict[int, Rank]:
+        return dict(
+            zip(
+                (unit.pk for unit in self.parts),
+                ranks([self.of(unit, RANKED_BY) for unit in self.parts]),
+                strict=True,
+            )
+        )
+
+    @cached_property
+    def ranked(self) -> list[Bureau]:
+        """Parts with figures, the most problems solved first; ties in code order."""
+        reported = [unit for unit in self.parts if self.of(unit, RANKED_BY) is not None]
+        return sorted(reported, key=lambda unit: (-(self.of(unit, RANKED_BY) or 0), unit.code))
+
+    @cached_property
+    def silent(self) -> list[Bureau]:
+        """Parts that reported none of the seven figures."""
+        return [unit for unit in self.parts if all(self.of(unit, code) is None for code in HEADLINES)]
+
+    @cached_property
+    def source(self) -> str:
+        return f"质量强链工作门户，{self.period.name}统计快照第{self.snapshot.version}版"
+
+    def link(self, code: str, unit: Bureau | None = None) -> str:
+        path = reverse("bulletins:figure_rows", args=[self.period.code, (unit or self.unit).code, code])
+        return settings.PUBLIC_URL + path
+
+    def sentence(self) -> str:
+        """The national sentence with the seven figures in the published order (`domain.md` 6.2)."""
+        said = [
+            PHRASES[code].format(n=prose(value))
+            for code in HEADLINES
+            if (value := self.value(code)) is not None
+        ]
+        if not said:
+            return f"{self.period.name}，{self.whole}没有报送质量强链工作数据。"
+        text = f"{self.period.name}，{self.whole}共{listing(said)}"
+        missing = [str(CATALOGUE[code].name) for code in HEADLINES if self.value(code) is None]
+        return f"{text}；{listing(missing)}没有报送。" if missing else f"{text}。"
+
+    # --- text --------------------------------------------------------------------------------------------
+
+    def opening(self) -> list[Block]:
+        end = self.period.end_on
+        cut_off = f"{end.year}年{end.month}月{end.day}日24时"
+        replaced = self.bulletin.replaces.first()
+        text = (
+            f"按照质量强链工作部署，现将{self.period.name}{self.whole}质量强链工作进展情况通报如下。"
+            f"数据截至{cut_off}，取自{self.source}。"
+        )
+        if self.snapshot.version > 1:
+            text += f"该版本为更正版本，更正原因：{self.snapshot.reason}。"
+        if replaced:
+            text += f"本通报替换{replaced.number}。"
+        return [Paragraph(text)]
+
+    def overall(self) -> tuple[Block, ...]:
+        blocks: list[Block] = [Paragraph(self.sentence())]
+        changes = [
+            f"{CATALOGUE[code].name}{words}"
+            for code in HEADLINES
+            if (words := growth(self.value(code), self.lines[code].previous))
+        ]
+        if changes:
+            blocks.append(Paragraph(f"与上年同期相比：{listing(changes, '，')}。"))
+        blocks.append(self.seven_figures())
+        return tuple(blocks)
+
+    def seven_figures(self) -> Table:
+        notes = ["链主企业、链员企业和赋能机构按统一社会信用代码去重计数。"]
+        if (net := self._net()) is not None:
+            notes.append(
+                f"解决问题为总数；期间反弹重开{self.number('I17')}个，净解决{formats.count(net)}个。"
+            )
+        notes += self._late_notes()
+        return figures_table(
+            f"{self.period.name}{self.whole}质量强链主要指标",
+            [self._figure_row(self.lines[code]) for code in HEADLINES],
+            notes=tuple(notes),
+            source=self.source,
+        )
+
+    def _net(self) -> int | None:
+        solved = self.value("I15")
+        return None if solved is None else solved - self.number("I17")
+
+    def _late_notes(self) -> list[str]:
+        late = [
+            f"{line.indicator.name}{formats.count(line.late)}{line.indicator.unit}"
+            for line in self.lines.values()
+            if line.late
+        ]
+        return [f"以前期间冻结后补报、计入本期的有：{listing(late)}。"] if late else []
+
+    def _figure_row(self, line: Headline) -> FigureRow:
+        return FigureRow(
+            str(line.indicator.name),
+            str(line.indicator.unit),
+            _count(line.value),
+            _count(line.previous),
+            growth(line.value, line.previous) or None,
+            self.link(line.indicator.code),
+        )
+
+    def practice(self) -> tuple[Block, ...]:
+        claims = [
+            Section("项目带动，上下游联动。", self._projects()),
+            Section("企业参与，机构赋能。", self._firms()),
+            Section("聚焦堵点，逐项解决。", self._solving()),
+        ]
+        kept = [section for section in claims if section.blocks]
+        return tuple(kept) or (Paragraph("本期没有可通报的进展数据。"),)
+
+    def _projects(self) -> tuple[Block, ...]:
+        if self.value("I02") is None:
+            return ()
+        text = f"截至期末，在施质量强链项目{prose(self.number('I02'))}个"
+        if self.number("I01L") or self.number("I01P"):
+            text += (
+                f"；跨区域项目牵头{self.number('I01L')}个、参与{self.number('I01P')}个（参与数不计入总数）"
+            )
+        if self.value("I04") is not None:
+            text += f"；2024年以来累计组建质量技术创新联合体{prose(self.number('I04'))}个"
+            if self.number("I04D"):
+                text += f"，另有{self.number('I04D')}个已解散"
+        return (Paragraph(f"{text}。"),)
+
+    def _firms(self) -> tuple[Block, ...]:
+        if not self.number("I07U"):
+            return ()
+        text = (
+            f"参与项目的链主和链员企业去重后共{prose(self.number('I07U'))}家，"
+            f"其中链主企业参与{prose(self.number('I06'))}家次、链员企业参与{prose(self.number('I08'))}家次"
+        )
+        if self.number("I09"):
+            text += f"；{prose(self.number('I09'))}家赋能机构提供计量、标准、检验检测、认证认可等质量技术服务"
+        return (Paragraph(f"{text}。"),)
+
+    def _solving(self) -> tuple[Block, ...]:
+        if not any(self.number(code) for code in ("I12", "I13", "I15")):
+            return ()
+        text = (
+            f"企业提出问题{prose(self.number('I12'))}个，受理{prose(self.number('I13'))}个，"
+            f"解决{prose(self.number('I15'))}个，其中清单内解决{prose(self.number('I16'))}个；"
+            f"截至期末在清单问题{prose(self.number('I14'))}个。"
+        )
+        if self.number("I11"):
+            text += f"完成重点攻关项目{prose(self.number('I11'))}个。"
+        if self.rows and (best := [f"{name}（{prose(n)}个）" for name, n in self.chains[:NAMED]]):
+            text += f"解决问题较多的产业链有{listing(best)}。"
+        return (Paragraph(text),)
+
+    @cached_property
+    def chains(self) -> list[tuple[str, int]]:
+        """Chains with problems solved, the most first."""
+        rows = StatValue.objects.filter(
+            snapshot=self.snapshot, bureau=self.unit, indicator=RANKED_BY, chain__isnull=False
+        )
+        return list(rows.order_by("-value", "chain__code").values_list("chain__name", "value")[:BARS])
+
+    # --- regions -----------------------------------------------------------------------------------------
+
+    def progress(self) -> tuple[Block, ...]:
+        blocks: list[Block] = []
+        if self.rows:
+            blocks += [Paragraph(self._leaders_and_laggards()), self.region_table()]
+        elif self.chains:
+            best = [f"{name}（{prose(n)}个）" for name, n in self.chains[:NAMED]]
+            blocks.append(Paragraph(f"解决问题较多的产业链有{listing(best)}。"))
+        else:
+            blocks.append(Paragraph("本期没有按产业链统计的解决问题数。"))
+        blocks += [Figure(chart, source=self.source) for chart in self.drawings()]
+        return tuple(blocks)
+
+    def _leaders_and_laggards(self) -> str:
+        solved = [unit for unit in self.ranked if self.of(unit, RANKED_BY)]
+        if not solved:
+            return "各地区本期都没有解决质量堵点卡点问题的记录，主要指标见下表。"
+        text = f"各地区主要指标见下表，解决问题数居前的有{self._with_places(_with_ties(solved, self.places))}"
+        behind = [unit for unit in reversed(self.ranked) if unit not in _with_ties(solved, self.places)]
+        if behind:
+            names = [f"{agencies.region(unit)}（{self.of(unit, RANKED_BY)}个）" for unit in behind[:NAMED]]
+            text += f"；居后的有{listing(names)}"
+        if self.silent:
+            text += f"；{listing([agencies.region(unit) for unit in self.silent])}没有报送数据"
+        return f"{text}。"
+
+    def _with_places(self, units: Sequence[Bureau]) -> str:
+        return listing(
+            [
+                f"{agencies.region(unit)}（{prose(self.of(unit, RANKED_BY) or 0)}个，"
+                f"{'并列' if self.places[unit.pk].tied else ''}第{self.places[unit.pk].place}）"
+                for unit in units
+            ]
+        )
+
+    def region_table(self) -> Table:
+        total = tuple(Cell(_count(self.value(code)), self.link(code)) for code in HEADLINES)
+        rows = [RegionRow(self.whole, total, kind="total")]
+        for unit in self.rows:
+            part = unit.pk in self.places
+            cells = tuple(Cell(_count(self.of(unit, code)), self.link(code, unit)) for code in HEADLINES)
+            rows.append(
+                RegionRow(
+                    agencies.region(unit),
+                    cells,
+                    self.places.get(unit.pk),
+                    "plain" if part else "of_which",
+                )
+            )
+        notes = ["“—”表示没有报送；按解决问题数排名，数量相同的并列，按代码顺序排列。", *self._overlaps()]
+        if len(self.parts) < len(self.rows):
+            notes.append("计划单列市为所在省的其中数，不另计入合计，不参加排名。")
+        return region_table(
+            f"{self.period.name}各地区质量强链主要指标",
+            COLUMNS,
+            rows,
+            rank_title="解决\n排名",
+            unit="个、家",
+            notes=tuple(notes),
+            source=self.source,
+        )
+
+    def _overlaps(self) -> list[str]:
+        """Rule 1: the sum of the parts, the figure without repetition, and the difference."""
+        said = []
+        for code in DISTINCT:
+            together = sum(self.of(unit, code) or 0 for unit in self.parts)
+            apart = together - self.number(code)
+            if apart > 0:
+                said.append(
+                    f"{CATALOGUE[code].name}各地区相加{formats.count(together)}家，"
+                    f"{self.whole}去重后{formats.count(self.number(code))}家，相差{formats.count(apart)}家"
+                )
+        return [f"去重：{'；'.join(said)}。同一企业在几个地区参与时，各地区各计一次。"] if said else []
+
+    def drawings(self) -> list[charts.Chart]:
+        drawn: list[charts.Chart] = []
+        if self.unit.level == Bureau.Level.NATIONAL:
+            drawn.append(
+                charts.TileGrid(
+                    f"{self.period.name}各地区解决质量堵点卡点问题数",
+                    tuple(
+                        charts.Tile(
+                            unit.code,
+                            self.of(unit, RANKED_BY),
+                            formats.count(self.of(unit, RANKED_BY)),
+                            self.link(RANKED_BY, unit),
+                        )
+                        for unit in self.parts
+                    ),
+                    unit="个",
+                )
+            )
+        if any(self.of(unit, RANKED_BY) for unit in self.ranked):
+            best = self.ranked[:BARS]
+            drawn.append(
+                charts.HorizontalBars(
+                    f"{self.period.name}解决质量堵点卡点问题数"
+                    + (f"前{BARS}位地区" if len(self.ranked) > BARS else "地区排名"),
+                    tuple(
+                        charts.Bar(
+                            agencies.region(unit),
+                            self.of(unit, RANKED_BY),
+                            formats.count(self.of(unit, RANKED_BY)),
+                            self.link(RANKED_BY, unit),
+                        )
+                        for unit in best
+                    ),
+                    unit="个",
+                )
+            )
+        if self.unit.level != Bureau.Level.NATIONAL and self.chains:
+            drawn.append(
+                charts.HorizontalBars(
+                    f"{self.period.name}各产业链解决质量堵点卡点问题数",
+                    tuple(charts.Bar(name, n, formats.count(n)) for name, n in self.chains),
+                    unit="个",
+                )
+            )
+        if not self.rows and self.number("I12"):
+            drawn.append(self._course_of_problems())
+        return drawn
+
+    def _course_of_problems(self) -> charts.Chart:
+        return charts.HorizontalBars(
+            f"{self.period.name}问题办理情况",
+            tuple(
+                charts.Bar(
+                    str(line.indicator.name),
+                    line.value,
+                    formats.count(line.value),
+                    self.link(line.indicator.code),
+                    line.previous,
+                    formats.count(line.previous),
+                )
+                for line in (self.lines[code] for code in ("I12", "I13", "I15"))
+            ),
+            unit="个",
+            series="本期",
+            previous_series="上年同期",
+        )
+
+    # --- what is wrong, what is asked --------------------------------------------------------------------
+
+    def _most(self, code: str) -> list[str]:
+        """The parts with most of something unwelcome."""
+        units = [unit for unit in self.parts if self.of(unit, code)]
+        units.sort(key=lambda unit: (-(self.of(unit, code) or 0), unit.code))
+        return [f"{agencies.region(unit)}（{self.of(unit, code)}个）" for unit in units[:NAMED]]
+
+    def problems(self) -> tuple[Block, ...]:
+        said = []
+        if overdue := self.number("I18"):
+            text = f"截至期末，{prose(overdue)}个问题超过办理时限"
+            said.append(Paragraph(self._with_most(text, "I18"), lead="部分问题逾期未办。"))
+        if reopened := self.number("I17"):
+            text = f"期间有{prose(reopened)}个已核验解决的问题反弹重开"
+            said.append(Paragraph(self._with_most(text, "I17"), lead="解决成效有待巩固。"))
+        idle = [
+            agencies.region(unit)
+            for unit in self.parts
+            if self.of(unit, "I12") and not self.of(unit, RANKED_BY)
+        ]
+        if idle:
+            said.append(
+                Paragraph(f"{listing(idle)}有企业提出问题，本期没有解决的记录。", lead="进度不平衡。")
+            )
+        if self.silent:
+            names = listing([agencies.region(unit) for unit in self.silent])
+            said.append(Paragraph(f"{names}没有报送数据，表中以“—”表示。", lead="数据报送不全。"))
+        return tuple(said) or (Paragraph("截至期末，没有逾期未办和反弹重开的问题。"),)
+
+    def _with_most(self, text: str, code: str) -> str:
+        most = self._most(code)
+        return f"{text}，较多的地区有{listing(most)}。" if most else f"{text}。"
+
+    def demands(self) -> tuple[Block, ...]:
+        asked = []
+        if self.number("I18"):
+            asked.append(
+                Section(
+                    "办结逾期问题。",
+                    (
+                        Paragraph(
+                            "各办理单位要对逾期问题逐项明确承担机构和完成时限，在下一统计期截止前办结。"
+                        ),
+                    ),
+                    run_in=True,
+                )
+            )
+        if self.number("I17"):
+            asked.append(
+                Section(
+                    "巩固解决成效。",
+                    (Paragraph("各受理单位要核对反弹原因，重新攻关，并由未经手的人员再次核验。"),),
+                    run_in=True,
+                )
+            )
+        asked.append(
+            Section(
+                "抓好在办问题。",
+                (
+                    Paragraph(
+                        f"对在清单的{prose(self.number('I14'))}个问题，承担机构要按期提交解决办法和证据，"
+                        "经企业确认、他人核验后方可销号。"
+                        if self.number("I14")
+                        else "各地要引导企业随时填报堵点卡点问题，及时核实、受理和列入清单。"
+                    ),
+                ),
+                run_in=True,
+            )
+        )
+        asked.append(
+            Section(
+                "按时报送数据。",
+                (Paragraph("各地要在每个统计期截止后核对数据；冻结之后补报的，计入下一统计期。"),),
+                run_in=True,
+            )
+        )
+        return tuple(asked)
+
+    # --- attachments -------------------------------------------------------------------------------------
+
+    def all_figures(self) -> Table:
+        return figures_table(
+            f"{self.period.name}{self.whole}质量强链指标",
+            [self._figure_row(line) for line in self.lines.values()],
+            notes=tuple(self._late_notes()),
+            source=self.source,
+        )
+
+    def definitions(self) -> Definitions:
+        return Definitions(
+            tuple(
+                (
+                    f"{indicator.name}（{indicator.unit}）",
+                    f"{indicator.counted}。时间：{indicator.time_rule}；归属：{indicator.place_rule}；"
+                    f"计数：{indicator.key}。{indicator.note}",
+                )
+                for indicator in CATALOGUE.values()
+            )
+        )
+
+
+def _count(value: int | None) -> str | None:
+    return None if value is None else formats.count(value)
+
+
+def _with_ties(units: Sequence[Bureau], places: dict[int, Rank]) -> list[Bureau]:
+    """The first few, and everybody who shares the place of the last of them."""
+    if len(units) <= NAMED:
+        return list(units)
+    last = places[units[NAMED - 1].pk].place
+    return [unit for unit in units if (places[unit.pk].place or 0) <= (last or 0)]

@@ -1,0 +1,101 @@
+"""Print the figures of a unit; with --recount, count them anew from the rows and name what differs."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext as _
+
+from bulletins import figures, recount, services
+from bulletins.indicators import CATALOGUE
+from bulletins.management import sentences
+from bulletins.models import Snapshot
+from common import formats
+from enterprises.models import Bureau
+
+
+class Command(BaseCommand):
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--period", required=True, help="2024, 2024H1, 2024Q3 or 2024-11")
+        parser.add_argument("--bureau", default="000000", help="code of the unit, the nation by default")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument(
+            "--recount", action="store_true", help="compare with the rows; exit code 1 when something differs"
+        )
+
+    @sentences
+    def handle(self, *args: Any, **options: Any) -> None:
+        period = services.get_period(options["period"])
+        bureau = services.get_bureau(options["bureau"])
+        snapshot = figures.current(period)
+        if snapshot is None:
+            raise ValidationError(_("%(period)s还没有汇总，请先运行 rollup。") % {"period": period.name})
+        found = recount.differences(snapshot, bureau) if options["recount"] else None
+        if options["format"] == "json":
+            report = self._report(snapshot, bureau, found)
+            self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
+        else:
+            self._print(snapshot, bureau, found)
+        if found:
+            sys.exit(1)
+
+    def _report(
+        self, snapshot: Snapshot, bureau: Bureau, found: list[recount.Difference] | None
+    ) -> dict[str, Any]:
+        values = figures.of_unit(snapshot, bureau)
+        report: dict[str, Any] = {
+            "period": snapshot.period.code,
+            "bureau": bureau.code,
+            "name": bureau.name,
+            "version": snapshot.version,
+            "definition_version": snapshot.definition_version,
+            "status": snapshot.period.status,
+            "sha256": snapshot.row_hash,
+            "figures": [
+                {
+                    "code": code,
+                    "name": str(indicator.name),
+                    "unit": str(indicator.unit),
+                    "value": values.get(code, figures.NOT_REPORTED).value,
+                    "late": values.get(code, figures.NOT_REPORTED).late,
+                }
+                for code, indicator in CATALOGUE.items()
+            ],
+            "net_solved": figures.net_solved(values),
+        }
+        if found is not None:
+            report["differences"] = [
+                {
+                    "code": line.code,
+                    "stored": line.stored,
+                    "counted": line.counted,
+                    "came": line.came,
+                    "went": line.went,
+                }
+                for line in found
+            ]
+        return report
+
+    def _print(self, snapshot: Snapshot, bureau: Bureau, found: list[recount.Difference] | None) -> None:
+        self.stdout.write(f"{bureau.name} {snapshot.period.name} v{snapshot.version}")
+        values = figures.of_unit(snapshot, bureau)
+        for code, indicator in CATALOGUE.items():
+            value = values.get(code, figures.NOT_REPORTED).value
+            self.stdout.write(f"{code:5} {formats.count(value):>10} {indicator.unit}\t{indicator.name}")
+        if found == []:
+            self.stdout.write(_("逐行重数：与统计快照一致。"))
+        for line in found or []:
+            self.stdout.write(
+                _("%(code)s 不一致：快照 %(stored)s，重数 %(counted)s；新增行 %(came)s，减少行 %(went)s")
+                % {
+                    "code": line.code,
+                    "stored": formats.count(line.stored),
+                    "counted": formats.count(line.counted),
+                    "came": list(line.came) or "—",
+                    "went": list(line.went) or "—",
+                }
+            )

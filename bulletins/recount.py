@@ -1,0 +1,273 @@
+"""Counts the figures of one unit anew, row by row in plain Python, to prove those that SQL has stored.
+
+Written after the words of `domain.md` 5.4 and not after the catalogue's queries: what both agree on is right.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from bulletins.figures import Value, of_unit
+from bulletins.indicators import CATALOGUE
+from bulletins.models import CountedRow, Period, Snapshot
+from enterprises.models import Bureau, Organization
+from projects.models import (
+    Bottleneck,
+    ChainProject,
+    Consortium,
+    KeyProject,
+    Participation,
+    ProjectRegion,
+    Transition,
+)
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+BEGUN = {"executing", "acceptance", "accepted", "failed", "terminated"}
+OFF_LIST = {
+    "draft",
+    "submitted",
+    "returned",
+    "rejected",
+    "withdrawn",
+    "accepted",
+    "merged",
+    "resolved",
+    "terminated",
+}
+CLOCK_STANDS = {
+    "draft", "rejected", "withdrawn", "merged", "resolved", "terminated", "returned", "solution_filed", "suspended",
+}  # fmt: skip
+SINCE = date(2024, 1, 1)
+
+
+class Event(NamedTuple):
+    """One line of a problem's record."""
+
+    day: date
+    target: str
+    handler: int
+    due: date | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure that is stored otherwise than it is counted now, and the rows that came or went since."""
+
+    code: str
+    stored: int | None
+    counted: int | None
+    came: tuple[int, ...] = ()
+    went: tuple[int, ...] = ()
+
+
+def differences(snapshot: Snapshot, bureau: Bureau) -> list[Difference]:
+    """What of a unit's stored figures no longer agrees with the ledger; rows are named for frozen versions."""
+    count = Recount(snapshot.period, bureau)
+    stored = of_unit(snapshot, bureau)
+    kept: dict[str, set[int]] = defaultdict(set)
+    for base, row in CountedRow.objects.filter(snapshot=snapshot, bureau__in=count.units).values_list(
+        "base", "row_id"
+    ):
+        kept[base].add(row)
+    found = []
+    for code, indicator in CATALOGUE.items():
+        before, now = stored.get(code, Value()).value, count.figure(code)
+        then = {row for base in indicator.bases for row in kept[base]}
+        rows = {row for base in indicator.bases for row in count.rows[base]}
+        moved = bool(snapshot.version) and then != rows
+        if before != now or moved:
+            came, went = (rows - then, then - rows) if snapshot.version else (set(), set())
+            found.append(Difference(code, before, now, tuple(sorted(came)), tuple(sorted(went))))
+    return found
+
+
+class Recount:
+    """The rows of a unit's subtree that count in a period, by the names of the catalogue's bases."""
+
+    def __init__(self, period: Period, bureau: Bureau) -> None:
+        self.start, self.end = period.start_on, period.end_on
+        self.units = self._subtree(bureau)
+        self.everywhere = bureau.level == Bureau.Level.NATIONAL
+        self.rows: dict[str, dict[int, int]] = defaultdict(dict)
+        self.reporting: set[str] = set()
+        self.test_firms = set(Organization.objects.filter(is_test=True).values_list("pk", flat=True))
+        self._read_frozen(period)
+        self._count_projects()
+        self._count_consortia()
+        self._count_participations()
+        self._count_key_projects()
+        self._count_problems()
+
+    def figure(self, code: str) -> int | None:
+        indicator = CATALOGUE[code]
+        keys = [key for base in indicator.bases for key in self.rows[base].values()]
+        number = len(set(keys)) if indicator.distinct else len(keys)
+        return number if number or indicator.entity in self.reporting else None
+
+    def _subtree(self, bureau: Bureau) -> set[int]:
+        children = defaultdict(list)
+        for pk, parent in Bureau.objects.values_list("pk", "parent_id"):
+            children[parent].append(pk)
+        units, waiting = set(), [bureau.pk]
+        while waiting:
+            unit = waiting.pop()
+            units.add(unit)
+            waiting += children[unit]
+        return units
+
+    def _here(self, *fields: str) -> Q:
+        """Rows of the subtree, to read no more than needed; the whole country needs no condition."""
+        here = Q()
+        if not self.everywhere:
+            for field in fields:
+                here |= Q(**{f"{field}__in": self.units})
+        return here
+
+    def _read_frozen(self, period: Period) -> None:
+        self.late: list[tuple[date, date]] = []
+        self.known: dict[str, set[int]] = defaultdict(set)
+        self.taken: dict[str, set[int]] = defaultdict(set)
+        for other in Period.objects.filter(kind=period.kind, frozen_at__isnull=False).exclude(pk=period.pk):
+            snapshot = other.snapshots.readable().first()
+            if snapshot is None:
+                continue
+            rows = CountedRow.objects.filter(snapshot=snapshot).values_list("base", "row_id", "late")
+            if other.end_on < self.start:
+                self.late.append((other.start_on, other.end_on))
+            for base, row, late in rows:
+                if other.end_on < self.start:
+                    self.known[base].add(row)
+                elif late:
+                    self.taken[base].add(row)
+
+    def _enter(self, base: str, row: int, bureau: int | None, key: int, days: Iterable[date | None]) -> None:
+        """Count a row whose event was on one of these days, or that comes late from a frozen period."""
+        dates = [day for day in days if day is not None]
+        on_time = any(self.start <= day <= self.end for day in dates) and row not in self.taken[base]
+        late = any(start <= day <= end for start, end in self.late for day in dates)
+        if bureau in self.units and (on_time or (late and row not in self.known[base])):
+            self.rows[base][row] = key
+
+    def _keep(self, base: str, row: int, bureau: int | None, key: int) -> None:
+        if bureau in self.units:
+            self.rows[base][row] = key
+
+    def _report(self, entity: str, bureau: int, counts: bool) -> None:
+        if counts and bureau in self.units:
+            self.reporting.add(entity)
+
+    def _count_projects(self) -> None:
+        for project in ChainProject.objects.filter(self._here("bureau")):
+            counts = not project.is_test and project.voided_at is None
+            begun = counts and project.status in BEGUN
+            self._report("projects", project.bureau_id, counts and project.start_on <= self.end)
+            if begun:
+                self._enter("projects", project.pk, project.bureau_id, project.pk, [project.start_on])
+            if begun and project.is_cross_region:
+                self._enter("led", project.pk, project.bureau_id, project.pk, [project.start_on])
+            closed = project.closed_on is not None and project.closed_on <= self.end
+            if begun and project.start_on <= self.end and not closed:
+                self._keep("in_hand", project.pk, project.bureau_id, project.pk)
+        for link in ProjectRegion.objects.filter(self._here("bureau")).select_related("project"):
+            project = link.project
+            counts = not project.is_test and project.voided_at is None and project.status in BEGUN
+            if counts and project.is_cross_region and link.bureau_id != project.bureau_id:
+                self._enter("joined", link.pk, link.bureau_id, project.pk, [project.start_on])
+
+    def _count_consortia(self) -> None:
+        for row in Consortium.objects.filter(self._here("bureau"), is_test=False, voided_at=None):
+            founded, dissolved = row.founded_on, row.dissolved_on
+            self._report("consortia", row.bureau_id, founded is not None and founded <= self.end)
+            if row.status == "preparing" or founded is None:
+                continue
+            self._enter("consortia", row.pk, row.bureau_id, row.pk, [founded])
+            if SINCE <= founded <= self.end:
+                gone = dissolved is not None and dissolved <= self.end
+                self._keep("dissolved" if gone else "standing", row.pk, row.bureau_id, row.pk)
+
+    def _count_participations(self) -> None:
+        projects = {
+            project.pk: project for project in ChainProject.objects.filter(is_test=False, voided_at=None)
+        }
+        fields = ("pk", "project_id", "organization_id", "role", "bureau_id", "joined_on", "left_on")
+        leading = {
+            (project, firm)
+            for _pk, project, firm, _role, _bureau, joined, left in Participation.objects.filter(
+                role="leader"
+            ).values_list(*fields)
+            if joined <= self.end and (left is None or left >= self.start)
+        }
+        names = {"leader": "leaders", "member": "members", "enabler": "enablers"}
+        rows = Participation.objects.filter(self._here("bureau")).values_list(*fields)
+        for pk, project_id, firm, role, bureau, joined, left in rows.iterator():
+            project = projects.get(project_id)
+            if project is None or firm in self.test_firms or joined > self.end:
+                continue
+            self._report("participations", bureau, True)
+            if left is not None and left < self.start:
+                continue
+            if project.status not in BEGUN or project.start_on > self.end:
+                continue
+            if project.closed_on is not None and project.closed_on < self.start:
+                continue
+            if role == "member" and (project_id, firm) in leading:
+                continue
+            self._keep(names[role], pk, bureau, firm)
+
+    def _count_key_projects(self) -> None:
+        rows = KeyProject.objects.filter(self._here("project__bureau")).select_related("project")
+        for row in rows:
+            if row.is_test or row.voided_at or row.project.is_test or row.project.voided_at:
+                continue
+            bureau = row.project.bureau_id
+            self._report("key_projects", bureau, row.start_on <= self.end)
+            self._enter("key_projects", row.pk, bureau, row.pk, [row.contract_on])
+            self._enter("key_accepted", row.pk, bureau, row.pk, [row.accepted_on])
+
+    def _count_problems(self) -> None:
+        touched = Bottleneck.objects.filter(self._here("bureau", "list_owner", "transitions__handler"))
+        moves = Transition.objects.filter(self._of(touched, "bottleneck")).order_by("sequence")
+        events: dict[int, list[Event]] = defaultdict(list)
+        for pk, at, target, handler, due in moves.values_list(
+            "bottleneck_id", "at", "target", "handler_id", "clock_due_on"
+        ).iterator():
+            events[pk].append(Event(_day(at), target, handler, due))
+        rows = Bottleneck.objects.filter(self._of(touched, "pk"), submitted_at__isnull=False)
+        for row in rows.filter(is_test=False, voided_at=None).iterator():
+            if row.organization_id not in self.test_firms:
+                self._count_problem(row, events[row.pk])
+
+    def _of(self, rows: Any, field: str) -> Q:
+        return Q() if self.everywhere else Q(**{f"{field}__in": rows.values("pk")})
+
+    def _count_problem(self, row: Bottleneck, events: list[Event]) -> None:
+        pk, home, submitted = row.pk, row.bureau_id, _day(row.submitted_at)
+        self._report("problems", home, submitted is not None and submitted <= self.end)
+        self._enter("filed", pk, home, pk, [submitted])
+        if row.merged_into_id is None:
+            self._enter("accepted", pk, home, pk, [_day(row.accepted_at)])
+            self._enter(
+                "reopened", pk, home, pk, [event.day for event in events if event.target == "reopened"]
+            )
+            if row.result == "bottleneck_solved":
+                days = [event.day for event in events if event.target == "resolved"]
+                self._enter("solved", pk, home, pk, days)
+                if row.listed_at is not None:
+                    self._enter("solved_listed", pk, home, pk, days)
+        before = [event for event in events if event.day <= self.end]
+        if not before:
+            return
+        last = before[-1]
+        if last.target not in OFF_LIST:
+            self._keep("listed", pk, row.list_owner_id, pk)
+        if last.target not in CLOCK_STANDS and last.due is not None and last.due < self.end:
+            self._keep("overdue", pk, last.handler, pk)
+
+
+def _day(moment: datetime | None) -> Any:
+    return moment and moment.astimezone(SHANGHAI).date()

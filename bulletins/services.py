@@ -1,0 +1,423 @@
+"""What happens when figures are rolled up, frozen, published, and when bulletins are issued, replaced, withdrawn.
+
+Each function is called alike by page, admin action, command and task. ``by`` is the person who asks; None is the
+operator at the machine's shell, who may do everything.
+"""
+
+import hashlib
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts.models import Role, User
+from bulletins import circular, identities, paper, periods, rollup, tasks, verification
+from bulletins.indicators import DEFINITION_VERSION
+from bulletins.models import Bulletin, Period, Snapshot, StatValue
+from common import formats
+from common.jobs import Job, ring, run_claimed
+from enterprises.models import Bureau, NumberSeries
+
+logger = logging.getLogger(__name__)
+JobRow = TypeVar("JobRow", bound=Job)
+
+ISSUERS = (Role.ADMINISTRATOR, Role.STATISTICIAN)
+# Readers who have just looked up a working roll-up still find its values for this long.
+SUPERSEDED_FOR = timedelta(minutes=10)
+
+
+# --- Periods ----------------------------------------------------------------------------------------------
+
+
+def get_period(code: str) -> Period:
+    """The period with this code, made on first use; raises ValidationError for what is no period code."""
+    spec = periods.parse(code)
+    period, _created = Period.objects.get_or_create(
+        code=spec.code,
+        defaults={"kind": spec.kind, "start_on": spec.start_on, "end_on": spec.end_on},
+    )
+    return period
+
+
+def get_bureau(code: str) -> Bureau:
+    """The bureau with this code; raises ValidationError with what would be accepted."""
+    bureau = Bureau.objects.filter(code=code.strip()).first()
+    if bureau is None:
+        raise ValidationError(
+            _("没有代码为“%(code)s”的单位；全国为 000000，省级如 320000，兵团为 660000。"),
+            params={"code": code},
+        )
+    return bureau
+
+
+def may_freeze(user: User) -> bool:
+    """Periods are national: so is the right to freeze and publish them."""
+    return any(grant.bureau.level == Bureau.Level.NATIONAL for grant in user.grants_of(*ISSUERS))
+
+
+def _refuse_others_to_freeze(by: User | None) -> None:
+    if by is not None and not may_freeze(by):
+        raise PermissionDenied(_("冻结和发布统计期间由总局的管理员或统计员办理。"))
+
+
+def request_rollup(period: Period, by: User | None = None, *, in_background: bool = True) -> Snapshot:
+    """Queue a working roll-up of an open period; one that is already under way is returned."""
+    with transaction.atomic():
+        period = Period.objects.select_for_update().get(pk=period.pk)
+        _refuse_frozen(period)
+        snapshot = period.snapshots.filter(
+            version=0, job_state__in=(Job.State.QUEUED, Job.State.RUNNING)
+        ).first()
+        if snapshot is None:
+            snapshot = Snapshot.objects.create(
+                period=period, definition_version=DEFINITION_VERSION, created_by=by
+            )
+        if in_background:
+            ring(tasks.roll_up, snapshot.pk)
+    return snapshot
+
+
+def _refuse_frozen(period: Period) -> None:
+    if period.is_frozen:
+        raise ValidationError(
+            _("%(period)s已于 %(when)s 冻结，数据不再变动；需要更正时，请写明原因重新冻结为新版本。"),
+            params={"period": period.name, "when": formats.moment(period.frozen_at)},
+        )
+
+
+def rollup_now(period: Period, by: User | None = None) -> Snapshot:
+    """Roll up in this process and return the finished snapshot."""
+    snapshot = request_rollup(period, by, in_background=False)
+    return _see_through(snapshot, run_snapshot)
+
+
+def request_freeze(
+    period: Period, by: User | None, reason: str = "", *, in_background: bool = True
+) -> Snapshot:
+    """Queue the freeze of a period; of a frozen one a corrected version, for which a reason is needed.
+
+    The period counts as frozen when the job is done. Raises PermissionDenied or ValidationError.
+    """
+    _refuse_others_to_freeze(by)
+    with transaction.atomic():
+        period = Period.objects.select_for_update().get(pk=period.pk)
+        if timezone.now() < period.cut_off:
+            raise ValidationError(
+                _("%(period)s到 %(day)s 24:00 才截止，截止后才能冻结。"),
+                params={"period": period.name, "day": formats.day(period.end_on)},
+            )
+        if not reason.strip():
+            _refuse_frozen(period)
+        versions = period.snapshots.filter(version__gt=0)
+        versions.filter(job_state=Job.State.FAILED).delete()
+        if versions.filter(job_state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists():
+            raise ValidationError(_("%(period)s正在冻结，请稍候。"), params={"period": period.name})
+        last = versions.aggregate(last=Max("version"))["last"] or 0
+        snapshot = Snapshot.objects.create(
+            period=period,
+            version=last + 1,
+            reason=reason.strip(),
+            definition_version=DEFINITION_VERSION,
+            created_by=by,
+        )
+        if in_background:
+            ring(tasks.roll_up, snapshot.pk)
+    return snapshot
+
+
+def freeze_now(period: Period, by: User | None, reason: str = "") -> Snapshot:
+    """Freeze in this process and return the finished snapshot."""
+    snapshot = request_freeze(period, by, reason, in_background=False)
+    return _see_through(snapshot, run_snapshot)
+
+
+def run_snapshot(pk: int) -> bool:
+    """Do the work of a queued roll-up or freeze; False when another worker does it or has done it."""
+    return run_claimed(Snapshot.objects.select_related("period", "created_by"), pk, _roll_up)
+
+
+def _roll_up(snapshot: Snapshot) -> None:
+    snapshot.report_progress(10)
+    with rollup.consistent_moment():
+        period = Period.objects.get(pk=snapshot.period_id)
+        if not snapshot.version:
+            _refuse_frozen(period)
+        rollup.store(snapshot)
+        results: dict[str, Any] = {"finished_at": timezone.now()}
+        if snapshot.version:
+            if faults := identities.breaches(snapshot):
+                raise ValidationError(faults)
+            results["row_hash"] = rollup.digest(snapshot)
+            if not period.is_frozen:
+                period.status = Period.Status.FROZEN
+                period.frozen_at, period.frozen_by = timezone.now(), snapshot.created_by
+                period.save(update_fields=["status", "frozen_at", "frozen_by"])
+        snapshot.finish(**results)
+
+
+def publish(period: Period, by: User | None) -> Period:
+    """Open the figures of a frozen period to the public."""
+    _refuse_others_to_freeze(by)
+    with transaction.atomic():
+        period = Period.objects.select_for_update().get(pk=period.pk)
+        if not period.is_frozen:
+            raise ValidationError(_("%(period)s还没有冻结，不能发布。"), params={"period": period.name})
+        period.status = Period.Status.PUBLISHED
+        period.save(update_fields=["status"])
+    return period
+
+
+# --- Bulletins --------------------------------------------------------------------------------------------
+
+
+def may_issue(user: User, bureau: Bureau) -> bool:
+    return user.holds_over(bureau, *ISSUERS)
+
+
+def _refuse_others_to_issue(by: User | None, bureau: Bureau) -> None:
+    if by is not None and not may_issue(by, bureau):
+        raise PermissionDenied(
+            _("%(bureau)s的通报由本单位或上级单位的管理员或统计员办理。") % {"bureau": bureau}
+        )
+
+
+def frozen_snapshot(period: Period) -> Snapshot:
+    """The version of a period that bulletins print; raises ValidationError when it is not frozen."""
+    snapshot = period.snapshots.readable().filter(version__gt=0).first()
+    if snapshot is None:
+        raise ValidationError(_("%(period)s还没有冻结，请先冻结再印发通报。"), params={"period": period.name})
+    return snapshot
+
+
+def draft_bulletin(
+    period: Period,
+    bureau: Bureau,
+    by: User | None,
+    *,
+    again: bool = False,
+    in_background: bool = True,
+) -> Bulletin:
+    """A draft, printed with a watermark in the background; an open draft of the same unit is returned instead.
+
+    One already issued is not issued twice by accident: ``again`` says that it is meant.
+    """
+    _refuse_others_to_issue(by, bureau)
+    with transaction.atomic():
+        Period.objects.select_for_update().get(pk=period.pk)
+        snapshot = frozen_snapshot(period)
+        known = Bulletin.objects.filter(period=period, bureau=bureau)
+        if draft := known.filter(status=Bulletin.Status.DRAFT).first():
+            return draft
+        issued = known.filter(status=Bulletin.Status.ISSUED).first()
+        if issued and not again:
+            raise ValidationError(
+                _("%(bureau)s已就%(period)s印发%(number)s；内容有误时请用“替换”。"),
+                params={"bureau": bureau, "period": period.name, "number": issued.number},
+            )
+        bulletin = Bulletin.objects.create(
+            period=period,
+            bureau=bureau,
+            snapshot=snapshot,
+            title=circular.title(period, bureau),
+            verification_code=verification.new_code(),
+            created_by=by,
+        )
+        if in_background:
+            ring(tasks.print_bulletin, bulletin.pk)
+    return bulletin
+
+
+def issue(bulletin: Bulletin, by: User | None, *, in_background: bool = True) -> Bulletin:
+    """Give the draft its number and date, take the newest frozen figures, and queue the final print."""
+    _refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked(bulletin)
+        if locked.status != Bulletin.Status.DRAFT:
+            raise ValidationError(
+                _("这份通报已办理为“%(status)s”，不能再印发。"),
+                params={"status": locked.get_status_display()},
+            )
+        today = timezone.localdate()
+        locked.snapshot = frozen_snapshot(locked.period)
+        locked.doc_year = today.year
+        locked.doc_seq = NumberSeries.next(f"TB-{locked.bureau.code}-{today.year}")
+        locked.issued_on, locked.issued_by = today, by
+        locked.status = Bulletin.Status.ISSUED
+        _print_anew(locked, in_background=in_background)
+    return locked
+
+
+def issue_bulletin(
+    period: Period, bureau: Bureau, by: User | None, *, again: bool = False, in_background: bool = True
+) -> Bulletin:
+    """Draft and issue in one, so that it is printed once."""
+    with transaction.atomic():
+        draft = draft_bulletin(period, bureau, by, again=again, in_background=False)
+        return issue(draft, by, in_background=in_background)
+
+
+def replace(bulletin: Bulletin, by: User | None, reason: str, *, in_background: bool = True) -> Bulletin:
+    """Issue a successor with the newest frozen figures; the old one stays readable and says so."""
+    _refuse_others_to_issue(by, bulletin.bureau)
+    _need_reason(reason)
+    with transaction.atomic():
+        locked = _locked_in_force(bulletin)
+        successor = issue_bulletin(locked.period, locked.bureau, by, again=True, in_background=in_background)
+        locked.status, locked.replaced_by = Bulletin.Status.REPLACED, successor
+        locked.withdraw_reason = reason.strip()
+        locked.save(update_fields=["status", "replaced_by", "withdraw_reason"])
+    return successor
+
+
+def withdraw(bulletin: Bulletin, by: User | None, reason: str) -> Bulletin:
+    """Take an issued bulletin back; its number is not given out again."""
+    _refuse_others_to_issue(by, bulletin.bureau)
+    _need_reason(reason)
+    with transaction.atomic():
+        locked = _locked_in_force(bulletin)
+        locked.status, locked.withdrawn_at = Bulletin.Status.WITHDRAWN, timezone.now()
+        locked.withdraw_reason = reason.strip()
+        locked.save(update_fields=["status", "withdrawn_at", "withdraw_reason"])
+    return locked
+
+
+def retry(bulletin: Bulletin, by: User | None) -> Bulletin:
+    """Print again after a failure that was put right."""
+    _refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked(bulletin)
+        if locked.job_state != Job.State.FAILED:
+            raise ValidationError(_("只有生成失败的通报需要重新生成。"))
+        _print_anew(locked)
+    return locked
+
+
+def _locked(bulletin: Bulletin) -> Bulletin:
+    rows = Bulletin.objects.select_for_update(of=("self",)).select_related("bureau", "period")
+    return rows.get(pk=bulletin.pk)
+
+
+def _locked_in_force(bulletin: Bulletin) -> Bulletin:
+    locked = _locked(bulletin)
+    if locked.status != Bulletin.Status.ISSUED:
+        raise ValidationError(
+            _("这份通报的状态是“%(status)s”，只有已印发的通报可以替换或撤回。"),
+            params={"status": locked.get_status_display()},
+        )
+    return locked
+
+
+def _need_reason(reason: str) -> None:
+    if not reason.strip():
+        raise ValidationError({"reason": _("请写明原因，会印在核验页上。")})
+
+
+def _print_anew(bulletin: Bulletin, *, in_background: bool = True) -> None:
+    """Queue the job of the row from the start; a worker still busy with the old state stores nothing."""
+    stale, bulletin.pdf = bulletin.pdf.name, ""
+    bulletin.sha256 = ""
+    bulletin.job_state, bulletin.attempts, bulletin.progress = Job.State.QUEUED, 0, 0
+    bulletin.held_by, bulletin.lease_until, bulletin.error = None, None, ""
+    bulletin.save()
+    if stale:
+        transaction.on_commit(lambda: default_storage.delete(stale))
+    if in_background:
+        ring(tasks.print_bulletin, bulletin.pk)
+
+
+def print_now(bulletin: Bulletin) -> Bulletin:
+    """Print in this process and return the finished row."""
+    return _see_through(bulletin, run_bulletin)
+
+
+def run_bulletin(pk: int) -> bool:
+    """Do the work of a queued bulletin; False when another worker does it or has done it."""
+    rows = Bulletin.objects.select_related("bureau", "period", "snapshot__period")
+    return run_claimed(rows, pk, _print)
+
+
+def _print(bulletin: Bulletin) -> None:
+    bulletin.report_progress(10)
+    # Whoever asks and in whatever language: an official document is Chinese.
+    with translation.override("zh-hans"):
+        content = circular.compose(bulletin)
+    bulletin.report_progress(30)
+    document = paper.render_pdf(content)
+    bulletin.report_progress(80)
+    name = _keep(bulletin, document)
+    bulletin.finish(pdf=name, sha256=hashlib.sha256(document).hexdigest())
+
+
+def _keep(bulletin: Bulletin, document: bytes) -> str:
+    """Store the document under its name at once and whole: written aside first, then renamed.
+
+    The name says the content, so a second worker writes the same file again and not another one.
+    """
+    digest = hashlib.sha256(document).hexdigest()
+    name = f"bulletins/{bulletin.public_id.hex[:2]}/{bulletin.public_id.hex}-{digest[:16]}.pdf"
+    place = Path(default_storage.path(name))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for left_over in place.parent.glob(f"{bulletin.public_id.hex}-*.part"):
+        left_over.unlink(missing_ok=True)
+    aside = place.with_name(f"{bulletin.public_id.hex}-{uuid.uuid4().hex}.part")
+    with aside.open("xb") as file:
+        file.write(document)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.chmod(0o600)
+    aside.replace(place)
+    return name
+
+
+def _see_through(job: JobRow, run: Callable[[int], bool]) -> JobRow:
+    """Do a job here, or wait for the worker that took it first; raises ValidationError when it failed."""
+    while True:
+        run(job.pk)
+        job.refresh_from_db()
+        if job.job_state == Job.State.FAILED:
+            raise ValidationError(job.error)
+        if job.job_state == Job.State.DONE:
+            return job
+        time.sleep(0.5)
+
+
+# --- Sweep ------------------------------------------------------------------------------------------------
+
+
+def sweep() -> None:
+    """Ring again for jobs nobody works on, give up hopeless ones, discard superseded working roll-ups."""
+    for rows, task in (
+        (Snapshot.objects.all(), tasks.roll_up),
+        (Bulletin.objects.all(), tasks.print_bulletin),
+    ):
+        if lost := rows.give_up_exhausted():
+            logger.error("%s jobs of %s failed with their workers", lost, rows.model.__name__)
+        for pk in rows.lying().values_list("pk", flat=True):
+            ring(task, pk)
+    discard_superseded()
+
+
+def discard_superseded() -> int:
+    """Delete working roll-ups that a newer one or a frozen version has replaced for a while."""
+    done = Snapshot.objects.filter(job_state=Job.State.DONE)
+    newest = done.filter(version=0).values("period").annotate(last=Max("pk")).values("last")
+    superseded = Q(version=0) & (
+        ~Q(pk__in=newest) | Q(period__in=done.filter(version__gt=0).values("period"))
+    )
+    stale = list(
+        done.filter(superseded, finished_at__lt=timezone.now() - SUPERSEDED_FOR).values_list("pk", flat=True)
+    )
+    StatValue.objects.filter(snapshot__in=stale).delete()
+    Snapshot.objects.filter(pk__in=stale).delete()
+    return len(stale)

@@ -1,0 +1,20 @@
+"""What the workers do: load, call the service, return."""
+
+from celery import shared_task
+
+from bulletins import services
+
+
+@shared_task
+def roll_up(snapshot_pk: int) -> None:
+    services.run_snapshot(snapshot_pk)
+
+
+@shared_task
+def print_bulletin(bulletin_pk: int) -> None:
+    services.run_bulletin(bulletin_pk)
+
+
+@shared_task
+def sweep() -> None:
+    services.sweep()
