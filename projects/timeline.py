@@ -76,7 +76,7 @@ def events_of(bottleneck: Bottleneck) -> list[Event]:
     entries = [_event(bottleneck, step, names) for step in steps]
     added: dict[tuple[int, str], list[Attachment]] = defaultdict(list)
     for attachment in bottleneck.attachments.select_related("uploaded_by"):
-        before = sum(step.at <= attachment.uploaded_at for step in steps)
+        before = sum(step.at < attachment.uploaded_at for step in steps)
         if not before and entries:
             # What the firm attached to its draft came with the filing.
             entries[0].files.append(file_entry(attachment))

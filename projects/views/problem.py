@@ -23,7 +23,7 @@ from projects.facts import facts_of, plain, unit_of
 from projects.forms.filing import UploadForm
 from projects.models import Attachment, Bottleneck, BottleneckContact, ChainProject, KeyProject, Measure
 from projects.timeline import events_of, file_entry
-from projects.workflow import STATES, Choice, choices_for, grant_for
+from projects.workflow import STATES, Choice, choices_for
 
 # Shown in the browser itself; everything else is saved. Neither can carry a script.
 SHOWN_IN_BROWSER = ("image/jpeg", "image/png")
@@ -46,15 +46,15 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if row.status == Bottleneck.Status.DRAFT and services.row_is_editable_by(row, user):
         return redirect("projects:bottleneck_edit", row.public_id, "check")
     measures = list(row.measures.all())
-    contact = contact_for(row, user)
+    contact, actions = contact_for(row, user), actions_for(row, user)
     children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
     context = {
         "bottleneck": row,
         "state": STATES[row.status],
         "clock": clock_of(row),
         "turn": turn_of(row),
-        "yours": grant_for(row, STATES[row.status].turn, user) is not None,
-        "actions": actions_for(row, user),
+        "actions": actions,
+        "yours": any(action["party"] == STATES[row.status].turn for action in actions["allowed"]),
         "facts": {step: facts_of(row, step, measures, contact) for step in ("happening", "extent", "help")},
         "measures": [(measure, charts.render(bullet_of(measure))) for measure in measures],
         "decisions": decisions_of(row),
@@ -106,7 +106,15 @@ def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
             else reverse("projects:bottleneck_move", args=[row.public_id, choice.move.name])
         )
         label = _("补正并重新提交") if choice.move.name == "submit" else choice.move.label
-        allowed.append({"name": choice.move.name, "label": label, "href": href, "ends": choice.move.ends})
+        allowed.append(
+            {
+                "name": choice.move.name,
+                "party": choice.move.party,
+                "label": label,
+                "href": href,
+                "ends": choice.move.ends,
+            }
+        )
     return {"allowed": allowed, "refused": list(refused.items())}
 
 
