@@ -50,6 +50,10 @@ class Text(forms.CharField):
     def to_python(self, value: Any) -> str:
         return super().to_python(readable(value) if isinstance(value, str) else value)
 
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """No maxlength: the browser would cut a pasted text off before anybody could see it."""
+        return {name: value for name, value in super().widget_attrs(widget).items() if name != "maxlength"}
+
 
 class Phone(Text):
     """A mobile number, or one with area code and extension; full-width digits are understood."""
@@ -130,6 +134,7 @@ class UploadForm(forms.Form):
 
 
 def text_area(limit: int, rows: int = 5) -> forms.Textarea:
+    """A box that counts what is typed against its limit."""
     return forms.Textarea(attrs={"rows": rows, "data-limit": limit})
 
 

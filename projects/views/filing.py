@@ -346,12 +346,15 @@ def _removable_files(row: Bottleneck) -> list[dict[str, Any]]:
 def _save_step(request: HttpRequest, row: Bottleneck, step: str) -> HttpResponse:
     user = request.user
     typed = StepInput(row, step, request.POST, request.FILES)
+    version = _version(request)
     valid = typed.is_valid()
     if valid:
         try:
-            row = typed.save(user, _version(request))
+            row = typed.save(user, version)
+            version = row.version
         except services.StaleRow as stale:
             row = Bottleneck.objects.get(public_id=row.public_id)
+            version = row.version
             if differences := typed.differences():
                 return _step_page(request, row, typed, 409, stale=str(stale), differences=differences)
         except PermissionDenied:
@@ -364,7 +367,8 @@ def _save_step(request: HttpRequest, row: Bottleneck, step: str) -> HttpResponse
         # A browser cannot show chosen files again, so they are kept whatever else is wrong.
         valid = _keep_files(row, typed.form, request) and valid
     if not valid:
-        return _step_page(request, row, typed, 422)
+        # What was not saved still stands on the revision from which it was typed.
+        return _step_page(request, row, typed, 422, version=version)
     return _onward(request, row, step)
 
 

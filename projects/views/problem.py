@@ -105,16 +105,9 @@ def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
             if choice.move.name == "submit"
             else reverse("projects:bottleneck_move", args=[row.public_id, choice.move.name])
         )
-        label = _("补正并重新提交") if choice.move.name == "submit" else choice.move.label
-        allowed.append(
-            {
-                "name": choice.move.name,
-                "party": choice.move.party,
-                "label": label,
-                "href": href,
-                "ends": choice.move.ends,
-            }
-        )
+        move = choice.move
+        label = _("补正并重新提交") if move.name == "submit" else move.label
+        allowed.append({"label": label, "href": href, "ends": move.ends, "party": move.party})
     return {"allowed": allowed, "refused": list(refused.items())}
 
 

@@ -446,6 +446,18 @@ def test_a_second_window_is_told_and_nothing_is_overwritten(cast: Cast, filer: C
     assert row.symptom == "第二个窗口写的。"
 
 
+def test_a_refused_value_does_not_hide_the_conflict(cast: Cast, filer: Client):
+    row = draft(cast.filer)
+    old = typed(filer.get(edit_url(row, "happening")))
+    save(filer, row, "happening", symptom="第一个窗口写的。")
+    refused = filer.post(edit_url(row, "happening"), old | {"title": "长" * 61})
+    assert refused.status_code == 422
+    answer = filer.post(edit_url(row, "happening"), typed(refused) | {"title": "短"})
+    assert answer.status_code == 409
+    row.refresh_from_db()
+    assert row.symptom == "第一个窗口写的。"
+
+
 def test_differences_of_metrics_and_contact_are_named(cast: Cast, filer: Client):
     row = draft(cast.filer)
     extent, contact = typed(filer.get(edit_url(row, "extent"))), typed(filer.get(edit_url(row, "help")))
