@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from bulletins import agencies, periods
 from bulletins.querysets import BulletinQuerySet, PeriodQuerySet, SnapshotQuerySet
@@ -201,7 +202,7 @@ class Bulletin(Job):
     """An official bulletin over one snapshot; issued ones are never edited (`domain.md` 3.14)."""
 
     class Kind(models.TextChoices):
-        CIRCULAR = "circular", _("通报")
+        CIRCULAR = "circular", pgettext_lazy("kind of document", "通报")
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("草稿")

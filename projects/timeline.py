@@ -7,8 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from common import formats
 from enterprises.models import Organization
@@ -16,29 +15,29 @@ from projects.models import Attachment, Bottleneck, Transition
 from projects.workflow import RejectReason
 
 SENTENCES = {
-    "submit": _lazy("%(who)s提交问题，%(handler)s应在 %(due)s 前核实"),
-    "resubmit": _lazy("%(who)s补正后重新提交，%(handler)s应在 %(due)s 前核实"),
-    "withdraw": _lazy("%(who)s撤回问题"),
-    "accept": _lazy("%(who)s受理，由%(handler)s在 %(due)s 前复核"),
-    "return": _lazy("%(who)s退回补正，请企业在 %(due)s 前补齐"),
-    "reject": _lazy("%(who)s不予受理：%(why)s"),
-    "merge": _lazy("%(who)s把问题归并到 %(master)s"),
-    "list": _lazy("%(who)s列入清单：%(grade)s，%(route)s，期限 %(plan)s"),
-    "dispatch": _lazy("%(who)s派单给%(other)s，请在 %(due)s 前答复"),
-    "take": _lazy("%(who)s承接问题"),
-    "decline": _lazy("%(who)s说明不承接"),
-    "file_solution": _lazy("%(who)s提交解决办法和证据，解决后：%(after)s"),
-    "confirm": _lazy("%(who)s确认问题已解决"),
-    "dispute": _lazy("%(who)s认为尚未解决"),
-    "verify": _lazy("%(who)s核验通过：%(result)s"),
-    "verify_partly": _lazy("%(who)s认定为阶段性解决"),
-    "rework": _lazy("%(who)s核验未通过，继续攻关"),
-    "continue": _lazy("%(who)s安排继续攻关，期限 %(plan)s"),
-    "suspend": _lazy("%(who)s暂缓办理"),
-    "resume": _lazy("%(who)s恢复攻关，期限 %(plan)s"),
-    "reopen": _lazy("%(who)s反映问题反弹，重新打开"),
-    "restart": _lazy("%(who)s安排重新攻关，期限 %(plan)s"),
-    "terminate": _lazy("%(who)s终止办理"),
+    "submit": gettext_lazy("%(who)s提交问题，%(handler)s应在 %(due)s 前核实"),
+    "resubmit": gettext_lazy("%(who)s补正后重新提交，%(handler)s应在 %(due)s 前核实"),
+    "withdraw": gettext_lazy("%(who)s撤回问题"),
+    "accept": gettext_lazy("%(who)s受理，由%(handler)s在 %(due)s 前复核"),
+    "return": gettext_lazy("%(who)s退回补正，请企业在 %(due)s 前补齐"),
+    "reject": gettext_lazy("%(who)s不予受理：%(why)s"),
+    "merge": gettext_lazy("%(who)s把问题归并到 %(master)s"),
+    "list": gettext_lazy("%(who)s列入清单：%(grade)s，%(route)s，期限 %(plan)s"),
+    "dispatch": gettext_lazy("%(who)s派单给%(other)s，请在 %(due)s 前答复"),
+    "take": gettext_lazy("%(who)s承接问题"),
+    "decline": gettext_lazy("%(who)s说明不承接"),
+    "file_solution": gettext_lazy("%(who)s提交解决办法和证据，解决后：%(after)s"),
+    "confirm": gettext_lazy("%(who)s确认问题已解决"),
+    "dispute": gettext_lazy("%(who)s认为尚未解决"),
+    "verify": gettext_lazy("%(who)s核验通过：%(result)s"),
+    "verify_partly": gettext_lazy("%(who)s认定为阶段性解决"),
+    "rework": gettext_lazy("%(who)s核验未通过，继续攻关"),
+    "continue": gettext_lazy("%(who)s安排继续攻关，期限 %(plan)s"),
+    "suspend": gettext_lazy("%(who)s暂缓办理"),
+    "resume": gettext_lazy("%(who)s恢复攻关，期限 %(plan)s"),
+    "reopen": gettext_lazy("%(who)s反映问题反弹，重新打开"),
+    "restart": gettext_lazy("%(who)s安排重新攻关，期限 %(plan)s"),
+    "terminate": gettext_lazy("%(who)s终止办理"),
 }
 
 

@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common import formats
 from enterprises.models import Bureau, ChainSegment, IndustryChain
@@ -320,7 +321,9 @@ class MeasureForm(forms.ModelForm):
     comparison = forms.ChoiceField(label=_("目标"), choices=[("", _("请选择")), *Measure.Comparison.choices])
     value_now = Number(label=_("现值"), max_digits=14, decimal_places=4)
     target = Number(label=_("目标值"), max_digits=14, decimal_places=4)
-    unit = forms.ChoiceField(label=_("单位"), choices=[("", _("请选择")), *Measure.Unit.choices])
+    unit = forms.ChoiceField(
+        label=pgettext_lazy("measure", "单位"), choices=[("", _("请选择")), *Measure.Unit.choices]
+    )
     method = Text(
         label=_("怎样测得"),
         max_length=100,

@@ -366,7 +366,7 @@ class Measure(models.Model):
         Bottleneck, models.CASCADE, related_name="measures", verbose_name=_("问题")
     )
     metric = models.CharField(_("指标"), max_length=40)
-    unit = models.CharField(_("单位"), max_length=6, choices=Unit)
+    unit = models.CharField(pgettext_lazy("measure", "单位"), max_length=6, choices=Unit)
     value_now = models.DecimalField(_("现值"), max_digits=14, decimal_places=4)
     method = models.CharField(_("怎样测得"), max_length=100, blank=True)
     measured_on = models.DateField(_("测得日期"), null=True, blank=True)

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models.base import LedgerRow
@@ -132,7 +133,7 @@ class ProjectGoal(models.Model):
 
     project = models.ForeignKey(ChainProject, models.CASCADE, related_name="goals")
     indicator = models.CharField(_("指标"), max_length=60)
-    unit = models.CharField(_("单位"), max_length=20)
+    unit = models.CharField(pgettext_lazy("measure", "单位"), max_length=20)
     base = models.DecimalField(_("基期值"), max_digits=18, decimal_places=4, null=True, blank=True)
     target = models.DecimalField(_("目标值"), max_digits=18, decimal_places=4)
     reached = models.DecimalField(_("现值"), max_digits=18, decimal_places=4, null=True, blank=True)

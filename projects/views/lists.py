@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from common import formats
@@ -84,7 +84,7 @@ class ProjectList(LedgerList):
         ),
         Column("chain", gettext_lazy("产业链"), "chain__name"),
         Column("bureau", gettext_lazy("受理单位"), "bureau__short_name", order=("bureau__code",)),
-        Words("tier", gettext_lazy("层级"), "tier", choices=ChainProject.Tier.choices, css="tight"),
+        Words("tier", pgettext_lazy("project", "层级"), "tier", choices=ChainProject.Tier.choices, css="tight"),
         State("status", gettext_lazy("状态"), "status", model=ChainProject),
         _parties("leaders", gettext_lazy("链主"), Role.LEADER),
         _parties("members", gettext_lazy("链员"), Role.MEMBER),
@@ -241,7 +241,7 @@ class BottleneckList(LedgerList):
         State("status", gettext_lazy("状态"), "status", model=Bottleneck),
         Clock("clock", gettext_lazy("时限"), "clock_due_on", css="tight"),
         Column("handler", gettext_lazy("办理单位"), "handler__short_name", order=("handler__code",)),
-        Day("submitted", gettext_lazy("提交"), "submitted_at"),
+        Day("submitted", pgettext_lazy("column", "提交"), "submitted_at"),
         Column("institution", gettext_lazy("承担机构"), "assigned_to__name", shown=False),
         Words(
             "urgency", gettext_lazy("紧急程度"), "urgency", choices=Bottleneck.Urgency.choices, shown=False
