@@ -84,7 +84,9 @@ class ProjectList(LedgerList):
         ),
         Column("chain", gettext_lazy("产业链"), "chain__name"),
         Column("bureau", gettext_lazy("受理单位"), "bureau__short_name", order=("bureau__code",)),
-        Words("tier", pgettext_lazy("project", "层级"), "tier", choices=ChainProject.Tier.choices, css="tight"),
+        Words(
+            "tier", pgettext_lazy("project", "层级"), "tier", choices=ChainProject.Tier.choices, css="tight"
+        ),
         State("status", gettext_lazy("状态"), "status", model=ChainProject),
         _parties("leaders", gettext_lazy("链主"), Role.LEADER),
         _parties("members", gettext_lazy("链员"), Role.MEMBER),
