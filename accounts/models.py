@@ -1,5 +1,7 @@
 """Users and what they were granted (`domain.md` 2.2, design decision 3)."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Self
@@ -11,8 +13,15 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.scope import Scope, widest
+from common.scope import Scope, Viewer, widest
 from enterprises.models import Bureau, Organization
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """A viewer with the scope of administrator grants alone."""
+
+    scope: Scope
 
 
 class User(AbstractUser):
@@ -53,14 +62,19 @@ class User(AbstractUser):
 
     @cached_property
     def scope(self) -> Scope:
-        bureaus = [grant.bureau for grant in self.grants_in_force if grant.bureau]
-        return Scope(
-            bureau_paths=widest({bureau.path for bureau in bureaus}),
-            organization_ids=frozenset(
-                grant.organization_id for grant in self.grants_in_force if grant.organization_id
-            ),
-            everything=any(bureau.level == Bureau.Level.NATIONAL for bureau in bureaus),
-        )
+        return _scope_of(self.grants_in_force)
+
+    @cached_property
+    def administered(self) -> "Administrator":
+        """What the user may see and repair in the admin site: other roles lend nothing to it."""
+        if self.is_superuser:
+            return Administrator(Scope(everything=True))
+        return Administrator(_scope_of(self.grants_of(Role.ADMINISTRATOR)))
+
+    @cached_property
+    def is_administrator(self) -> bool:
+        """Whether the admin site is open to the user."""
+        return self.is_active and (self.is_superuser or bool(self.grants_of(Role.ADMINISTRATOR)))
 
     def grants_of(self, *roles: str) -> list["Grant"]:
         return [grant for grant in self.grants_in_force if grant.role in roles]
@@ -76,7 +90,23 @@ class User(AbstractUser):
         )
 
 
+def _scope_of(grants: Iterable["Grant"]) -> Scope:
+    bureaus = [grant.bureau for grant in grants if grant.bureau]
+    return Scope(
+        bureau_paths=widest({bureau.path for bureau in bureaus}),
+        organization_ids=frozenset(grant.organization_id for grant in grants if grant.organization_id),
+        everything=any(bureau.level == Bureau.Level.NATIONAL for bureau in bureaus),
+    )
+
+
 class GrantQuerySet(models.QuerySet["Grant"]):
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Grants for the bureaus of a subtree and for the organisations that they serve."""
+        scope = viewer.scope
+        if scope.everything:
+            return self
+        return self.filter(scope.within("bureau__path") | scope.within("organization__bureau__path"))
+
     def in_force(self, day: date) -> Self:
         return self.filter(Q(expires_on__isnull=True) | Q(expires_on__gte=day), starts_on__lte=day)
 

@@ -67,6 +67,9 @@ def _option(value: str, word: str, chosen: bool) -> str:
 class SearchInput(QuickInput):
     input_type = "search"
 
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"placeholder": _("名称、编号、信用代码"), **(attrs or {})})
+
 
 class DayInput(QuickInput):
     """The browser's own calendar; values as 2026-11-21 in every language."""

@@ -173,7 +173,7 @@ def _facts(row: Organization) -> list[tuple[Any, Any]]:
         (_("企业规模"), row.get_size_display()),
         (_("企业称号"), row.get_tags_display()),
         (_("从业人数"), row.employees and formats.count(row.employees)),
-        (_("年产值"), row.annual_output is not None and formats.money(row.annual_output)),
+        (_("年产值"), formats.money(row.annual_output)),
     ]
 
 

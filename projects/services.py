@@ -12,10 +12,20 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import FILING_ROLES, User
+from accounts.models import FILING_ROLES, Role, User
 from enterprises.models import Bureau, NumberSeries, Organization
 from projects import files
-from projects.models import Attachment, Bottleneck, BottleneckContact, Evidence, Measure, Transition
+from projects.models import (
+    Attachment,
+    Bottleneck,
+    BottleneckContact,
+    ChainProject,
+    Consortium,
+    Evidence,
+    KeyProject,
+    Measure,
+    Transition,
+)
 from projects.workflow import MOVES, REOPEN_WITHIN, STATES, Move, Party, clock_after, grant_for, judge
 
 S = Bottleneck.Status
@@ -375,3 +385,25 @@ def may_attach(bottleneck: Bottleneck, user: User) -> bool:
     """The party whose turn it is may add files."""
     turn = STATES[bottleneck.status].turn
     return turn != Party.NOBODY and grant_for(bottleneck, turn, user) is not None
+
+
+def void(row: Bottleneck | ChainProject | Consortium | KeyProject, *, by: User, reason: str) -> None:
+    """Take a row out of every count for a stated reason; it stays readable (`domain.md` 5.4 rule 9).
+
+    Raises PermissionDenied for anybody but an administrator of its bureau, ValidationError without a reason,
+    StaleRow when somebody else did it first.
+    """
+    bureau = row.project.bureau if isinstance(row, KeyProject) else row.bureau
+    if not (by.is_superuser or by.holds_over(bureau, Role.ADMINISTRATOR)):
+        raise PermissionDenied(_("作废由该单位或上级单位的管理员办理。"))
+    if not reason.strip():
+        raise ValidationError({"reason": _("作废要写明原因。")})
+    with transaction.atomic():
+        locked = type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+        if locked.voided_at:
+            raise StaleRow(_("这条记录已经作废。"))
+        locked.voided_at, locked.void_reason = timezone.now(), reason.strip()
+        locked.version += 1
+        locked.full_clean(validate_unique=False)
+        locked.save()
+    row.refresh_from_db()

@@ -1,0 +1,127 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework.authtoken.admin import TokenAdmin as DRFTokenAdmin
+from rest_framework.authtoken.models import TokenProxy
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.models import Grant, User
+from common.admin import Inline, PortalAdmin
+
+# Rights follow from grants; Django's groups would be a second way that nobody looks after.
+admin.site.unregister(Group)
+admin.site.unregister(TokenProxy)
+
+
+class GrantForm(forms.ModelForm):
+    """Nobody gives away more than is under the own administration."""
+
+    administered: Any = None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        bureau, organization = cleaned.get("bureau"), cleaned.get("organization")
+        unit = bureau or (organization and organization.bureau)
+        if unit and not self.administered.scope.covers(unit):
+            field = "bureau" if bureau else "organization"
+            raise ValidationError({field: _("“%s”不在您的管理范围内，请选择本单位或下级。") % unit})
+        return cleaned
+
+
+def grant_form_for(request: Any) -> type[GrantForm]:
+    return type("GrantForm", (GrantForm,), {"administered": request.user.administered})
+
+
+class GrantInline(Inline):
+    model = Grant
+    autocomplete_fields = ["bureau", "organization"]
+    fields = ["role", "bureau", "organization", "starts_on", "expires_on"]
+
+    def get_formset(self, request, obj=None, **kwargs):
+        return super().get_formset(request, obj, form=grant_form_for(request), **kwargs)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("bureau", "organization")
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, PortalAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "name", "is_active", "is_superuser", "last_login"]
+    list_filter = ["is_active", "is_superuser", "grants__role"]
+    search_fields = ["username", "name", "email"]
+    ordering = ["username"]
+    filter_horizontal = []
+    readonly_fields = ["last_login", "date_joined"]
+    inlines = [GrantInline]
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        (_("本人"), {"fields": ["name", "email"]}),
+        (
+            _("状态"),
+            {
+                "fields": ["is_active", "is_superuser", "last_login", "date_joined"],
+                "description": _("超级用户不受管理范围限制，只由超级用户设置。其他权限一律由授权决定。"),
+            },
+        ),
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {
+                "classes": ["wide"],
+                "fields": ["username", "name", "usable_password", "password1", "password2"],
+            },
+        ),
+    ]
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if request.user.is_superuser else [*fixed, "is_superuser"]
+
+    def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
+        """People all of whose grants are under this administration, and who are no superusers."""
+        granted = Grant.objects.filter(user=OuterRef("pk"))
+        inside = granted.visible_to(administrator)
+        foreign = granted.exclude(pk__in=Grant.objects.visible_to(administrator).values("pk"))
+        new = ~Exists(granted) & Q(last_login__isnull=True)
+        return rows.filter(Exists(inside) | new, ~Exists(foreign), is_superuser=False)
+
+
+@admin.register(Grant)
+class GrantAdmin(PortalAdmin):
+    list_display = ["user", "role", "bureau", "organization", "starts_on", "expires_on"]
+    list_filter = ["role", "expires_on"]
+    list_select_related = ["user", "bureau", "organization"]
+    search_fields = ["user__username", "user__name", "bureau__name", "bureau__code", "organization__name"]
+    autocomplete_fields = ["user", "bureau", "organization"]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        return super().get_form(request, obj, change, form=grant_form_for(request), **kwargs)
+
+
+@admin.register(TokenProxy)
+class TokenAdmin(DRFTokenAdmin, PortalAdmin):
+    """Tokens for programs; whoever holds one acts with the rights of its user."""
+
+    list_display = ["user", "created"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__name"]
+    autocomplete_fields = ["user"]
+    readonly_fields = ["key", "created"]
+    fields = ["user"]
+
+    def get_fields(self, request, obj=None):
+        return ["user", "key", "created"] if obj else ["user"]
+
+    def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
+        people = UserAdmin(User, self.admin_site).in_scope(User.objects.all(), administrator)
+        return rows.filter(user__in=people)

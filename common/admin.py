@@ -1,0 +1,69 @@
+"""What every page of the admin site has in common: scope, rights, and no needless counting."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.paginator import InfinitePaginator
+
+
+class PortalAdmin(ModelAdmin):
+    """Rows of the administrator's scope; a row that would leave it is not saved."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    compressed_fields = True
+    warn_unsaved_form = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        return self.in_scope(rows, request.user.administered)
+
+    def in_scope(self, rows: Any, administrator: Any) -> QuerySet:
+        """The rows of an administrator; reference tables, which have no scope, stay whole."""
+        return rows.visible_to(administrator) if hasattr(rows, "visible_to") else rows
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not self.get_queryset(request).filter(pk=form.instance.pk).exists():
+            # Inside the transaction of the admin view: nothing of it stays.
+            raise PermissionDenied(_("保存后，这条记录将不在您的管理范围内，因此没有保存。"))
+
+
+class ReadOnly:
+    """Written by services alone: to be looked at, never typed."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ReadOnly, PortalAdmin):
+    pass
+
+
+class BigTable:
+    """Pages without a total, which would cost more than the page."""
+
+    paginator = InfinitePaginator
+
+
+class Inline(TabularInline):
+    extra = 0
+    tab = True
+    show_change_link = False
+
+
+class ReadOnlyInline(ReadOnly, Inline):
+    can_delete = False

@@ -1,0 +1,363 @@
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from common.admin import BigTable, Inline, PortalAdmin, ReadOnlyAdmin, ReadOnlyInline
+from projects import services
+from projects.models import (
+    Attachment,
+    Bottleneck,
+    BottleneckContact,
+    ChainProject,
+    Consortium,
+    ConsortiumMembership,
+    Evidence,
+    KeyProject,
+    Measure,
+    Milestone,
+    Participation,
+    ProjectGoal,
+    ProjectRegion,
+    Transition,
+)
+
+# Kept by services and by the database itself.
+KEPT = ["version", "created_by", "created_at", "updated_at", "voided_at", "void_reason"]
+
+
+class VoidForm(forms.Form):
+    reason = forms.CharField(
+        label=gettext_lazy("作废原因"),
+        max_length=200,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
+
+
+class LedgerAdmin(PortalAdmin):
+    """Rows of the ledger: struck out with a reason instead of deleted."""
+
+    readonly_fields = KEPT
+    actions = ["void"]
+
+    @admin.action(description=gettext_lazy("作废所选记录"), permissions=["change"])
+    def void(self, request: HttpRequest, queryset) -> HttpResponse | None:
+        """Asks for the reason once, names every row, and strikes out those that are not struck out yet."""
+        form = VoidForm(request.POST if "confirm" in request.POST else None)
+        if not form.is_valid():
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("作废记录"),
+                "opts": self.opts,
+                "form": form,
+                "rows": queryset,
+                "checkbox_name": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/void.html", context)
+        done = 0
+        for row in queryset:
+            try:
+                services.void(row, by=request.user, reason=form.cleaned_data["reason"])
+            except (PermissionDenied, ValidationError, services.StaleRow) as refusal:
+                sentence = refusal.messages[0] if isinstance(refusal, ValidationError) else refusal
+                messages.error(request, f"{row}：{sentence}")
+                continue
+            self.log_change(request, row, _("作废：%s") % form.cleaned_data["reason"])
+            done += 1
+        if done:
+            messages.success(request, ngettext("已作废 %d 条记录。", "已作废 %d 条记录。", done) % done)
+        return None
+
+
+class RegionInline(Inline):
+    model = ProjectRegion
+    autocomplete_fields = ["bureau"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("bureau")
+
+
+class GoalInline(Inline):
+    model = ProjectGoal
+
+
+@admin.register(ChainProject)
+class ChainProjectAdmin(LedgerAdmin):
+    list_display = ["code", "name", "chain", "tier", "bureau", "status", "start_on", "is_test", "voided_at"]
+    list_filter = [
+        "tier",
+        "status",
+        ["chain", AutocompleteSelectFilter],
+        ["bureau", AutocompleteSelectFilter],
+        "is_cross_region",
+        ["start_on", RangeDateFilter],
+        "is_test",
+        ["voided_at", admin.EmptyFieldListFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["chain", "bureau"]
+    search_fields = ["code", "name"]
+    autocomplete_fields = ["chain", "bureau", "consortium"]
+    readonly_fields = [*KEPT, "status", "closed_on"]
+    inlines = [RegionInline, GoalInline]
+
+
+@admin.register(Participation)
+class ParticipationAdmin(BigTable, PortalAdmin):
+    list_display = ["project", "organization", "role", "bureau", "joined_on", "left_on"]
+    list_filter = ["role", ["project", AutocompleteSelectFilter], ["bureau", AutocompleteSelectFilter]]
+    list_filter_submit = True
+    list_select_related = ["project", "organization", "bureau"]
+    search_fields = ["project__code__startswith", "organization__uscc__exact", "organization__name"]
+    autocomplete_fields = ["project", "organization", "bureau"]
+    ordering = ["-id"]
+
+
+class MembershipInline(Inline):
+    model = ConsortiumMembership
+    autocomplete_fields = ["organization"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("organization")
+
+
+@admin.register(Consortium)
+class ConsortiumAdmin(LedgerAdmin):
+    list_display = ["code", "name", "chain", "bureau", "lead", "status", "founded_on", "is_test", "voided_at"]
+    list_filter = [
+        "status",
+        "local_type",
+        ["chain", AutocompleteSelectFilter],
+        ["bureau", AutocompleteSelectFilter],
+        ["founded_on", RangeDateFilter],
+        "is_test",
+        ["voided_at", admin.EmptyFieldListFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["chain", "bureau", "lead"]
+    search_fields = ["code", "name"]
+    autocomplete_fields = ["chain", "bureau", "lead"]
+    readonly_fields = [*KEPT, "status", "dissolved_on"]
+    inlines = [MembershipInline]
+
+
+class MilestoneInline(Inline):
+    model = Milestone
+
+
+@admin.register(KeyProject)
+class KeyProjectAdmin(LedgerAdmin):
+    list_display = [
+        "code",
+        "name",
+        "project",
+        "kind",
+        "lead",
+        "status",
+        "contract_on",
+        "is_test",
+        "voided_at",
+    ]
+    list_filter = [
+        "status",
+        "kind",
+        "route",
+        ["project__chain", AutocompleteSelectFilter],
+        ["contract_on", RangeDateFilter],
+        ["accepted_on", RangeDateFilter],
+        "is_test",
+        ["voided_at", admin.EmptyFieldListFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["project", "lead"]
+    search_fields = ["code", "name"]
+    autocomplete_fields = ["project", "lead", "bottlenecks"]
+    readonly_fields = [*KEPT, "status", "accepted_on"]
+    inlines = [MilestoneInline]
+
+
+class MeasureInline(ReadOnlyInline):
+    model = Measure
+
+
+class EvidenceInline(ReadOnlyInline):
+    model = Evidence
+    fields = ["element", "title", "number", "issuer", "issued_on", "verify_state"]
+
+
+class AttachmentInline(ReadOnlyInline):
+    model = Attachment
+    fields = ["name", "size", "mime", "sha256", "uploaded_by", "uploaded_at"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("uploaded_by")
+
+
+class TransitionInline(ReadOnlyInline):
+    model = Transition
+    fields = ["sequence", "at", "move", "source", "target", "actor", "bureau", "organization", "reason"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("actor", "bureau", "organization")
+
+
+@admin.register(Bottleneck)
+class BottleneckAdmin(LedgerAdmin):
+    """What a firm filed and what was decided changes by moves alone; here one marks and strikes out."""
+
+    list_display = [
+        "code",
+        "title",
+        "organization",
+        "chain",
+        "handler",
+        "status",
+        "submitted_at",
+        "voided_at",
+    ]
+    list_filter = [
+        "status",
+        "grade",
+        "cause",
+        "urgency",
+        "result",
+        ["chain", AutocompleteSelectFilter],
+        ["bureau", AutocompleteSelectFilter],
+        ["submitted_at", RangeDateFilter],
+        "is_test",
+        ["voided_at", admin.EmptyFieldListFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["organization", "chain", "handler"]
+    search_fields = ["code", "title", "organization__name"]
+    autocomplete_fields = ["project"]
+    inlines = [MeasureInline, EvidenceInline, AttachmentInline, TransitionInline]
+
+    def get_readonly_fields(self, request, obj=None):
+        changeable = {"is_test", "project", "visibility"}
+        return [field.name for field in self.opts.fields if field.name not in changeable]
+
+    def get_exclude(self, request, obj=None):
+        return ["id", *self._many_to_many()]
+
+    def _many_to_many(self) -> list[str]:
+        return [field.name for field in self.opts.many_to_many]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class OfBottleneck(BigTable):
+    """Parts of a problem, seen by those who see the problem."""
+
+    list_select_related = ["bottleneck"]
+    search_fields = ["bottleneck__code__startswith"]
+    ordering = ["-pk"]
+
+    def in_scope(self, rows, administrator):
+        return rows.filter(bottleneck__in=Bottleneck.objects.visible_to(administrator))
+
+
+@admin.register(Transition)
+class TransitionAdmin(OfBottleneck, ReadOnlyAdmin):
+    list_display = [
+        "bottleneck",
+        "sequence",
+        "at",
+        "move",
+        "source",
+        "target",
+        "actor",
+        "bureau",
+        "organization",
+    ]
+    list_filter = ["target", ["at", RangeDateFilter]]
+    list_filter_submit = True
+    list_select_related = ["bottleneck", "actor", "bureau", "organization"]
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(OfBottleneck, ReadOnlyAdmin):
+    list_display = ["number", "title", "element", "issuer", "issued_on", "verify_state", "bottleneck"]
+    list_filter = ["element", "verify_state"]
+    search_fields = ["number__startswith", "bottleneck__code__startswith"]
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(OfBottleneck, ReadOnlyAdmin):
+    list_display = ["name", "size", "mime", "bottleneck", "uploaded_by", "uploaded_at"]
+    list_filter = ["mime"]
+    list_select_related = ["bottleneck", "uploaded_by"]
+    exclude = ["file"]
+
+
+@admin.register(Measure)
+class MeasureAdmin(OfBottleneck, ReadOnlyAdmin):
+    list_display = ["metric", "unit", "value_now", "comparison", "target", "value_after", "bottleneck"]
+    list_filter = ["unit"]
+
+
+@admin.register(BottleneckContact)
+class BottleneckContactAdmin(OfBottleneck, ReadOnlyAdmin):
+    list_display = ["bottleneck", "name", "phone"]
+
+
+class OfProject:
+    """Parts of a project, key project or consortium, seen by those who see the whole."""
+
+    whole = "project"
+    ordering = ["-pk"]
+
+    def in_scope(self, rows, administrator):
+        seen = rows.model._meta.get_field(self.whole).related_model.objects.visible_to(administrator)
+        return rows.filter(**{f"{self.whole}__in": seen})
+
+
+@admin.register(ProjectGoal)
+class ProjectGoalAdmin(OfProject, PortalAdmin):
+    list_display = ["indicator", "project", "unit", "base", "target", "reached", "due_on"]
+    list_filter = [["due_on", RangeDateFilter]]
+    list_filter_submit = True
+    list_select_related = ["project"]
+    search_fields = ["indicator", "project__code__startswith"]
+    autocomplete_fields = ["project"]
+
+
+@admin.register(ProjectRegion)
+class ProjectRegionAdmin(OfProject, PortalAdmin):
+    list_display = ["project", "bureau"]
+    list_filter = [["bureau", AutocompleteSelectFilter]]
+    list_filter_submit = True
+    list_select_related = ["project", "bureau"]
+    search_fields = ["project__code__startswith", "project__name"]
+    autocomplete_fields = ["project", "bureau"]
+
+
+@admin.register(ConsortiumMembership)
+class ConsortiumMembershipAdmin(OfProject, PortalAdmin):
+    whole = "consortium"
+    list_display = ["consortium", "organization", "role", "joined_on", "left_on"]
+    list_filter = ["role"]
+    list_select_related = ["consortium", "organization"]
+    search_fields = ["consortium__code__startswith", "consortium__name", "organization__name"]
+    autocomplete_fields = ["consortium", "organization"]
+
+
+@admin.register(Milestone)
+class MilestoneAdmin(OfProject, PortalAdmin):
+    whole = "key_project"
+    list_display = ["title", "key_project", "weight", "due_on", "done_on"]
+    list_filter = [["due_on", RangeDateFilter], ["done_on", admin.EmptyFieldListFilter]]
+    list_filter_submit = True
+    list_select_related = ["key_project"]
+    search_fields = ["title", "key_project__code__startswith"]
+    autocomplete_fields = ["key_project"]
