@@ -49,6 +49,8 @@ PHRASES = {
     "I10": "实施重点攻关项目{n}个",
     "I15": "解决质量堵点卡点问题{n}个",
 }
+# Firms stand side by side in it, everything else is set off.
+BESIDE = {"I07": "、", "I09": "、"}
 DISTINCT = ("I05", "I07", "I09")
 RANKED_BY = "I15"
 NAMED = 5
@@ -99,6 +101,7 @@ class _Composer:
         self.bulletin, self.unit = bulletin, bulletin.bureau
         self.snapshot, self.period = bulletin.snapshot, bulletin.snapshot.period
         self.whole = agencies.whole(self.unit)
+        self.before = figures.year_before(self.snapshot)
         self.lines = {
             line.indicator.code: line for line in figures.headline(self.snapshot, self.unit, tuple(CATALOGUE))
         }
@@ -145,6 +148,10 @@ class _Composer:
     def number(self, code: str) -> int:
         return self.lines[code].value or 0
 
+    def growth(self, code: str) -> str:
+        """The change against the year before; nothing where that year cannot be compared."""
+        return growth(self.value(code), self.lines[code].previous) if self.before else ""
+
     def of(self, unit: Bureau, code: str) -> int | None:
         return self.values[unit.pk].get(code, NOT_REPORTED).value
 
@@ -185,13 +192,14 @@ class _Composer:
     def sentence(self) -> str:
         """The national sentence with the seven figures in the published order (`domain.md` 6.2)."""
         said = [
-            PHRASES[code].format(n=prose(value))
+            (BESIDE.get(code, "，"), PHRASES[code].format(n=prose(value)))
             for code in HEADLINES
             if (value := self.value(code)) is not None
         ]
         if not said:
             return f"{self.period.name}，{self.whole}没有报送质量强链工作数据。"
-        text = f"{self.period.name}，{self.whole}共{listing(said)}"
+        figures_said = "".join(mark + words for mark, words in said)[1:]
+        text = f"{self.period.name}，{self.whole}共{figures_said}"
         missing = [str(CATALOGUE[code].name) for code in HEADLINES if self.value(code) is None]
         return f"{text}；{listing(missing)}没有报送。" if missing else f"{text}。"
 
@@ -214,9 +222,7 @@ class _Composer:
     def overall(self) -> tuple[Block, ...]:
         blocks: list[Block] = [Paragraph(self.sentence())]
         changes = [
-            f"{CATALOGUE[code].name}{words}"
-            for code in HEADLINES
-            if (words := growth(self.value(code), self.lines[code].previous))
+            f"{CATALOGUE[code].name}{words}" for code in HEADLINES if (words := self.growth(code))
         ]
         if changes:
             blocks.append(Paragraph(f"与上年同期相比：{listing(changes, '，')}。"))
@@ -229,6 +235,10 @@ class _Composer:
             notes.append(
                 f"解决问题为总数；期间反弹重开{self.number('I17')}个，净解决{formats.count(net)}个。"
             )
+        if self.before is None:
+            notes.append("没有口径相同的上年同期数，不作比较。")
+        elif not self.before.version:
+            notes.append("上年同期数取自尚未冻结的汇总。")
         notes += self._late_notes()
         return figures_table(
             f"{self.period.name}{self.whole}质量强链主要指标",
@@ -255,7 +265,7 @@ class _Composer:
             str(line.indicator.unit),
             _count(line.value),
             _count(line.previous),
-            growth(line.value, line.previous) or None,
+            self.growth(line.indicator.code) or None,
             self.link(line.indicator.code),
         )
 
@@ -332,8 +342,8 @@ class _Composer:
     def _leaders_and_laggards(self) -> str:
         solved = [unit for unit in self.ranked if self.of(unit, RANKED_BY)]
         if not solved:
-            return "各地区本期都没有解决质量堵点卡点问题的记录，主要指标见下表。"
-        text = f"各地区主要指标见下表，解决问题数居前的有{self._with_places(_with_ties(solved, self.places))}"
+            return "各地区本期都没有解决质量堵点卡点问题的记录，主要指标见表2。"
+        text = f"各地区主要指标见表2，解决问题数居前的有{self._with_places(_with_ties(solved, self.places))}"
         behind = [unit for unit in reversed(self.ranked) if unit not in _with_ties(solved, self.places)]
         if behind:
             names = [f"{agencies.region(unit)}（{self.of(unit, RANKED_BY)}个）" for unit in behind[:NAMED]]

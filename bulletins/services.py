@@ -22,7 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from bulletins import circular, identities, paper, periods, rollup, tasks, verification
+from bulletins import circular, figures, identities, paper, periods, rollup, tasks, verification
 from bulletins.indicators import DEFINITION_VERSION
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from common import formats
@@ -32,6 +32,7 @@ from enterprises.models import Bureau, NumberSeries
 logger = logging.getLogger(__name__)
 JobRow = TypeVar("JobRow", bound=Job)
 
+UNDER_WAY = (Job.State.QUEUED, Job.State.RUNNING)
 ISSUERS = (Role.ADMINISTRATOR, Role.STATISTICIAN)
 # Readers who have just looked up a working roll-up still find its values for this long.
 SUPERSEDED_FOR = timedelta(minutes=10)
@@ -76,9 +77,7 @@ def request_rollup(period: Period, by: User | None = None, *, in_background: boo
     with transaction.atomic():
         period = Period.objects.select_for_update().get(pk=period.pk)
         _refuse_frozen(period)
-        snapshot = period.snapshots.filter(
-            version=0, job_state__in=(Job.State.QUEUED, Job.State.RUNNING)
-        ).first()
+        snapshot = period.snapshots.filter(version=0, job_state__in=UNDER_WAY).first()
         if snapshot is None:
             snapshot = Snapshot.objects.create(
                 period=period, definition_version=DEFINITION_VERSION, created_by=by
@@ -107,7 +106,7 @@ def request_freeze(
 ) -> Snapshot:
     """Queue the freeze of a period; of a frozen one a corrected version, for which a reason is needed.
 
-    The period counts as frozen when the job is done. Raises PermissionDenied or ValidationError.
+    The period counts as frozen when the job is done; one under way is returned. Raises PermissionDenied or ValidationError.
     """
     _refuse_others_to_freeze(by)
     with transaction.atomic():
@@ -120,9 +119,9 @@ def request_freeze(
         if not reason.strip():
             _refuse_frozen(period)
         versions = period.snapshots.filter(version__gt=0)
+        if under_way := versions.filter(job_state__in=UNDER_WAY).first():
+            return under_way
         versions.filter(job_state=Job.State.FAILED).delete()
-        if versions.filter(job_state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists():
-            raise ValidationError(_("%(period)s正在冻结，请稍候。"), params={"period": period.name})
         last = versions.aggregate(last=Max("version"))["last"] or 0
         snapshot = Snapshot.objects.create(
             period=period,
@@ -349,6 +348,11 @@ def run_bulletin(pk: int) -> bool:
 
 def _print(bulletin: Bulletin) -> None:
     bulletin.report_progress(10)
+    before = get_period(periods.year_before(bulletin.period.code))
+    if figures.current(before) is None:
+        # Nobody has looked at that year yet; the paper compares with it.
+        rollup_now(before)
+    bulletin.report_progress(20)
     # Whoever asks and in whatever language: an official document is Chinese.
     with translation.override("zh-hans"):
         content = circular.compose(bulletin)

@@ -1,0 +1,326 @@
+"""The compiled SQL against the naive recount, and what readers see while it runs."""
+
+import json
+import random
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulletins import figures, recount, rollup, services
+from bulletins.indicators import BASES, CATALOGUE
+from bulletins.models import CountedRow, Period, Snapshot, StatValue
+from common.jobs import Job
+from enterprises.models import Bureau
+from projects.models import Bottleneck, ChainProject
+from tests import factories
+from tests.bulletins.ledger import (
+    Figures,
+    Tree,
+    consortium,
+    firm,
+    key_project,
+    problem,
+    project,
+    solved,
+    takes_part,
+)
+
+S = Bottleneck.Status
+STEPS = (S.SUBMITTED, S.ACCEPTED, S.LISTED, S.DISPATCHED, S.IN_PROGRESS, S.SOLUTION_FILED, S.VERIFICATION, S.RESOLVED, S.REOPENED)  # fmt: skip
+
+
+def random_ledger(rnd: random.Random) -> list[Bureau]:
+    """A small tree of any shape with rows at every level of it."""
+    units = [factories.bureau()]
+    for number in range(1, rnd.randint(3, 9)):
+        parent = rnd.choice([unit for unit in units if unit.level < 4])
+        units.append(factories.bureau(f"{number:06d}", f"单位{number}", parent))
+    chains = [factories.chain(), factories.chain("C02", "轴承")]
+    firms = [firm(at=units[0], is_test=rnd.random() < 0.15) for _n in range(5)]
+
+    def day() -> date:
+        return date(2023, 7, 1) + timedelta(days=rnd.randint(0, 700))
+
+    def never() -> dict[str, Any]:
+        draw = rnd.random()
+        if draw < 0.1:
+            return {"is_test": True}
+        return {"voided_at": timezone.now(), "void_reason": "误报"} if draw < 0.2 else {}
+
+    projects = []
+    for _n in range(rnd.randint(1, 5)):
+        start = day()
+        projects.append(
+            project(
+                rnd.choice(units),
+                rnd.choice(chains),
+                start_on=start,
+                status=rnd.choice(list(ChainProject.Status)),
+                closed_on=start + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.3 else None,
+                regions=rnd.sample(units, min(len(units), 3)) if rnd.random() < 0.5 else (),
+                **never(),
+            )
+        )
+    for work in projects:
+        for organization in firms:
+            for role in ("leader", "member", "enabler"):
+                if rnd.random() < 0.5:
+                    joined = day()
+                    left = joined + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.3 else None
+                    takes_part(
+                        organization, work, role, bureau=rnd.choice(units), joined_on=joined, left_on=left
+                    )
+        contract = day()
+        accepted = contract + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.5 else None
+        key_project(work, contract, accepted_on=accepted, **never())
+    for _n in range(rnd.randint(0, 4)):
+        founded = day()
+        gone = founded + timedelta(rnd.randint(0, 400)) if rnd.random() < 0.4 else None
+        consortium(rnd.choice(units), founded, dissolved_on=gone, chain=rnd.choice(chains), **never())
+    for _n in range(rnd.randint(0, 6)):
+        when, events = day(), []
+        for status in STEPS[: rnd.randint(1, len(STEPS))]:
+            events.append((status, when))
+            when += timedelta(days=rnd.randint(0, 90))
+        problem(
+            rnd.choice(units),
+            *events,
+            chain=rnd.choice(chains),
+            organization=rnd.choice(firms),
+            handlers={status: rnd.choice(units) for status, _day in events},
+            dues={
+                status: date(2024, 1, 1) + timedelta(rnd.randint(0, 400))
+                for status, _day in events
+                if rnd.random() < 0.7
+            },
+            **never(),
+        )
+    return units
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(rnd=st.randoms(use_true_random=False), code=st.sampled_from(["2024", "2024Q1", "2024H2", "2024-05"]))
+def test_any_tree_and_ledger_roll_up_to_what_a_recount_finds(rnd: random.Random, code: str) -> None:
+    with transaction.atomic():
+        units = random_ledger(rnd)
+        snapshot = services.rollup_now(services.get_period(code))
+        for unit in units:
+            assert recount.differences(snapshot, unit) == []
+        # A bureau moves with all below it, and nothing else needs to be told.
+        movable = [unit for unit in units if unit.level > 1]
+        if movable:
+            moved = Bureau.objects.get(pk=rnd.choice(movable).pk)
+            moved.parent = units[0]
+            moved.save()
+            snapshot = services.rollup_now(services.get_period(code))
+            for unit in Bureau.objects.all():
+                assert recount.differences(snapshot, unit) == []
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(rnd=st.randoms(use_true_random=False))
+def test_frozen_quarters_and_late_rows_agree_with_a_recount(rnd: random.Random) -> None:
+    with transaction.atomic():
+        units = random_ledger(rnd)
+        first = services.freeze_now(services.get_period("2024Q1"), None)
+        more = [project(rnd.choice(units), start_on=date(2024, 2, 1)) for _n in range(2)]
+        more[0].delete()
+        solved(rnd.choice(units), date(2024, 3, 1))
+        second = services.rollup_now(services.get_period("2024Q2"))
+        for unit in units:
+            assert recount.differences(second, unit) == []
+        assert StatValue.objects.get(snapshot=first, indicator="I01", bureau=units[0], chain=None).value in (
+            None,
+            CountedRow.objects.filter(snapshot=first, base="projects").count(),
+        )
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def tree(db: None) -> Tree:
+    return Tree()
+
+
+def test_a_frozen_snapshot_keeps_the_rows_it_counted(tree: Tree) -> None:
+    one, other = solved(tree.huqiu), solved(tree.binhu)
+    member = firm()
+    seat = takes_part(member, project(tree.huqiu))
+    snapshot = services.freeze_now(services.get_period("2024"), None)
+    kept = CountedRow.objects.filter(snapshot=snapshot, base="solved")
+    assert {(row.row_id, row.bureau_id) for row in kept} == {
+        (one.pk, tree.huqiu.pk),
+        (other.pk, tree.binhu.pk),
+    }
+    assert CountedRow.objects.get(snapshot=snapshot, base="members").key == member.pk
+    assert CountedRow.objects.get(snapshot=snapshot, base="members").row_id == seat.pk
+    assert set(CountedRow.objects.values_list("base", flat=True)) <= set(BASES)
+
+
+def test_a_recount_of_a_frozen_figure_names_the_rows_that_came_and_went(tree: Tree) -> None:
+    gone = solved(tree.huqiu)
+    snapshot = services.freeze_now(services.get_period("2024"), None)
+    Bottleneck.objects.filter(pk=gone.pk).update(is_test=True)
+    came = solved(tree.wujiang)
+    found = {line.code: line for line in recount.differences(snapshot, tree.suzhou)}
+    assert found["I15"].came == (came.pk,)
+    assert found["I15"].went == (gone.pk,)
+    # One came and one went: the number is the same, the rows are not.
+    assert found["I15"].stored == found["I15"].counted == 1
+
+
+def test_a_second_roll_up_replaces_the_first_only_when_it_is_done(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    period = services.get_period("2024")
+    project(tree.huqiu)
+    first = services.rollup_now(period)
+    project(tree.huqiu)
+    seen = []
+    store = rollup.store
+
+    def store_and_look(snapshot: Snapshot) -> None:
+        store(snapshot)
+        seen.append(figures.current(period))
+
+    monkeypatch.setattr(rollup, "store", store_and_look)
+    second = services.rollup_now(period)
+    assert seen == [first]
+    assert figures.current(period) == second
+
+
+def test_a_roll_up_that_fails_leaves_nothing_and_readers_keep_the_old_one(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    period = services.get_period("2024")
+    first = services.rollup_now(period)
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("disk full")
+
+    project(tree.huqiu)
+    monkeypatch.setattr(rollup, "_report", broken)
+    snapshot = services.request_rollup(period)
+    with pytest.raises(RuntimeError):
+        services.run_snapshot(snapshot.pk)
+    snapshot.refresh_from_db()
+    assert snapshot.job_state == Job.State.FAILED
+    assert not snapshot.values.exists()
+    assert figures.current(period) == first
+
+
+def test_superseded_roll_ups_go_after_a_while(tree: Tree) -> None:
+    period = services.get_period("2024")
+    snapshots = [services.rollup_now(period) for _n in range(3)]
+    services.discard_superseded()
+    assert period.snapshots.count() == 3
+    Snapshot.objects.update(finished_at=timezone.now() - timedelta(hours=1))
+    services.discard_superseded()
+    assert list(period.snapshots.all()) == [snapshots[-1]]
+    assert snapshots[-1].values.exists()
+    frozen = services.freeze_now(period, None)
+    Snapshot.objects.update(finished_at=timezone.now() - timedelta(hours=1))
+    services.discard_superseded()
+    assert list(period.snapshots.all()) == [frozen]
+
+
+def test_the_same_rows_give_the_same_hash(tree: Tree) -> None:
+    project(tree.huqiu)
+    solved(tree.binhu)
+    period = services.get_period("2024")
+    first = services.freeze_now(period, None)
+    second = services.freeze_now(period, None, "核对")
+    assert len(first.row_hash) == 64
+    assert first.row_hash == second.row_hash
+    project(tree.huqiu)
+    assert services.freeze_now(period, None, "补一项").row_hash != first.row_hash
+
+
+def test_no_temporary_table_stays_behind(tree: Tree) -> None:
+    services.rollup_now(services.get_period("2024"))
+    services.rollup_now(services.get_period("2024"))
+    temporary = {
+        "sqlite": "SELECT COUNT(*) FROM sqlite_temp_master WHERE name LIKE 'rollup_%%'",
+        "postgresql": "SELECT COUNT(*) FROM pg_class WHERE relname LIKE 'rollup_%%' AND relpersistence = 't'",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(temporary[connection.vendor], [])
+        assert cursor.fetchone() == (0,)
+
+
+def test_the_number_of_statements_does_not_grow_with_units_or_rows(tree: Tree) -> None:
+    period = services.get_period("2024")
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            services.rollup_now(period)
+        return len(captured)
+
+    few = statements()
+    for unit in (tree.huqiu, tree.wujiang, tree.binhu, tree.dongcheng, tree.corps):
+        takes_part(firm(), project(unit))
+        solved(unit)
+    assert statements() == few
+
+
+# --- Commands ---------------------------------------------------------------------------------------------
+
+
+def test_commands_roll_up_print_and_recount(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    takes_part(firm(), project(tree.huqiu), "leader")
+    call_command("rollup", "--period", "2024Q1")
+    assert Period.objects.get().code == "2024Q1"
+    capsys.readouterr()
+    call_command("figures", "--period", "2024Q1", "--bureau", "320000", "--format", "json", "--recount")
+    report = json.loads(capsys.readouterr().out)
+    values = {line["code"]: line["value"] for line in report["figures"]}
+    assert (report["bureau"], values["I01"], values["I05"], values["I15"]) == ("320000", 1, 1, None)
+    assert set(values) == set(CATALOGUE)
+    assert report["differences"] == []
+    project(tree.huqiu)
+    with pytest.raises(SystemExit) as stop:
+        call_command("figures", "--period", "2024Q1", "--recount")
+    assert stop.value.code == 1
+    assert "I01" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rollup", "--period", "2024Q5"), "不是期间代码"),
+        (("figures", "--period", "2024", "--bureau", "999999"), "没有代码为“999999”的单位"),
+        (("figures", "--period", "2024"), "还没有汇总"),
+        (("bulletin", "--period", "2024"), "还没有冻结"),
+    ],
+)
+def test_commands_say_what_would_be_accepted(tree: Tree, arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        call_command(*arguments)
+
+
+def test_a_frozen_period_is_not_rolled_up_again(tree: Tree) -> None:
+    period = services.get_period("2024")
+    services.freeze_now(period, None)
+    with pytest.raises(ValidationError, match=r"已于.*冻结"):
+        services.request_rollup(period)
+    with pytest.raises(CommandError, match=r"已于.*冻结"):
+        call_command("rollup", "--period", "2024")
+    assert Figures("2024", figures.current(period))("I01", tree.nation) is None
