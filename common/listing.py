@@ -193,7 +193,7 @@ class CodeWords(Words):
 
     def writer(self) -> Write:
         words, path = self.words(), self.path
-        return lambda row: "、".join([words[code] for code in row[path] or () if code in words])
+        return lambda row: formats.listed(words[code] for code in row[path] or () if code in words)
 
 
 class State(Words):
@@ -301,9 +301,18 @@ class ListPage(LoginRequiredMixin, View):
             "all_columns": [(column, column in columns) for column in self.columns[1:]],
             "xlsx_allowed": paginator.count <= XLSX_ROWS,
             "filtered": any(value for name, value in request.GET.items() if name not in ("sort", "page")),
+            "tabs": self.tabs(),
             "empty": {"title": self.empty_title, "text": self.empty_text, "symbol": self.empty_symbol},
         }
-        return render(request, self.template_name, context)
+        return render(request, self.template_name, context | self.more_context())
+
+    def more_context(self) -> dict[str, Any]:
+        """What the template of a special list needs beyond the list."""
+        return {}
+
+    def tabs(self) -> list[dict[str, Any]]:
+        """Neighbouring lists, for `partials/_tabs.html`."""
+        return []
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Remember which columns to show."""

@@ -88,7 +88,7 @@ class OrganizationAdmin(ImportExportModelAdmin, ExportActionModelAdmin, PortalAd
     resource_classes = [OrganizationResource]
     import_form_class = ImportForm
     export_form_class = SelectableFieldsExportForm
-    list_display = ["name", "uscc", "bureau", "legal_form", "size", "status", "is_test"]
+    list_display = ["name", "uscc", "bureau", "legal_form", "size", "status", "test_mark"]
     list_filter = ["legal_form", "size", "status", ["bureau", AutocompleteSelectFilter], "source", "is_test"]
     list_filter_submit = True
     list_select_related = ["bureau"]

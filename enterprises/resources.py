@@ -51,7 +51,7 @@ class WordWidget(widgets.Widget):
         for code, word in self.choices:
             if text in (code, str(word)):
                 return code
-        accepted = "、".join(str(word) for _code, word in self.choices)
+        accepted = formats.listed(word for _code, word in self.choices)
         raise ValueError(
             _("“%(value)s”不在可选项中，可填：%(accepted)s。") % {"value": text, "accepted": accepted}
         )
@@ -215,7 +215,7 @@ class OrganizationResource(resources.ModelResource):
         if missing:
             raise ValidationError(
                 _("文件第一行缺少列：%(missing)s。可以有的列：%(known)s。")
-                % {"missing": "、".join(missing), "known": "、".join(sorted(known))}
+                % {"missing": formats.listed(missing), "known": formats.listed(sorted(known))}
             )
         for field in self.fields.values():
             if isinstance(field.widget, CodeWidget):

@@ -5,6 +5,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
@@ -64,8 +66,8 @@ def short_name_of(name: str, level: int) -> str:
 def read_divisions(path: Path) -> list[Listed]:
     """The lines of a list, parents before children.
 
-    Raises ValidationError with the line number for a bad code, a double, an unknown parent or a level that does not
-    stand below its parent's.
+    Raises ValidationError with the line number for a bad code, a double, an unknown parent or a level that
+    does not stand below its parent's.
     """
     by_code: dict[str, Listed] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -101,7 +103,7 @@ def read_divisions(path: Path) -> list[Listed]:
 
 @transaction.atomic
 def load_divisions(path: Path = DIVISIONS, valid_from: date = DIVISIONS_VALID_FROM) -> Loaded:
-    """Bring the divisions up to a dated list: new codes begin on its day, codes that it no longer has end on it.
+    """Bring the divisions up to a dated list: new codes begin on its day, codes it no longer has end on it.
 
     A retired code that comes back is refused, since codes are never given out again (`domain.md` 3.2).
     """
@@ -111,38 +113,39 @@ def load_divisions(path: Path = DIVISIONS, valid_from: date = DIVISIONS_VALID_FR
         raise ValidationError(
             _("这些代码已停用，不能再次启用：%(codes)s。"), params={"codes": ", ".join(back[:10])}
         )
-    added, renamed = [], []
-    for item in listed:
-        division = known.get(item.code)
-        if division is None:
-            added.append(
-                Division(
-                    code=item.code,
-                    name=item.name,
-                    short_name=short_name_of(item.name, item.level),
-                    level=item.level,
-                    valid_from=valid_from,
+    added, renamed, moved = 0, [], []
+    for _level, items in groupby(listed, key=attrgetter("level")):
+        new = []
+        for item in items:
+            division, parent = known.get(item.code), known.get(item.parent_code)
+            if division is None:
+                new.append(
+                    Division(
+                        code=item.code,
+                        name=item.name,
+                        short_name=short_name_of(item.name, item.level),
+                        level=item.level,
+                        parent=parent,
+                        valid_from=valid_from,
+                    )
                 )
-            )
-        elif division.name != item.name:
-            division.name, division.short_name = item.name, short_name_of(item.name, item.level)
-            renamed.append(division)
-    Division.objects.bulk_create(added, batch_size=500)
-    Division.objects.bulk_update(renamed, ["name", "short_name"])
-    known |= {division.code: division for division in added}
-    moved = []
-    for item in listed:
-        division, parent = known[item.code], known.get(item.parent_code)
-        if division.parent_id != (parent.pk if parent else None):
-            division.parent = parent
-            moved.append(division)
+                continue
+            if division.name != item.name:
+                division.name, division.short_name = item.name, short_name_of(item.name, item.level)
+                renamed.append(division)
+            if division.parent_id != (parent.pk if parent else None):
+                division.parent = parent
+                moved.append(division)
+        known |= {division.code: division for division in Division.objects.bulk_create(new, batch_size=500)}
+        added += len(new)
+    Division.objects.bulk_update(renamed, ["name", "short_name"], batch_size=500)
     Division.objects.bulk_update(moved, ["parent"], batch_size=500)
     codes = {item.code for item in listed}
     gone = [
         division.pk for division in known.values() if division.code not in codes and not division.valid_to
     ]
     ended = Division.objects.filter(pk__in=gone).update(valid_to=valid_from)
-    return Loaded(len(added), len(renamed), ended, len(listed) - len(added) - len(renamed))
+    return Loaded(added, len(renamed), ended, len(listed) - added - len(renamed))
 
 
 def bureau_name(division: Division, parent: Bureau | None) -> str:
@@ -157,10 +160,10 @@ def bureau_name(division: Division, parent: Bureau | None) -> str:
 
 @transaction.atomic
 def found_bureaus() -> int:
-    """Found the bureaus that are missing for the divisions in force, and those of the corps; returns how many.
+    """Found the missing bureaus of the divisions in force and of the corps; returns how many.
 
-    The tree follows the parents of the list: the districts of a municipality report to it directly, and the cities
-    of the corps (6590xx) are served by the bureaus of its divisions and not by Xinjiang.
+    The tree follows the parents of the list: the districts of a municipality report to it directly, and the
+    cities of the corps (6590xx) are served by the bureaus of its divisions and not by Xinjiang.
     """
     bureaus = {bureau.code: bureau for bureau in Bureau.objects.all()}
     divisions = {

@@ -35,7 +35,20 @@ UNIT = Column(
 STATUS = Words("status", gettext_lazy("登记状态"), "status", choices=Organization.Status.choices, css="tight")
 
 
-class OrganizationList(ListPage):
+class DirectoryPage(ListPage):
+    def tabs(self) -> list[dict[str, Any]]:
+        lists = (("organization_list", OrganizationList), ("institution_list", InstitutionList))
+        return [
+            {
+                "label": page.heading,
+                "href": reverse(f"enterprises:{name}"),
+                "current": isinstance(self, page),
+            }
+            for name, page in lists
+        ]
+
+
+class OrganizationList(DirectoryPage):
     model = Organization
     filterset_class = OrganizationFilter
     heading = gettext_lazy("企业和机构")
@@ -64,7 +77,7 @@ class OrganizationList(ListPage):
     empty_symbol = "organization"
 
 
-class InstitutionList(ListPage):
+class InstitutionList(DirectoryPage):
     """Open to every bureau and organisation: it is where one looks for help."""
 
     model = Organization
@@ -161,7 +174,7 @@ def _part(rows: QuerySet, order: str, href: str = "") -> dict[str, Any]:
 def _facts(row: Organization) -> list[tuple[Any, Any]]:
     return [
         (_("统一社会信用代码"), row.uscc),
-        (_("曾用名"), "、".join(row.former_names)),
+        (_("曾用名"), formats.listed(row.former_names)),
         (_("组织形式"), row.get_legal_form_display()),
         (_("所属市场监管部门"), row.bureau),
         (_("登记地"), row.registered_division and row.registered_division.name),

@@ -442,7 +442,6 @@ UNFOLD = {
             },
             {
                 "title": _("基础数据"),
-                "collapsible": True,
                 "items": [
                     _admin_entry("account_tree", _("市场监管部门"), "enterprises.bureau"),
                     _admin_entry("map", _("行政区划"), "enterprises.division"),

@@ -89,7 +89,7 @@ class GoalInline(Inline):
 
 @admin.register(ChainProject)
 class ChainProjectAdmin(LedgerAdmin):
-    list_display = ["code", "name", "chain", "tier", "bureau", "status", "start_on", "is_test", "voided_at"]
+    list_display = ["code", "name", "chain", "tier", "bureau", "status", "start_on", "test_mark", "voided_at"]
     list_filter = [
         "tier",
         "status",
@@ -129,7 +129,7 @@ class MembershipInline(Inline):
 
 @admin.register(Consortium)
 class ConsortiumAdmin(LedgerAdmin):
-    list_display = ["code", "name", "chain", "bureau", "lead", "status", "founded_on", "is_test", "voided_at"]
+    list_display = ["code", "name", "chain", "bureau", "lead", "status", "founded_on", "test_mark", "voided_at"]
     list_filter = [
         "status",
         "local_type",
@@ -161,7 +161,7 @@ class KeyProjectAdmin(LedgerAdmin):
         "lead",
         "status",
         "contract_on",
-        "is_test",
+        "test_mark",
         "voided_at",
     ]
     list_filter = [
@@ -184,6 +184,7 @@ class KeyProjectAdmin(LedgerAdmin):
 
 class MeasureInline(ReadOnlyInline):
     model = Measure
+    fields = ["metric", "unit", "value_now", "comparison", "target", "value_after", "measured_after_on"]
 
 
 class EvidenceInline(ReadOnlyInline):

@@ -35,7 +35,8 @@ class Command(BaseCommand):
         founded = found_bureaus()
         self.stdout.write(
             _(
-                "区划：新增 %(added)d，改名 %(renamed)d，停用 %(ended)d，不变 %(unchanged)d；新设单位 %(founded)d。"
+                "区划：新增 %(added)d，改名 %(renamed)d，停用 %(ended)d，不变 %(unchanged)d；"
+                "新设单位 %(founded)d。"
             )
             % {**vars(loaded), "founded": founded}
         )
