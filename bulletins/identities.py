@@ -7,9 +7,11 @@ from django.utils.translation import gettext as _
 
 from bulletins.indicators import CATALOGUE
 from bulletins.models import CountedRow, Snapshot, StatValue
+from common import formats
 from enterprises.models import Bureau
 from projects.models import Bottleneck, ChainProject, Evidence, KeyProject, Transition
 
+NATION = "000000"
 NAMED = 10
 # Of each pair, the first is never more than the second, for any unit.
 NEVER_MORE = (("I16", "I15"), ("I05", "I06"), ("I07", "I08"))
@@ -25,7 +27,7 @@ def breaches(snapshot: Snapshot) -> list[str]:
 
 
 def _named(rows: list[str]) -> str:
-    names = "、".join(rows[:NAMED])
+    names = formats.listed(rows[:NAMED])
     return _("%(names)s等 %(n)d 项") % {"names": names, "n": len(rows)} if len(rows) > NAMED else names
 
 
@@ -35,7 +37,7 @@ def _counted(snapshot: Snapshot, base: str) -> Q:
 
 def _parts_make_the_whole(snapshot: Snapshot) -> Iterator[str]:
     """Σ units I01 = national I01; a project accepted by the nation itself is a part of its own."""
-    nation = Bureau.objects.get(level=Bureau.Level.NATIONAL)
+    nation = Bureau.objects.get(code=NATION)
     figures = StatValue.objects.filter(snapshot=snapshot, indicator="I01", chain=None)
     values = dict(figures.filter(Q(bureau=nation) | Q(bureau__parent=nation)).values_list("bureau", "value"))
     whole = values.pop(nation.pk) or 0

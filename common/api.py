@@ -23,6 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from common import formats
 from common.filters import CodeField, CodesField
 
 
@@ -124,7 +125,7 @@ class CountedCursorPagination(CursorPagination):
         asked = request.query_params.get("sort", "") or next(iter(view.sorts))
         path = view.sorts.get(asked.removeprefix("-"))
         if path is None:
-            accepted = "、".join(view.sorts)
+            accepted = formats.listed(view.sorts)
             sentence = _("不能按“%(value)s”排序，可选：%(accepted)s，前面加减号为倒序。")
             raise ValidationError({"sort": [sentence % {"value": asked, "accepted": accepted}]})
         sign = "-" if asked.startswith("-") else ""

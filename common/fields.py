@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from common import formats
+
 
 def normalise_codes(codes: Iterable[str]) -> tuple[str, ...]:
     """The one stored order of a set of codes, so that equal sets are equal text."""
@@ -72,4 +74,4 @@ class CodeSetField(models.CharField):
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         models.Field.contribute_to_class(self, cls, name, private_only=private_only)
-        setattr(cls, f"get_{name}_display", lambda row: "、".join(self.labels(getattr(row, name))))
+        setattr(cls, f"get_{name}_display", lambda row: formats.listed(self.labels(getattr(row, name))))

@@ -18,6 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from common import formats
+
 
 class QuickInput(forms.TextInput):
     """An input drawn without the two templates that Django spends on it."""
@@ -128,7 +130,7 @@ def _unknown_code(value: str, choices: Iterable[tuple[Any, Any]]) -> ValidationE
     return ValidationError(
         _("“%(value)s”不在可选项中，可选：%(accepted)s。"),
         code="invalid_choice",
-        params={"value": value, "accepted": "、".join(str(code) for code, _label in choices if code)},
+        params={"value": value, "accepted": formats.listed(code for code, _label in choices if code)},
     )
 
 

@@ -8,6 +8,7 @@ language; all clock times are those of Asia/Shanghai.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Literal
@@ -62,6 +63,11 @@ def ratio(numerator: Number, denominator: Number, places: int = 1) -> str:
     if part is None or not whole:
         return BLANK
     return percent(part * 100 / whole, places)
+
+
+def listed(words: Iterable[object]) -> str:
+    """Things named one after another: 计量、标准; outside Chinese with commas."""
+    return gettext("、").join(str(word) for word in words)
 
 
 def wan(yuan: Number) -> str:

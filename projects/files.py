@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 # An office file is a zip with these parts inside; anything else in a zip is refused.
 OFFICE_PARTS = {
@@ -25,7 +26,7 @@ MIME_BY_SUFFIX = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
 SAME_SUFFIX = {".jpeg": ".jpg", ".jfif": ".jpg"}
-ACCEPTED = "PDF、JPG、PNG、XLSX、DOCX"
+ACCEPTED = gettext_lazy("PDF、JPG、PNG、XLSX、DOCX")
 
 
 def clean_name(name: str) -> str:

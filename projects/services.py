@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import FILING_ROLES, Role, User
+from common import formats
 from enterprises.models import Bureau, NumberSeries, Organization
 from projects import files
 from projects.models import (
@@ -230,7 +231,7 @@ def _refuse_unmet(row: Bottleneck) -> None:
     unmet = [measure.metric for measure in row.measures.all() if measure.is_met is False]
     if unmet:
         sentence = _("“%(metrics)s”没有达到目标，不能认定为已解决；可以办理“阶段性解决”。")
-        raise ValidationError({"result": sentence % {"metrics": "、".join(unmet)}})
+        raise ValidationError({"result": sentence % {"metrics": formats.listed(unmet)}})
 
 
 def _apply(
