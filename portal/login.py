@@ -1,4 +1,4 @@
-"""Login and what stands around it: the address of the client, and the answer after too many failures."""
+"""Login, and the answer after too many failures."""
 
 from typing import Any, NoReturn
 
@@ -25,12 +25,6 @@ class LockedForm(AuthenticationForm):
             code="locked",
             params={"minutes": round(settings.AXES_COOLOFF_TIME * 60)},
         )
-
-
-def client_address(request: HttpRequest) -> str:
-    """Who asks. Behind a trusted proxy: the last address in the header, which the proxy itself wrote."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
 
 
 def locked_out(

@@ -9,9 +9,10 @@ from portal import api
 from portal.health import healthz, readyz
 from portal.login import LoginView
 from portal.search import search
-from portal.views import role_switch
+from portal.views import home, role_switch
 
 urlpatterns = [
+    path("", home, name="home"),
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("language/", set_language, name="set_language"),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("", include("enterprises.urls")),
     path("", include("projects.urls")),
+    path("", include("bulletins.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),

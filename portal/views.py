@@ -2,10 +2,38 @@
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
+from bulletins import access, dashboard, figures
+from bulletins.models import Bulletin, Period
+from enterprises.models import Bureau
 from portal.grants import SESSION_KEY
+
+BULLETINS_SHOWN = 5
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The figures of the latest published period, the latest bulletins, verification, and how to begin."""
+    grant = request.grant  # type: ignore[attr-defined]
+    issued = Bulletin.objects.filter(status=Bulletin.Status.ISSUED).select_related("bureau")
+    context = {
+        "bulletins": issued[:BULLETINS_SHOWN],
+        "own_href": grant and reverse("projects:desk" if grant.bureau_id else "projects:workspace"),
+    }
+    nation = Bureau.objects.filter(level=Bureau.Level.NATIONAL).first()
+    period = access.latest(Period.objects.published())
+    snapshot = figures.current(period) if period else None
+    if nation and snapshot:
+        context |= {
+            "board": dashboard.Board(snapshot, nation),
+            "period": period,
+            "snapshot": snapshot,
+            "figures_href": dashboard.address(period, nation),
+        }
+    return render(request, "portal/home.html", context)
 
 
 @require_POST

@@ -67,20 +67,17 @@ class ChainProjectQuerySet(LedgerQuerySet["ChainProject"]):
 
 class ParticipationQuerySet(models.QuerySet["Participation"]):
     def visible_to(self, user: Viewer) -> Self:
-        """Who takes part in the projects that the user may open and that count."""
-        projects = self.model._meta.get_field("project").related_model._default_manager
-        return self.filter(project__in=projects.visible_to(user).counted())
+        """Whom the user's bureaus admitted, and who takes part in the projects that the user may open.
 
-    def visible_to(self, user: Viewer) -> Self:
-        """Bureaus see whom they admitted; beyond that, who sees a project sees who takes part in it."""
+        Only in projects that count.
+        """
+        projects = self.model._meta.get_field("project").related_model._default_manager
         scope = user.scope
         if scope.everything:
-            return self
-        projects = self.model.project.field.related_model._default_manager.visible_to(user)
+            return self.filter(project__in=projects.counted())
+        admitted = scope.within("bureau__path") | Q(organization__in=scope.organization_ids)
         return self.filter(
-            scope.within("bureau__path")
-            | Q(organization__in=scope.organization_ids)
-            | Q(project__in=projects.values("pk"))
+            Q(project__in=projects.visible_to(user).counted()) | admitted & Q(project__in=projects.counted())
         )
 
     def active_between(self, start: date, end: date) -> Self:

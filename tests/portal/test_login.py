@@ -3,7 +3,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from portal.login import client_address
+from common.throttle import client_address
 
 pytestmark = pytest.mark.django_db
 

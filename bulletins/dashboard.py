@@ -1,0 +1,348 @@
+"""What the figures of a unit look like on a page: verdict, tiles, ranking, table (`domain.md` 5.6, 6.2)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from bulletins import figures
+from bulletins.indicators import CATALOGUE, HEADLINES, Indicator
+from bulletins.models import Period, Snapshot, StatValue
+from bulletins.paper import ranks
+from common import charts, formats
+from enterprises.models import Bureau
+
+RANKED_BY = "I15"
+# How problems went through the states, in the order of their life.
+FLOW = ("I12", "I13", "I14", "I15", "I16", "I17", "I18")
+LED, JOINED = "I01L", "I01P"
+CHAINS_SHOWN = 12
+SERIES_LENGTH = 8
+# Two points are a line, but no course.
+SERIES_AT_LEAST = 3
+
+
+def address(period: Period, bureau: Bureau, **more: str) -> str:
+    """The dashboard of a unit and period."""
+    query = {"period": period.code, "bureau": bureau.code} | more
+    return reverse("bulletins:figures", query=query)
+
+
+def rows_address(period: Period, bureau: Bureau, code: str, **more: str) -> str:
+    """The rows behind one figure."""
+    return reverse("bulletins:figure_rows", args=[period.code, bureau.code, code], query=more or None)
+
+
+def definition_address(code: str) -> str:
+    return f"{reverse('bulletins:definitions')}#{code}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure as printed, with its change and the addresses of its rows and of its definition."""
+
+    indicator: Indicator
+    value: str
+    previous: str
+    change: formats.Change
+    late: int
+    href: str
+    how: str
+    sparkline: SafeString | str
+
+
+@dataclass(frozen=True)
+class Cell:
+    value: str
+    href: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A line of the table of regions; `of_which` ones stand under their province and are not ranked."""
+
+    name: str
+    code: str
+    href: str
+    rank: str
+    of_which: bool
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class ChainLine:
+    name: str
+    cells: list[Cell]
+
+
+class Board:
+    """The figures of one unit in one snapshot, read once and shared by all that is drawn of them.
+
+    ``by`` is the figure by which regions are ranked and coloured, ``shown`` says which of them the reader may
+    see, ``series`` are the snapshots that the sparklines go through.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        bureau: Bureau,
+        by: str = RANKED_BY,
+        shown: Callable[[Bureau], bool] = lambda _unit: True,
+        series: Iterable[Snapshot] = (),
+    ) -> None:
+        self.snapshot, self.period, self.bureau, self.by = snapshot, snapshot.period, bureau, by
+        self.shown, self.snapshots = shown, list(series)
+
+    # --- the unit itself ---
+
+    @cached_property
+    def headlines(self) -> dict[str, figures.Headline]:
+        lines = figures.headline(self.snapshot, self.bureau, tuple(CATALOGUE))
+        return {line.indicator.code: line for line in lines}
+
+    def value(self, code: str) -> int | None:
+        return self.headlines[code].value
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that says how it stands."""
+        if self.value("I01") is None and self.value(RANKED_BY) is None:
+            sentence = _("%(period)s，%(unit)s没有报送数据。")
+        elif self.headlines[RANKED_BY].change.direction == "none":
+            sentence = _(
+                "%(period)s，%(unit)s实施质量强链项目 %(projects)s 个，提出问题 %(filed)s 个，"
+                "解决 %(solved)s 个。"
+            )
+        else:
+            sentence = _(
+                "%(period)s，%(unit)s实施质量强链项目 %(projects)s 个，提出问题 %(filed)s 个，"
+                "解决 %(solved)s 个，%(change)s。"
+            )
+        return sentence % {
+            "period": self.period.name,
+            "unit": self.bureau.short_name,
+            "projects": formats.count(self.value("I01")),
+            "filed": formats.count(self.value("I12")),
+            "solved": formats.count(self.value(RANKED_BY)),
+            "change": self.headlines[RANKED_BY].change.text,
+        }
+
+    def lines(self, codes: Iterable[str] = HEADLINES) -> list[Line]:
+        """Figures of the unit in the given order, each against the same period of the year before."""
+        return [self._line(self.headlines[code]) for code in codes]
+
+    def _line(self, headline: figures.Headline) -> Line:
+        code = headline.indicator.code
+        return Line(
+            headline.indicator,
+            formats.count(headline.value),
+            formats.count(headline.previous),
+            headline.change,
+            headline.late,
+            rows_address(self.period, self.bureau, code),
+            definition_address(code),
+            self._sparkline(headline.indicator),
+        )
+
+    @property
+    def all_lines(self) -> list[Line]:
+        return self.lines(CATALOGUE)
+
+    @property
+    def flow(self) -> list[tuple[Line, float]]:
+        """What became of the problems: the figures, and the share of each in the largest in per cent."""
+        lines = self.lines(FLOW)
+        most = max((self.value(code) or 0 for code in FLOW), default=0) or 1
+        return [(line, round((self.value(line.indicator.code) or 0) * 100 / most, 1)) for line in lines]
+
+    @cached_property
+    def series(self) -> dict[str, list[int | None]]:
+        """The seven figures in the snapshots before and in this one."""
+        stored = StatValue.objects.filter(
+            snapshot__in=self.snapshots, bureau=self.bureau, chain__isnull=True, indicator__in=HEADLINES
+        ).values_list("indicator", "snapshot", "value")
+        known = {(code, snapshot): value for code, snapshot, value in stored}
+        return {code: [known.get((code, snapshot.pk)) for snapshot in self.snapshots] for code in HEADLINES}
+
+    def _sparkline(self, indicator: Indicator) -> SafeString | str:
+        if len(self.snapshots) < SERIES_AT_LEAST or indicator.code not in HEADLINES:
+            return ""
+        values = self.series[indicator.code]
+        if sum(value is not None for value in values) < SERIES_AT_LEAST:
+            return ""
+        title = _("%(name)s，%(first)s至%(last)s") % {
+            "name": indicator.name,
+            "first": self.snapshots[0].period.name,
+            "last": self.period.name,
+        }
+        return charts.render(charts.Sparkline(title, tuple(values)))
+
+    # --- the regions below ---
+
+    @cached_property
+    def units(self) -> list[Bureau]:
+        return [unit for unit in figures.regions(self.snapshot, self.bureau) if self.shown(unit)]
+
+    @property
+    def ranked(self) -> list[Bureau]:
+        """The units directly below; planned cities are "of which" under their province and have no rank."""
+        return [unit for unit in self.units if unit.parent_id == self.bureau.pk]
+
+    @cached_property
+    def _values(self) -> dict[int, dict[str, figures.Value]]:
+        return figures.values(self.snapshot, self.units, (*HEADLINES, LED, JOINED))
+
+    def of(self, unit: Bureau, code: str) -> int | None:
+        """A figure of a region."""
+        return self._values[unit.pk].get(code, figures.NOT_REPORTED).value
+
+    @property
+    def tiles(self) -> SafeString:
+        """The 31 provinces and the corps as tiles, coloured and labelled by one figure."""
+        return charts.render(
+            charts.TileGrid(
+                title=_("各地区%(indicator)s") % {"indicator": CATALOGUE[self.by].name},
+                unit=str(CATALOGUE[self.by].unit),
+                tiles=tuple(
+                    charts.Tile(
+                        unit.code,
+                        self.of(unit, self.by),
+                        formats.count(self.of(unit, self.by)),
+                        address(self.period, unit),
+                    )
+                    for unit in self.ranked
+                ),
+            )
+        )
+
+    @property
+    def ranking(self) -> SafeString | None:
+        """The units directly below by one figure, the most first; None where there is nothing to rank."""
+        rows = [(unit, self.of(unit, self.by)) for unit in self.ranked]
+        known = sorted(
+            ((unit, value) for unit, value in rows if value is not None),
+            key=lambda row: (-row[1], row[0].code),
+        )
+        if not known:
+            return None
+        return charts.render(
+            charts.HorizontalBars(
+                title=_("%(unit)s各地区%(indicator)s")
+                % {"unit": self.bureau.short_name, "indicator": CATALOGUE[self.by].name},
+                unit=str(CATALOGUE[self.by].unit),
+                bars=tuple(
+                    charts.Bar(unit.short_name, value, formats.count(value), address(self.period, unit))
+                    for unit, value in known
+                ),
+            )
+        )
+
+    @property
+    def regions(self) -> list[Region]:
+        """The units below, each with the seven figures and its rank."""
+        ranked = self.ranked
+        places = dict(
+            zip(
+                (unit.pk for unit in ranked),
+                ranks([self.of(unit, self.by) for unit in ranked]),
+                strict=True,
+            )
+        )
+        return [
+            Region(
+                unit.short_name,
+                unit.code,
+                address(self.period, unit),
+                str(places.get(unit.pk, "")),
+                unit.pk not in places,
+                list(self._cells(unit)),
+            )
+            for unit in self.units
+        ]
+
+    def _cells(self, unit: Bureau) -> Iterator[Cell]:
+        for code in HEADLINES:
+            note = ""
+            if code == "I01" and (self.of(unit, LED) or self.of(unit, JOINED)):
+                note = _("跨区域牵头 %(led)s / 参与 %(joined)s") % {
+                    "led": formats.count(self.of(unit, LED)),
+                    "joined": formats.count(self.of(unit, JOINED)),
+                }
+            yield Cell(formats.count(self.of(unit, code)), rows_address(self.period, unit, code), note)
+
+    @property
+    def total(self) -> list[Cell]:
+        """The unit's own figures, counted at its level."""
+        return [Cell(line.value, line.href) for line in self.lines()]
+
+    @property
+    def differences(self) -> list[int | None]:
+        """By how much the regions together exceed the unit; None where one of them has no figure."""
+        found: list[int | None] = []
+        for code in HEADLINES:
+            parts = [self.of(unit, code) or 0 for unit in self.ranked]
+            whole = self.value(code)
+            found.append(None if whole is None else sum(parts) - whole)
+        return found
+
+    @property
+    def own(self) -> list[Cell]:
+        """What the unit counts itself, beside its regions; nothing where all lies with the regions.
+
+        Of distinct things no such part can be told.
+        """
+        cells = [
+            Cell("" if more is None or CATALOGUE[code].distinct else formats.count(-more))
+            for code, more in zip(HEADLINES, self.differences, strict=True)
+        ]
+        return cells if any(cell.value not in ("", "0") for cell in cells) else []
+
+    @property
+    def repeated(self) -> list[Cell]:
+        """Distinct things that several regions count (rule 1), where the unit has none of its own."""
+        if self.own:
+            return []
+        cells = [
+            Cell(formats.count(more) if more and CATALOGUE[code].distinct else "")
+            for code, more in zip(HEADLINES, self.differences, strict=True)
+        ]
+        return cells if any(cell.value for cell in cells) else []
+
+    # --- the chains ---
+
+    @property
+    def chains(self) -> list[ChainLine]:
+        """The chains with most of the figure by which regions are ranked, each with the seven figures."""
+        rows: dict[tuple[str, str], dict[str, int]] = {}
+        stored = self.snapshot.values.filter(
+            bureau=self.bureau, chain__isnull=False, indicator__in=HEADLINES
+        ).values_list("chain__code", "chain__name", "indicator", "value")
+        for chain, name, code, value in stored:
+            rows.setdefault((chain, name), {})[code] = value
+        order = sorted(rows, key=lambda chain: (-rows[chain].get(self.by, 0), chain))
+        return [
+            ChainLine(
+                name,
+                [
+                    Cell(
+                        formats.count(rows[chain, name].get(code, 0)),
+                        rows_address(self.period, self.bureau, code, chain=chain),
+                    )
+                    for code in HEADLINES
+                ],
+            )
+            for chain, name in order[:CHAINS_SHOWN]
+        ]
+
+
+def snapshots_before(period: Period, periods: Iterable[Period]) -> list[Snapshot]:
+    """The newest snapshot of each of these periods of one kind, up to the given one, the oldest first."""
+    same = [p for p in periods if p.kind == period.kind and p.end_on <= period.end_on]
+    newest: dict[int, Snapshot] = {}
+    for snapshot in Snapshot.objects.readable().filter(period__in=same).select_related("period"):
+        newest.setdefault(snapshot.period_id, snapshot)
+    return sorted(newest.values(), key=lambda s: s.period.end_on)[-SERIES_LENGTH:]

@@ -1,0 +1,235 @@
+"""Forms of figures, periods, bulletins and verification; each fault says what would be accepted."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.template.defaultfilters import filesizeformat
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from bulletins import access, periods, services
+from bulletins.indicators import CATALOGUE, HEADLINES
+from bulletins.models import Period
+from common import formats
+from common.filters import CodeField, QuickSelect
+from enterprises.filters import BureauField
+from enterprises.models import Bureau
+
+PDF_MAGIC = b"%PDF-"
+
+
+class AtOnce(QuickSelect):
+    """A list whose choice applies at once; without script, the button beside it does."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"data-submit": True})
+
+
+class UnitField(BureauField):
+    """Any unit; offered are the line above the chosen one, those next below or beside it, the provinces."""
+
+    @cached_property
+    def choices(self) -> list[tuple[Any, Any]]:
+        unit: Bureau = self.chosen
+        line = unit.path.split("/")[:-1]
+        near = (
+            Q(parent=unit) | Q(parent=unit.parent_id) if unit.level >= Bureau.Level.COUNTY else Q(parent=unit)
+        )
+        offered = Q(code__in=line) | near | Q(level=Bureau.Level.PROVINCE)
+        units = list(self.queryset.filter(offered).order_by("level", "code"))
+        above = [u for u in units if u.code in line]
+        below = [u for u in units if u.code not in line and u.parent_id in (unit.pk, unit.parent_id)]
+        provinces = [u for u in units if u not in above and u not in below]
+        groups = ((_("上级与本级"), above), (_("下级与同级"), below), (_("各地区"), provinces))
+        return [(word, [(u.code, u.short_name) for u in members]) for word, members in groups if members]
+
+
+class SwitchForm(forms.Form):
+    """Which unit, which period, ranked by which figure; everything has a default."""
+
+    bureau = UnitField(label=_("单位"), required=False, widget=AtOnce)
+    period = forms.CharField(label=_("期间"), required=False, widget=AtOnce)
+    by = CodeField(
+        label=_("排名指标"),
+        required=False,
+        choices=[(code, CATALOGUE[code].name) for code in HEADLINES],
+        widget=AtOnce,
+    )
+
+    def __init__(self, data: Any, *, user: Any, home: Bureau, known: Iterable[Period], request: Any) -> None:
+        super().__init__(data)
+        self.user, self.home, self.known, self.request = user, home, list(known), request
+        self.fields["bureau"].chosen = home
+        self.fields["by"].widget.choices = self.fields["by"].choices[1:]
+
+    def clean_bureau(self) -> Bureau:
+        bureau = self.cleaned_data["bureau"] or self.home
+        self.fields["bureau"].chosen = bureau
+        return bureau
+
+    @property
+    def readable(self) -> list[Period]:
+        """The periods of which the user may read the chosen unit."""
+        return access.readable(self.user, self.known, self.fields["bureau"].chosen)
+
+    def clean_period(self) -> Period | None:
+        code = self.cleaned_data["period"]
+        if not code:
+            return access.latest(self.readable)
+        spec = periods.parse(code)
+        for period in self.known:
+            if period.code == spec.code:
+                return period
+        raise ValidationError(
+            _("还没有%(name)s的数据。已有：%(known)s。"),
+            params={
+                "name": periods.name(spec.code),
+                "known": formats.listed(period.code for period in self.readable) or _("（无）"),
+            },
+        )
+
+    def clean_by(self) -> str:
+        return self.cleaned_data["by"] or HEADLINES[-1]
+
+    def settle(self) -> None:
+        """Show what was chosen or taken by default in the three lists."""
+        chosen: Period | None = self.cleaned_data.get("period")
+        shown = self.readable
+        self.fields["period"].widget.choices = [
+            (
+                p.code,
+                p.name
+                if p.status == Period.Status.PUBLISHED
+                else _("%(name)s（%(status)s）") % {"name": p.name, "status": p.get_status_display()},
+            )
+            for p in shown
+        ]
+        # Faults stay beside what was asked; without one, the lists show what is on the page.
+        self.data = {
+            "bureau": self.fields["bureau"].chosen.code,
+            "period": chosen.code if chosen else "",
+            "by": self.cleaned_data.get("by") or HEADLINES[-1],
+        }
+
+
+class PeriodForm(forms.Form):
+    """Opens a period by its code."""
+
+    code = forms.CharField(
+        label=_("期间代码"),
+        max_length=7,
+        help_text=_("2024（年）、2024H1（半年）、2024Q3（季度）或 2024-11（月）。"),
+    )
+
+    def clean_code(self) -> str:
+        spec = periods.parse(self.cleaned_data["code"])
+        if Period.objects.filter(code=spec.code).exists():
+            raise ValidationError(
+                _("%(name)s已在列表中。"), code="known", params={"name": periods.name(spec.code)}
+            )
+        return spec.code
+
+
+class ReasonForm(forms.Form):
+    """Why something published is changed; the reason is kept and shown."""
+
+    reason = forms.CharField(
+        label=_("原因"),
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("将与新旧版本一起保存，并向读者显示。"),
+        error_messages={"required": _("请写明原因，例如“更正苏州市重复计数的 2 个项目”。")},
+    )
+
+
+class BulletinForm(forms.Form):
+    """A bulletin of one unit over one frozen period."""
+
+    period = forms.ModelChoiceField(
+        Period.objects.none(),
+        label=_("期间"),
+        to_field_name="code",
+        empty_label=None,
+        help_text=_("只列已冻结的期间：通报只印冻结的数字。"),
+        error_messages={"invalid_choice": _("这个期间还没有冻结，不能印发通报。请先在统计期页面冻结。")},
+    )
+    bureau = BureauField(
+        label=_("印发单位"), help_text=_("您授权范围内的单位。更下级的单位，请在它的数据页上点“拟通报”。")
+    )
+    again = forms.BooleanField(
+        label=_("原通报继续有效，另外再拟一份"), required=False, widget=forms.HiddenInput
+    )
+
+    def __init__(self, *args: Any, frozen: QuerySet[Period], request: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.fields["period"].queryset = frozen
+        self.fields["period"].label_from_instance = lambda period: period.name
+        # The list opens at the unit that stands in the address.
+        asked = self.data.get("bureau") or self.initial.get("bureau")
+        self.fields["bureau"].chosen = Bureau.objects.filter(code=asked).first() if asked else None
+
+    def clean_bureau(self) -> Bureau:
+        bureau = self.cleaned_data["bureau"]
+        if not services.may_issue(self.request.user, bureau):
+            raise ValidationError(
+                _("您没有为%(unit)s印发通报的权限，请选择授权范围内的单位。"),
+                params={"unit": bureau.short_name},
+            )
+        return bureau
+
+    def refuse(self, error: ValidationError) -> None:
+        """One was issued already: say so, and offer to mean it."""
+        self.add_error(None, error)
+        self.fields["again"].widget = forms.CheckboxInput()
+
+
+class VerifyForm(forms.Form):
+    """A verification code or the PDF itself."""
+
+    code = forms.CharField(
+        label=_("核验码"),
+        required=False,
+        max_length=60,
+        help_text=_("印在通报末页二维码旁，形如 ZLTB-7K3M9-QXD2F-HA4TC，不分大小写。"),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"}
+        ),
+    )
+    file = forms.FileField(
+        label=_("PDF 文件"),
+        required=False,
+        widget=forms.ClearableFileInput(attrs={"accept": "application/pdf,.pdf"}),
+        help_text=_("核对全文是否被改动。文件只用来计算摘要，不会保存。"),
+        error_messages={"empty": _("这个文件是空的，请重新选择收到的 PDF。")},
+    )
+
+    file.drop_words = _("也可以把 PDF 拖到这里")
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if not file:
+            return None
+        if file.size > settings.UPLOAD_LIMIT:
+            raise ValidationError(
+                _("文件有 %(size)s，超过 %(limit)s。通报一般不到 2 MB，请核对是不是选错了文件。"),
+                params={"size": filesizeformat(file.size), "limit": filesizeformat(settings.UPLOAD_LIMIT)},
+            )
+        head = file.read(1024)
+        file.seek(0)
+        # Readers accept a few bytes before the mark, and so do we.
+        if PDF_MAGIC not in head:
+            raise ValidationError(
+                _("这不是 PDF 文件。请上传收到的通报原件（扩展名 .pdf），不要上传截图或扫描图片。")
+            )
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not self.errors and not data.get("code") and not data.get("file"):
+            self.add_error("code", _("请输入核验码，或选择 PDF 文件。"))
+        return data

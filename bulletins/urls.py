@@ -1,0 +1,28 @@
+from django.urls import path
+
+from bulletins.views import figures, papers, periods, verify
+
+app_name = "bulletins"
+
+urlpatterns = [
+    path("bulletins/", papers.BulletinList.as_view(), name="bulletin_list"),
+    path("bulletins/new/", papers.bulletin_new, name="bulletin_new"),
+    path("bulletins/<uuid:public_id>/", papers.bulletin_detail, name="bulletin_detail"),
+    path("bulletins/<uuid:public_id>/progress/", papers.bulletin_progress, name="bulletin_progress"),
+    path("bulletins/<uuid:public_id>/pdf/", papers.bulletin_pdf, name="bulletin_pdf"),
+    path("bulletins/<uuid:public_id>/issue/", papers.bulletin_issue, name="bulletin_issue"),
+    path("bulletins/<uuid:public_id>/replace/", papers.bulletin_replace, name="bulletin_replace"),
+    path("bulletins/<uuid:public_id>/withdraw/", papers.bulletin_withdraw, name="bulletin_withdraw"),
+    path("bulletins/<uuid:public_id>/retry/", papers.bulletin_retry, name="bulletin_retry"),
+    path("figures/", figures.figures_page, name="figures"),
+    path("figures/definitions/", figures.definitions, name="definitions"),
+    path("figures/<str:period>/<str:bureau>/<str:code>/", figures.FigureRows.as_view(), name="figure_rows"),
+    path("periods/", periods.period_list, name="period_list"),
+    path("periods/<str:code>/", periods.period_detail, name="period_detail"),
+    path("periods/<str:code>/progress/", periods.period_progress, name="period_progress"),
+    path("periods/<str:code>/rollup/", periods.period_rollup, name="period_rollup"),
+    path("periods/<str:code>/freeze/", periods.period_freeze, name="period_freeze"),
+    path("periods/<str:code>/publish/", periods.period_publish, name="period_publish"),
+    path("verify/", verify.verify_page, name="verify"),
+    path("verify/<str:code>/", verify.verify_page, name="verify_code"),
+]

@@ -1,0 +1,361 @@
+"""The dashboard of a unit, the rows behind a figure, and how each figure is counted."""
+
+from functools import partial
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from bulletins import access, dashboard, figures, services
+from bulletins.dashboard import Board
+from bulletins.filters import CountedFilter
+from bulletins.forms import SwitchForm
+from bulletins.indicators import BASES, CATALOGUE, HEADLINES, Base, Span
+from bulletins.models import CountedRow, Period
+from common import listing
+from common.listing import Column, Day, ListPage, Title
+from enterprises.models import Bureau, IndustryChain
+from projects.models import (
+    Bottleneck,
+    ChainProject,
+    Consortium,
+    KeyProject,
+    Participation,
+    ProjectRegion,
+)
+
+# --- Dashboard --------------------------------------------------------------------------------------------
+
+
+def home_unit(request: HttpRequest) -> Bureau | None:
+    """The unit whose figures one sees first: of the desk that stands open, else the nation."""
+    grant = getattr(request, "grant", None)
+    if grant and grant.bureau:
+        return grant.bureau
+    return Bureau.objects.filter(level=Bureau.Level.NATIONAL).first()
+
+
+@require_safe
+def figures_page(request: HttpRequest) -> HttpResponseBase:
+    """Verdict, seven figures, regions, ranking, chains and all indicators of one unit and period."""
+    home = home_unit(request)
+    if home is None:
+        raise Http404
+    known = list(Period.objects.all())
+    form = SwitchForm(request.GET, user=request.user, home=home, known=known, request=request)
+    valid = form.is_valid()
+    form.settle()
+    bureau, period = form.fields["bureau"].chosen, form.cleaned_data.get("period")
+    context: dict[str, Any] = {
+        "form": form,
+        "bureau": bureau,
+        "line": [
+            (unit.short_name, dashboard.address(period, unit) if period else "")
+            for unit in Bureau.objects.above(bureau)
+        ],
+        "period": period,
+        "heading": _("%(unit)s%(period)s数据")
+        % {"unit": bureau.short_name, "period": period.name if period else ""},
+    }
+    if not valid:
+        return render(request, "bulletins/figures.html", context, status=400)
+    if period is None:
+        return render(request, "bulletins/figures.html", context)
+    if refused := access.refusal(request, period, bureau):
+        return refused
+    snapshot = figures.current(period)
+    if snapshot is None:
+        return render(request, "bulletins/figures.html", context)
+    board = Board(
+        snapshot,
+        bureau,
+        form.cleaned_data["by"],
+        shown=partial(access.may_read, request.user, period),
+        series=dashboard.snapshots_before(period, form.readable),
+    )
+    if kind := request.GET.get("export"):
+        return _export(board, kind)
+    context |= {
+        "board": board,
+        "snapshot": snapshot,
+        "by": CATALOGUE[board.by],
+        "headlines": [CATALOGUE[code] for code in HEADLINES],
+        "is_nation": bureau.level == Bureau.Level.NATIONAL,
+        "hides_regions": not board.units and not request.user.is_authenticated,
+        "new_href": reverse("bulletins:bulletin_new", query={"period": period.code, "bureau": bureau.code})
+        if period.is_frozen and request.user.is_authenticated and services.may_issue(request.user, bureau)
+        else "",
+    }
+    return render(request, "bulletins/figures.html", context)
+
+
+class _Code(Column):
+    """Digits that are a name: a spreadsheet must not count with them."""
+
+
+def _export(board: Board, kind: str) -> HttpResponse:
+    """The unit and its regions, one line each, with every figure that the page shows."""
+    values = figures.values(board.snapshot, [board.bureau, *board.units])
+    ranks = {region.code: region.rank for region in board.regions}
+    columns = [
+        _Code("code", _("单位代码"), "code"),
+        Column("unit", _("单位"), "unit"),
+        Column("rank", _("位次（按%(name)s）") % {"name": CATALOGUE[board.by].name}, "rank"),
+        *(
+            listing.Number(code, _("%(name)s（%(unit)s）") % {"name": line.name, "unit": line.unit}, code)
+            for code, line in CATALOGUE.items()
+        ),
+    ]
+    rows = [
+        {
+            "code": unit.code,
+            "unit": unit.short_name,
+            "rank": ranks.get(unit.code, ""),
+            **{code: values[unit.pk].get(code, figures.NOT_REPORTED).value for code in CATALOGUE},
+        }
+        for unit in (board.bureau, *board.units)
+    ]
+    name = _("%(unit)s%(period)s数据") % {"unit": board.bureau.short_name, "period": board.period.name}
+    if kind == "xlsx":
+        response = HttpResponse(
+            listing.xlsx_file(name, columns, rows),
+            content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        )
+    else:
+        kind = "csv"
+        lines = "".join(listing.csv_lines(columns, rows))
+        response = HttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, f"{name}.{kind}")
+    return response
+
+
+@require_safe
+def definitions(request: HttpRequest) -> HttpResponse:
+    """How each figure is counted."""
+    context = {"indicators": CATALOGUE.values(), "headlines": HEADLINES}
+    return render(request, "bulletins/definitions.html", context)
+
+
+# --- Rows -------------------------------------------------------------------------------------------------
+
+
+def _unit(label: Any, path: str = "bureau") -> Column:
+    return Column("unit", label, f"{path}__short_name", order=(f"{path}__code",), css="tight")
+
+
+BY_PROJECT = Column("unit", gettext_lazy("受理单位"), "project__bureau__short_name")
+
+ROW_LISTS: dict[type, tuple[Column, ...]] = {
+    ChainProject: (
+        Title(
+            "name",
+            gettext_lazy("项目"),
+            "name",
+            url="projects:project_detail",
+            key="code",
+            sub=Column("code", gettext_lazy("项目编号"), "code", css="code"),
+        ),
+        Column("chain", gettext_lazy("产业链"), "chain__name"),
+        _unit(gettext_lazy("受理单位")),
+        Day("start", gettext_lazy("开始日期"), "start_on"),
+        Day("closed", gettext_lazy("结项日期"), "closed_on"),
+    ),
+    ProjectRegion: (
+        Title(
+            "name",
+            gettext_lazy("项目"),
+            "project__name",
+            url="projects:project_detail",
+            key="project__code",
+            sub=Column("code", gettext_lazy("项目编号"), "project__code", css="code"),
+        ),
+        Column("led_by", gettext_lazy("牵头单位"), "project__bureau__short_name", css="tight"),
+        _unit(gettext_lazy("参与单位")),
+        Day("start", gettext_lazy("开始日期"), "project__start_on"),
+    ),
+    Consortium: (
+        Title(
+            "name",
+            gettext_lazy("联合体"),
+            "name",
+            url="projects:consortium_detail",
+            key="code",
+            sub=Column("code", gettext_lazy("联合体编号"), "code", css="code"),
+        ),
+        Column("chain", gettext_lazy("产业链"), "chain__name"),
+        _unit(gettext_lazy("受理单位")),
+        Day("founded", gettext_lazy("组建日期"), "founded_on"),
+        Day("dissolved", gettext_lazy("解散日期"), "dissolved_on"),
+    ),
+    Participation: (
+        Title(
+            "name",
+            gettext_lazy("组织"),
+            "organization__name",
+            url="enterprises:organization_detail",
+            key="organization__uscc",
+            sub=Column("uscc", gettext_lazy("统一社会信用代码"), "organization__uscc", css="code"),
+        ),
+        Column("project", gettext_lazy("项目"), "project__name"),
+        _unit(gettext_lazy("接纳单位")),
+        Day("joined", gettext_lazy("加入日期"), "joined_on"),
+        Day("left", gettext_lazy("退出日期"), "left_on"),
+    ),
+    KeyProject: (
+        Title(
+            "name",
+            gettext_lazy("攻关项目"),
+            "name",
+            url="projects:key_project_detail",
+            key="code",
+            sub=Column("code", gettext_lazy("攻关编号"), "code", css="code"),
+        ),
+        Column("project", gettext_lazy("所属项目"), "project__name"),
+        _unit(gettext_lazy("受理单位"), "project__bureau"),
+        Day("contract", gettext_lazy("签约日期"), "contract_on"),
+        Day("accepted", gettext_lazy("验收日期"), "accepted_on"),
+    ),
+    Bottleneck: (
+        Title(
+            "title",
+            gettext_lazy("问题"),
+            "title",
+            url="projects:bottleneck_detail",
+            key="public_id",
+            sub=Column("code", gettext_lazy("问题编号"), "code", css="code"),
+        ),
+        Column("firm", gettext_lazy("企业"), "organization__name"),
+        _unit(gettext_lazy("受理单位")),
+        listing.State("status", gettext_lazy("现在的状态"), "status", model=Bottleneck),
+        Day("submitted", gettext_lazy("提交日期"), "submitted_at"),
+        Day("resolved", gettext_lazy("解决日期"), "resolved_at"),
+    ),
+}
+
+
+class FigureRows(ListPage):
+    """The rows behind one figure, as far as the reader may see them.
+
+    A frozen figure shows the rows that were counted then, an open one those that count now. The head, which
+    says what was counted, is for all who may read the figure; the rows are for users.
+    """
+
+    template_name = "bulletins/figure_rows.html"
+    default_sort = "unit"
+    filter_lead = "q,chain"
+    empty_title = gettext_lazy("您的范围内没有计入这个数的记录")
+    empty_text = gettext_lazy("数字按全部记录计算，明细只列您有权查看的记录。")
+    empty_symbol = "figures"
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.period = get_object_or_404(Period, code=kwargs["period"])
+        self.bureau = get_object_or_404(Bureau, code=kwargs["bureau"])
+        if kwargs["code"] not in CATALOGUE:
+            raise Http404
+        self.indicator = CATALOGUE[kwargs["code"]]
+        self.snapshot = figures.current(self.period)
+        self.bases = [BASES[name] for name in self.indicator.bases]
+        self.span = Span.of(self.period)
+        self.model = self.bases[0].rows(self.span).model
+        self.columns = ROW_LISTS[self.model]
+        self.filterset_class = partial(CountedFilter, of_chain=self.keys)
+        self.heading = _("%(unit)s%(period)s%(indicator)s") % {
+            "unit": self.bureau.short_name,
+            "period": self.period.name,
+            "indicator": self.indicator.name,
+        }
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.snapshot is None:
+            raise Http404
+        if refused := access.refusal(request, self.period, self.bureau):
+            return refused
+        if not request.user.is_authenticated:
+            return render(request, self.template_name, {"heading": self.heading} | self.more_context())
+        # What stood in the address is known since `setup`.
+        return super().dispatch(request)
+
+    @property
+    def list_name(self) -> str:
+        return f"figure_rows:{self.model._meta.model_name}"
+
+    def get_queryset(self) -> QuerySet:
+        manager = self.model._default_manager
+        if self.model is ProjectRegion:
+            projects = ChainProject.objects.visible_to(self.request.user)
+            rows = manager.filter(project__in=projects.values("pk"))
+        else:
+            rows = manager.visible_to(self.request.user)
+        return rows.filter(pk__in=self.keys())
+
+    # --- what was counted ---
+
+    def counted(self) -> QuerySet:
+        """The counted rows of a frozen snapshot, of this unit and below."""
+        rows = CountedRow.objects.filter(snapshot=self.snapshot, base__in=self.indicator.bases)
+        if self.bureau.level != Bureau.Level.NATIONAL:
+            rows = rows.filter(bureau__in=Bureau.objects.within(self.bureau).values("pk"))
+        return rows
+
+    def counting(self, base: Base) -> QuerySet:
+        """The rows of a base that count now for this unit and below, with their `unit`."""
+        # A second filter over the path of the base would join a second time.
+        rows = base.counted(self.span).annotate(unit=F(base.bureau), of=F(base.key))
+        if self.bureau.level != Bureau.Level.NATIONAL:
+            rows = rows.filter(unit__in=Bureau.objects.within(self.bureau).values("pk"))
+        return rows
+
+    def keys(self, chain: IndustryChain | None = None) -> QuerySet:
+        """The primary keys of the counted rows, all of them or those of a chain."""
+        if self.snapshot.version:
+            rows = self.counted()
+            return (rows.filter(chain=chain) if chain else rows).values("row_id")
+        condition = Q()
+        for base in self.bases:
+            rows = self.counting(base)
+            if chain:
+                rows = rows.filter(**{base.chain: chain})
+            condition |= Q(pk__in=rows.values("pk"))
+        return self.model._base_manager.filter(condition).values("pk")
+
+    def totals(self) -> dict[str, int]:
+        """How many rows the figure rests on, and how many distinct things they are about."""
+        if self.snapshot.version:
+            return self.counted().aggregate(rows=Count("row_id"), things=Count("key", distinct=True))
+        path = self.bases[0].key
+        return self.model._base_manager.filter(pk__in=self.keys()).aggregate(
+            rows=Count("pk"), things=Count(path, distinct=True)
+        )
+
+    def more_context(self) -> dict[str, Any]:
+        headline = figures.headline(self.snapshot, self.bureau, [self.indicator.code])[0]
+        context: dict[str, Any] = {
+            "period": self.period,
+            "bureau": self.bureau,
+            "snapshot": self.snapshot,
+            "indicator": self.indicator,
+            "headline": headline,
+            "board_href": dashboard.address(self.period, self.bureau),
+            "definition_href": dashboard.definition_address(self.indicator.code),
+            "frozen_by": self.request.grant and self.request.grant.bureau_id and self.snapshot.created_by,
+            "login_href": f"{reverse('login')}?next={self.request.get_full_path()}",
+        }
+        if self.request.user.is_authenticated:
+            totals = self.totals()
+            visible = self.get_queryset().count()
+            context |= {
+                "totals": totals,
+                "visible": visible,
+                "hidden": totals["rows"] - visible,
+                "drifted": not self.snapshot.version
+                and totals["things" if self.indicator.distinct else "rows"] != headline.value,
+            }
+        return context

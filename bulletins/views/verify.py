@@ -1,0 +1,98 @@
+"""Where anyone checks a printed or received bulletin (`domain.md` fact 8)."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from bulletins import checking, dashboard, figures, verification
+from bulletins.forms import VerifyForm
+from bulletins.models import Bulletin
+from common import formats
+from common.throttle import too_often
+
+CHECKS_PER_MINUTE = 30
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def verify_page(request: HttpRequest, code: str = "") -> HttpResponse:
+    """One box for a code or a file; the answer stands above it."""
+    if (code or request.method == "POST") and too_often(request, "verify", CHECKS_PER_MINUTE):
+        response = render(request, "bulletins/verify_later.html", status=429)
+        response["Retry-After"] = "60"
+        return response
+    if request.method == "POST":
+        return _sent(request)
+    return _asked(request, code) if code else _page(request, VerifyForm())
+
+
+def _sent(request: HttpRequest) -> HttpResponse:
+    """A file is answered at once; a code has an address of its own, the one that the QR code holds."""
+    form = VerifyForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(request, form, status=400)
+    if file := form.cleaned_data["file"]:
+        return _page(request, VerifyForm(), verdict=checking.verify(file=file), by_file=True)
+    return _asked(request, form.cleaned_data["code"])
+
+
+def _asked(request: HttpRequest, code: str) -> HttpResponse:
+    canonical = verification.normalise(code)
+    if not verification.is_well_formed(canonical):
+        form = VerifyForm({"code": code})
+        form.add_error("code", _misread(canonical))
+        return _page(request, form, status=400)
+    if request.method == "POST" or code != canonical:
+        return redirect("bulletins:verify_code", canonical)
+    return _page(request, VerifyForm(), verdict=checking.verify(code=canonical))
+
+
+def _misread(canonical: str) -> ValidationError:
+    """What is wrong with a code that was never given out to anyone."""
+    if len(canonical) == len(verification.new_code()) and canonical.startswith(verification.PREFIX):
+        return ValidationError(
+            _("核验码“%(code)s”的校验位不符，有一位看错或输错了。请逐位核对，注意 8 和 B、5 和 S、2 和 Z。"),
+            params={"code": canonical},
+        )
+    return ValidationError(
+        _("核验码由 ZLTB 和 15 位字母、数字组成，形如 ZLTB-7K3M9-QXD2F-HA4TC；现在除去 ZLTB 有 %(n)d 位。"),
+        params={"n": len(canonical.removeprefix(verification.PREFIX))},
+    )
+
+
+def _page(
+    request: HttpRequest,
+    form: VerifyForm,
+    *,
+    verdict: checking.Verdict | None = None,
+    by_file: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    context: dict[str, Any] = {"form": form, "by_file": by_file}
+    if verdict:
+        context |= {"verdict": verdict, "state": str(verdict.state)}
+        if verdict.bulletin:
+            context |= _facts(verdict.bulletin)
+        if verdict.successor:
+            context["successor_href"] = reverse(
+                "bulletins:bulletin_detail", args=[verdict.successor.public_id]
+            )
+    return render(request, "bulletins/verify.html", context, status=status)
+
+
+def _facts(bulletin: Bulletin) -> dict[str, Any]:
+    """What the reader compares with the paper: number, title, and the seven figures as printed."""
+    printed = [
+        (line.indicator.name, formats.count(line.value), line.indicator.unit)
+        for line in figures.headline(bulletin.snapshot, bulletin.bureau)
+    ]
+    return {
+        "bulletin": bulletin,
+        "printed": printed,
+        "bulletin_href": reverse("bulletins:bulletin_detail", args=[bulletin.public_id]),
+        "figures_href": dashboard.address(bulletin.period, bulletin.bureau),
+    }

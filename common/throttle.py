@@ -1,0 +1,20 @@
+"""Who asks, and whether somebody asks too often."""
+
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str:
+    """Who asks. Behind a trusted proxy: the last address in the header, which the proxy itself wrote."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
+    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+
+
+def too_often(request: HttpRequest, name: str, per_minute: int) -> bool:
+    """Whether the client has used up what it may ask under this name in the current minute."""
+    key = f"throttle:{name}:{client_address(request)}:{int(time.time() // 60)}"
+    cache.add(key, 0, timeout=120)
+    return cache.incr(key) > per_minute
