@@ -88,7 +88,7 @@ def proof_words(proof: Evidence) -> SafeString:
     if proof.attachment is None:
         return conditional_escape(line)
     href = reverse("projects:attachment", args=[proof.attachment.public_id])
-    return format_html('{} · <a href="{}">{}</a>', line, href, proof.attachment.name)
+    return format_html('<span>{} · <a href="{}">{}</a></span>', line, href, proof.attachment.name)
 
 
 class EvidenceForm(forms.Form):
@@ -142,7 +142,8 @@ class MoveForm(forms.Form):
         quiet: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, use_required_attribute=False, **kwargs)
+        # Beside the list the filters stand on the same page: an id of its own for every field.
+        super().__init__(*args, auto_id="move_%s", use_required_attribute=False, **kwargs)
         self.move, self.user, self.grant, self.bottleneck = move, user, grant, bottleneck
         self.today = timezone.localdate()
         self.evidence: Any = None
@@ -320,7 +321,10 @@ class MoveForm(forms.Form):
     def ask_evidence(self) -> None:
         given = (self.data, self.files) if self.is_bound else ()
         self.evidence = EvidenceFormSet(
-            *given, prefix="evidence", form_kwargs={"use_required_attribute": False}
+            *given,
+            auto_id="move_%s",
+            prefix="evidence",
+            form_kwargs={"use_required_attribute": False},
         )
         self.composed["evidence"] = lambda: [
             form.cleaned_data for form in self.evidence if form.has_changed()

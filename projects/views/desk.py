@@ -252,8 +252,9 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         for reason, choices in actions["refused"]
         if (own := [choice for choice in choices if choice.grant])
     ]
+    keys = {address_of(row, MOVES[name]): key for key, name in KEYS.items()}
     for action in actions["allowed"]:
-        action["key"] = next((key for key, name in KEYS.items() if name == action["name"]), "")
+        action["key"] = keys.get(action["href"], "")
     return {
         "bottleneck": row,
         "clock": clock_of(row),

@@ -41,7 +41,7 @@
     if (target.id === "beside") {
       target.scrollTop = 0;
       if (target.querySelector("[data-opened]")) mark(true);
-      else (target.querySelector(".error-summary, [autofocus]") || target.querySelector("textarea, input:not([type='hidden'])"))?.focus();
+      else (target.querySelector(".error-summary, [autofocus]") || target.querySelector("summary, textarea, input:not([type='hidden'])"))?.focus();
     } else if (document.querySelector("[data-desk]")) {
       mark(true);
       count();
@@ -77,8 +77,8 @@
     if (!button) return;
     event.preventDefault();
     const name = button.dataset.addRow;
-    const total = document.getElementById(`id_${name}-TOTAL_FORMS`);
-    const limit = Number(document.getElementById(`id_${name}-MAX_NUM_FORMS`).value);
+    const total = document.getElementById(`move_${name}-TOTAL_FORMS`);
+    const limit = Number(document.getElementById(`move_${name}-MAX_NUM_FORMS`).value);
     const number = Number(total.value);
     if (number >= limit) return;
     const rows = document.getElementById(`${name}-rows`);

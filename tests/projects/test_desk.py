@@ -1,5 +1,6 @@
 """The desk: queues and their counts, the row beside, filters and order in the address, many rows at once."""
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -179,7 +180,7 @@ def test_a_row_opens_beside_the_list_and_after_a_move_the_next(cast):
     assert "<html" not in panel.content.decode()
     assert "第一条" in panel.content.decode() and "第二条" not in panel.content.decode()
     assert panel["HX-Replace-Url"] == f"{DESK}?open={first.public_id}"
-    accept = next(a for a in panel.context["opened"]["actions"]["allowed"] if a["name"] == "accept")
+    accept = next(a for a in panel.context["opened"]["actions"]["allowed"] if a["key"] == "a")
     query = parse_qs(panel.context["opened"]["next"])
     form = client.get(f"{accept['href']}?{panel.context['opened']['next']}", headers=BESIDE).content.decode()
     assert "<html" not in form and "hx-post" in form
@@ -210,6 +211,17 @@ def test_a_refused_move_beside_the_list_says_why(cast):
     answer = as_user(cast.county_officer).get(url, headers=BESIDE)
     assert answer.status_code == 403
     assert "您经手过这个问题" in answer.content.decode() and "<html" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["list", "merge", "return"])
+def test_a_form_beside_the_list_repeats_no_id_of_the_page(cast, name):
+    """A label of the form would otherwise tick a filter."""
+    row = cast.bring_to(S.ACCEPTED)
+    client = as_user(cast.city_officer)
+    form = client.get(reverse("projects:bottleneck_move", args=[row.public_id, name]), headers=BESIDE)
+    ids = [re.findall(r' id="([^"]+)"', answer.content.decode()) for answer in (client.get(DESK), form)]
+    assert len(ids[1]) == len(set(ids[1])) > 3
+    assert not set(ids[0]) & set(ids[1])
 
 
 # --- Who sits at it -----------------------------------------------------------------------------------------
