@@ -129,7 +129,17 @@ class MembershipInline(Inline):
 
 @admin.register(Consortium)
 class ConsortiumAdmin(LedgerAdmin):
-    list_display = ["code", "name", "chain", "bureau", "lead", "status", "founded_on", "test_mark", "voided_at"]
+    list_display = [
+        "code",
+        "name",
+        "chain",
+        "bureau",
+        "lead",
+        "status",
+        "founded_on",
+        "test_mark",
+        "voided_at",
+    ]
     list_filter = [
         "status",
         "local_type",

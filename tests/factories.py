@@ -21,7 +21,14 @@ from enterprises.models import (
     OrganizationContact,
 )
 from projects import services
-from projects.models import Bottleneck, Transition
+from projects.models import (
+    Bottleneck,
+    ChainProject,
+    Consortium,
+    KeyProject,
+    Participation,
+    Transition,
+)
 
 S = Bottleneck.Status
 PASSWORD = "a-password-of-tests"
@@ -284,3 +291,62 @@ def png(name: str = "照片.png", salt: bytes = b"") -> SimpleUploadedFile:
 def pdf(name: str = "报告.pdf", salt: str = "") -> SimpleUploadedFile:
     stream = io.BytesIO(f"%PDF-1.4\n%{salt}\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n".encode())
     return SimpleUploadedFile(name, stream.getvalue(), content_type="application/pdf")
+
+
+def project(at: Bureau | None = None, **fields: Any) -> ChainProject:
+    """A project under way at a bureau."""
+    number = next(_number)
+    at = at or county()
+    defaults: dict[str, Any] = {
+        "code": f"ZLQL-2024-{at.code}-{number:04d}",
+        "name": f"演示质量强链项目{number}",
+        "chain": fields.pop("chain", None) or chain(),
+        "tier": ChainProject.Tier.CITY,
+        "status": ChainProject.Status.EXECUTING,
+        "start_on": date(2024, 3, 1),
+        "end_on": date(2026, 3, 1),
+    }
+    return ChainProject.objects.create(bureau=at, **(defaults | fields))
+
+
+def participation(of: Organization, on: ChainProject, role: str = "member", **fields: Any) -> Participation:
+    defaults: dict[str, Any] = {"bureau": on.bureau, "joined_on": date(2024, 4, 1)}
+    return Participation.objects.create(organization=of, project=on, role=role, **(defaults | fields))
+
+
+def consortium(lead: Organization | None = None, **fields: Any) -> Consortium:
+    """A consortium with its lead as a member."""
+    lead = lead or organization()
+    number = next(_number)
+    defaults: dict[str, Any] = {
+        "code": f"LHT-2024-{lead.bureau.code}-{number:04d}",
+        "name": f"演示创新联合体{number}",
+        "chain": fields.pop("chain", None) or chain(),
+        "bureau": lead.bureau,
+        "status": Consortium.Status.ACTIVE,
+        "founded_on": date(2024, 5, 1),
+    }
+    row = Consortium.objects.create(lead=lead, **(defaults | fields))
+    row.memberships.create(organization=lead, role="lead", joined_on=row.founded_on or date(2024, 5, 1))
+    return row
+
+
+def key_project(on: ChainProject | None = None, **fields: Any) -> KeyProject:
+    """A key project with two milestones, the first of them done."""
+    on = on or project()
+    number = next(_number)
+    defaults: dict[str, Any] = {
+        "code": f"GG-2024-{on.bureau.code}-{number:04d}",
+        "name": f"演示攻关项目{number}",
+        "route": KeyProject.Route.OWN,
+        "lead": fields.pop("lead", None) or organization(at=on.bureau),
+        "nqi_elements": ("MET",),
+        "contract_on": date(2024, 6, 1),
+        "start_on": date(2024, 6, 1),
+        "end_on": date(2025, 6, 1),
+        "status": KeyProject.Status.RUNNING,
+    }
+    row = KeyProject.objects.create(project=on, **(defaults | fields))
+    row.milestones.create(title="方案", due_on=date(2024, 9, 1), weight=40, done_on=date(2024, 8, 20))
+    row.milestones.create(title="验证", due_on=date(2025, 5, 1), weight=60)
+    return row
