@@ -8,6 +8,7 @@ from typing import Any
 
 import django_filters as df
 from django import forms
+from django.core.exceptions import ValidationError as RefusedValue
 from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.extensions import OpenApiFilterExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -119,7 +120,11 @@ class CountedCursorPagination(CursorPagination):
 
     def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any] | None:
         self.count = queryset.count()
-        return super().paginate_queryset(queryset, request, view)
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, RefusedValue) as fault:
+            # A cursor of another list, or one made up: its position is no value of the sorted column.
+            raise NotFound(self.invalid_cursor_message) from fault
 
     def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[str, ...]:
         asked = request.query_params.get("sort", "") or next(iter(view.sorts))
