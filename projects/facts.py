@@ -88,8 +88,8 @@ def facts_of(
                 label = _("公开题目和解决办法")
                 text = _("同意") if bottleneck.consent_publish else _("不同意")
             case _:
-                field = Bottleneck._meta.get_field(name)
-                label, text = str(field.verbose_name), _words(bottleneck, name)
+                label = str(getattr(Bottleneck, name).field.verbose_name)
+                text = _words(bottleneck, name)
         facts.append(Fact(name, label, text))
     return facts
 

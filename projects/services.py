@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -370,9 +371,10 @@ def discard(draft: Bottleneck, *, by: User) -> None:
         locked = Bottleneck.objects.select_for_update().get(pk=draft.pk)
         if locked.status != S.DRAFT or not row_is_editable_by(locked, by):
             raise PermissionDenied(_("问题已提交，不能删除；需要停办的，请办理撤回。"))
-        files_of = [(row.file.storage, str(row.file.name)) for row in locked.attachments.all()]
+        for attachment in locked.attachments.all():
+            storage, name = attachment.file.storage, str(attachment.file.name)
+            transaction.on_commit(partial(storage.delete, name))
         locked.delete()
-        transaction.on_commit(lambda: [storage.delete(name) for storage, name in files_of])
 
 
 def row_is_editable_by(bottleneck: Bottleneck, user: User) -> bool:

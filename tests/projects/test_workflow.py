@@ -144,10 +144,10 @@ def test_every_move_by_every_party_agrees_with_the_table(cast: Cast, status: str
             if party == "verifier" and who in ("county officer", "city officer"):
                 expected = False  # they accepted and listed it
             assert workflow.judge(row, move, person).allowed == expected, (status, move.name, who)
-            if expected:
-                continue
-            with pytest.raises((PermissionDenied, StaleRow)):
-                services.move(row, move.name, by=person, data=data)
+            # A move that does not leave this status is stale for everybody alike: one person is enough.
+            if not expected and (party or who == "filer"):
+                with pytest.raises((PermissionDenied, StaleRow)):
+                    services.move(row, move.name, by=person, data=data)
         assert state_of(row) == before
         if (status, move.name) in TABLE:
             _carries_out(cast, status, move.name)
