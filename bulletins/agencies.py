@@ -1,4 +1,4 @@
-"""How bureaus are called in official papers: number prefix, region words, addressee (`domain.md` 6.2, 6.3)."""
+"""How bureaus are called in official papers: number, region words, addressee (`domain.md` 6.2, 6.3)."""
 
 from enterprises.models import Bureau
 

@@ -15,8 +15,9 @@ from bulletins.models import Bulletin
 
 CODE = re.compile(rb"ZLTB(?:-[0-9A-Z]{5}){3}")
 STREAM = re.compile(rb"stream\r?\n")
-# A stream of a bulletin's metadata is a few kilobytes; more would only serve to exhaust us.
-STREAM_LIMIT = 256 * 1024
+# The metadata of a bulletin are a few kilobytes; reading on would only serve those who want to exhaust us.
+PACKED_LIMIT = 64 * 1024
+TEXT_LIMIT = 256 * 1024
 STREAMS_LIMIT = 2_000
 
 
@@ -91,7 +92,8 @@ def _codes_in(content: bytes) -> Iterator[str]:
         if number == STREAMS_LIMIT:
             return
         try:
-            text = zlib.decompressobj().decompress(content[start.end() :], STREAM_LIMIT)
+            packed = content[start.end() : start.end() + PACKED_LIMIT]
+            text = zlib.decompressobj().decompress(packed, TEXT_LIMIT)
         except zlib.error:
             continue
         yield from (code.decode() for code in CODE.findall(text))

@@ -1,7 +1,7 @@
 """Fills the paper of a circular from a snapshot (`domain.md` 5.6, 6.2).
 
-The wording is Chinese whatever language the reader uses: it is an official document. Every claim rests on a stored
-figure; where a figure is missing or zero, the sentence says so or is left out.
+The wording is Chinese whatever language the reader uses: it is an official document. Every claim rests on a
+stored figure; where a figure is missing or zero, the sentence says so or is left out.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from bulletins import agencies, figures
 from bulletins.figures import NOT_REPORTED, Headline
@@ -55,11 +55,14 @@ DISTINCT = ("I05", "I07", "I09")
 RANKED_BY = "I15"
 NAMED = 5
 BARS = 12
+FEWEST_DRAWINGS = 2
 MANY = 100_000
 
 
 def title(period: Period, bureau: Bureau) -> str:
-    return f"{bureau.name}关于{period.name}质量强链工作进展情况的通报"
+    """标题; Chinese whatever language is active."""
+    with translation.override("zh-hans"):
+        return f"{bureau.name}关于{period.name}质量强链工作进展情况的通报"
 
 
 def compose(bulletin: Bulletin) -> Circular:
@@ -221,9 +224,7 @@ class _Composer:
 
     def overall(self) -> tuple[Block, ...]:
         blocks: list[Block] = [Paragraph(self.sentence())]
-        changes = [
-            f"{CATALOGUE[code].name}{words}" for code in HEADLINES if (words := self.growth(code))
-        ]
+        changes = [f"{CATALOGUE[code].name}{words}" for code in HEADLINES if (words := self.growth(code))]
         if changes:
             blocks.append(Paragraph(f"与上年同期相比：{listing(changes, '，')}。"))
         blocks.append(self.seven_figures())
@@ -445,7 +446,7 @@ class _Composer:
                     unit="个",
                 )
             )
-        if not self.rows and self.number("I12"):
+        if len(drawn) < FEWEST_DRAWINGS and self.number("I12"):
             drawn.append(self._course_of_problems())
         return drawn
 

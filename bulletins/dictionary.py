@@ -6,10 +6,12 @@ from bulletins.indicators import BASES, CATALOGUE, CUMULATIVE_SINCE, DEFINITION_
 
 HEAD = f"""# 指标口径
 
-由 `manage.py indicators` 从指标目录（`bulletins/indicators.py`）生成，请勿手工修改。口径版本 {DEFINITION_VERSION}。
+由 `manage.py indicators` 从指标目录（`bulletins/indicators.py`）生成，请勿手工修改。
+口径版本 {DEFINITION_VERSION}。
 
 各项规则的来源见领域说明 5.4。累计数自 {CUMULATIVE_SINCE} 起算；截止时点为期间最后一天 24:00（北京时间）；
-测试和作废的记录不计；“—”为没有报送，0 为报送了、没有发生；事件所在期间冻结之后才登记的，作为补报计入下一期间。
+测试和作废的记录不计；“—”为没有报送，0 为报送了、没有发生；
+事件所在期间冻结之后才登记的，作为补报计入下一期间。
 """
 
 

@@ -89,7 +89,7 @@ def net_solved(figures: dict[str, Value]) -> int | None:
 
 
 def regions(snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
-    """The rows of a unit's table in code order, the corps last; for the nation each planned city ("其中") too."""
+    """The rows of a unit's table in code order, the corps last; for the nation planned cities too."""
     if bureau.level != Bureau.Level.NATIONAL:
         return list(bureau.children.order_by("code"))
     planned = Bureau.objects.filter(is_separately_planned=True).order_by("code")

@@ -2,8 +2,8 @@
 
 A **base** is a set of ledger rows: which rows, in which period, for which unit and chain, and the key under
 which a thing is counted once. An **indicator** is a number made of a base: its rows or its distinct keys. The
-compiler in `bulletins.rollup` turns both into SQL for all units at once; `bulletins.recount` counts the same in
-plain Python.
+compiler in `bulletins.rollup` turns both into SQL for all units at once; `bulletins.recount` counts the same
+in plain Python.
 """
 
 from collections.abc import Callable, Iterable
@@ -41,8 +41,9 @@ DEFINITION_VERSION = "2024.1"
 class Span:
     """The days of a period, and what its frozen neighbours of the same kind have counted already (rule 6).
 
-    ``late`` are the days of earlier frozen periods: an event there that none of the ``counted`` snapshots
-    knows is counted now, as 补报. ``taken`` are snapshots of later periods, which may hold late events of this one.
+    ``late`` are the days of earlier frozen periods: an event there that none of the ``counted``
+    snapshots knows is counted now, as 补报. ``taken`` are snapshots of later periods, which may hold late
+    events of this one.
     """
 
     start_on: date
@@ -73,8 +74,8 @@ class Base:
     """A set of ledger rows to count.
 
     ``rows`` gives the candidates, ``event`` the condition that their date lies between two days; rows with an
-    event enter the next period when theirs is frozen (rule 6). ``bureau``, ``chain`` and ``key`` are field paths.
-    ``entity`` names the ledger whose rows tell a unit that reports from one that does not (rule 11).
+    event enter the next period when theirs is frozen (rule 6). ``bureau``, ``chain`` and ``key`` are field
+    paths. ``entity`` names the ledger whose rows tell a unit that reports from one that does not (rule 11).
     """
 
     name: str
@@ -205,7 +206,9 @@ def _enablers(span: Span) -> Rows:
 
 
 def _key_projects(span: Span) -> Rows:
-    return KeyProject.objects.counted().filter(project__is_test=False, project__voided_at__isnull=True)
+    """The tasks of landmark projects are counted apart by the nation (`domain.md` 9 Q3)."""
+    rows = KeyProject.objects.counted().exclude(kind=KeyProject.Kind.LANDMARK_TASK)
+    return rows.filter(project__is_test=False, project__voided_at__isnull=True)
 
 
 def _problems(span: Span) -> Rows:
@@ -544,7 +547,7 @@ _DECLARED: Iterable[Indicator] = (
         _("实施重点攻关项目"),
         _ITEM,
         Nature.FLOW,
-        _("已签约的重点攻关项目"),
+        _("已签约的重点攻关项目，不含标志性项目的攻关任务"),
         _KEY_NO,
         _("签约日期在期间内"),
         _BY_KEY_PROJECT,
@@ -555,7 +558,7 @@ _DECLARED: Iterable[Indicator] = (
         _("完成重点攻关项目"),
         _ITEM,
         Nature.FLOW,
-        _("通过验收的重点攻关项目"),
+        _("通过验收的重点攻关项目，不含标志性项目的攻关任务"),
         _KEY_NO,
         _("验收日期在期间内"),
         _BY_KEY_PROJECT,

@@ -129,9 +129,10 @@ class Snapshot(Job):
 class StatValue(models.Model):
     """The value of one indicator for one unit, in all or for one chain.
 
-    Null means not reported, which is not zero (`domain.md` 5.4 rule 11). Every unit has a row for all chains;
-    a chain has one only where something was counted. Written by the hundred thousand from the tables it points
-    to, hence neither single-column indexes nor foreign-key triggers; the application still protects the rows.
+    Null means not reported, which is not zero (`domain.md` 5.4 rule 11). Every unit has a row for all
+    chains; a chain has one only where something was counted. Written by the hundred thousand from the tables
+    it points to, hence neither single-column indexes nor foreign-key triggers; the application still protects
+    the rows.
     """
 
     snapshot = models.ForeignKey(

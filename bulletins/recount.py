@@ -29,18 +29,11 @@ from projects.models import (
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BEGUN = {"executing", "acceptance", "accepted", "failed", "terminated"}
 OFF_LIST = {
-    "draft",
-    "submitted",
-    "returned",
-    "rejected",
-    "withdrawn",
-    "accepted",
-    "merged",
-    "resolved",
-    "terminated",
-}
+    "draft", "submitted", "returned", "rejected", "withdrawn", "accepted", "merged", "resolved", "terminated",
+}  # fmt: skip
 CLOCK_STANDS = {
-    "draft", "rejected", "withdrawn", "merged", "resolved", "terminated", "returned", "solution_filed", "suspended",
+    "draft", "rejected", "withdrawn", "merged", "resolved", "terminated", "returned", "solution_filed",
+    "suspended",
 }  # fmt: skip
 SINCE = date(2024, 1, 1)
 
@@ -66,7 +59,7 @@ class Difference:
 
 
 def differences(snapshot: Snapshot, bureau: Bureau) -> list[Difference]:
-    """What of a unit's stored figures no longer agrees with the ledger; rows are named for frozen versions."""
+    """What of a unit's stored figures no longer agrees with the ledger; of frozen ones, by which rows."""
     count = Recount(snapshot.period, bureau)
     stored = of_unit(snapshot, bureau)
     kept: dict[str, set[int]] = defaultdict(set)
@@ -223,6 +216,8 @@ class Recount:
         rows = KeyProject.objects.filter(self._here("project__bureau")).select_related("project")
         for row in rows:
             if row.is_test or row.voided_at or row.project.is_test or row.project.voided_at:
+                continue
+            if row.kind == "landmark_task":
                 continue
             bureau = row.project.bureau_id
             self._report("key_projects", bureau, row.start_on <= self.end)

@@ -1,4 +1,4 @@
-"""Compiles the indicator catalogue to set-based SQL and stores the figures of all units at once (design decision 6).
+"""Compiles the indicator catalogue to SQL and stores the figures of all units at once (design decision 6).
 
 The statements run unchanged on SQLite and PostgreSQL, inside one transaction, over temporary tables:
 
@@ -8,11 +8,11 @@ The statements run unchanged on SQLite and PostgreSQL, inside one transaction, o
 4. for indicators of distinct keys, how often step 3 counted a key again;
 5. the stored figures: step 3 less step 4, zero where nothing was counted, null where nothing is reported.
 
-Distinct keys are not additive (`domain.md` 5.4 rule 1), and counting them anew for each level would sort every row
-once per level. Step 4 sorts each once: let the rows of a key stand in the order of the tree, depth first. A unit
-holds a run of neighbours in that order, and it holds two neighbours exactly when it stands at or above their lowest
-common unit. So among the n rows that a unit holds there are n - 1 such pairs, and taking away one for every pair at
-its lowest common unit leaves 1 for each unit that holds the key at all.
+Distinct keys are not additive (`domain.md` 5.4 rule 1), and counting them anew for each level would sort
+every row once per level. Step 4 sorts each once: let the rows of a key stand in the order of the tree, depth
+first. A unit holds a run of neighbours in that order, and it holds two neighbours exactly when it stands at
+or above their lowest common unit. So among the n rows that a unit holds there are n - 1 such pairs, and taking
+away one for every pair at its lowest common unit leaves 1 for each unit that holds the key at all.
 """
 
 import hashlib
@@ -27,7 +27,6 @@ from bulletins.indicators import BASES, CATALOGUE, Rows, Span, reporting
 from bulletins.models import CountedRow, Snapshot, StatValue
 from enterprises.models import Bureau
 
-ALL_CHAINS = 0  # in temporary tables; stored as null
 BASE_NUMBER = {name: number for number, name in enumerate(BASES)}
 # Indicators over several bases read their sum under a number of its own.
 UNIONS = {
@@ -36,6 +35,7 @@ UNIONS = {
 }
 ENTITY_NUMBER = {name: number for number, name in enumerate(sorted({b.entity for b in BASES.values()}))}
 
+# Chain 0 in `rollup_pair` and `rollup_again` stands for all chains.
 TABLES = {
     # A unit stands above a bureau at a distance; every bureau above itself at distance 0.
     "rollup_above": "bureau BIGINT, unit BIGINT, distance INTEGER, PRIMARY KEY (bureau, unit)",
@@ -51,26 +51,26 @@ TABLES = {
     "rollup_indicator": "code VARCHAR(4), base INTEGER, entity INTEGER, counts_rows INTEGER",
 }
 
-TREE = f"""
+TREE = """
 INSERT INTO rollup_above (bureau, unit, distance)
 WITH RECURSIVE up (bureau, unit, distance) AS (
-    SELECT id, id, 0 FROM {Bureau._meta.db_table}
+    SELECT id, id, 0 FROM enterprises_bureau
     UNION ALL
     SELECT up.bureau, b.parent_id, up.distance + 1
-    FROM up JOIN {Bureau._meta.db_table} b ON b.id = up.unit
+    FROM up JOIN enterprises_bureau b ON b.id = up.unit
     WHERE b.parent_id IS NOT NULL
 )
 SELECT bureau, unit, distance FROM up
 """
 
 # Ids of one width sort alike in every collation.
-PLACES = f"""
+PLACES = """
 INSERT INTO rollup_place (bureau, place)
 WITH RECURSIVE down (bureau, trail) AS (
-    SELECT id, CAST(10000000000 + id AS TEXT) FROM {Bureau._meta.db_table} WHERE parent_id IS NULL
+    SELECT id, CAST(10000000000 + id AS TEXT) FROM enterprises_bureau WHERE parent_id IS NULL
     UNION ALL
     SELECT b.id, down.trail || CAST(10000000000 + b.id AS TEXT)
-    FROM down JOIN {Bureau._meta.db_table} b ON b.parent_id = down.bureau
+    FROM down JOIN enterprises_bureau b ON b.parent_id = down.bureau
 )
 SELECT bureau, ROW_NUMBER() OVER (ORDER BY trail) FROM down
 """
@@ -87,7 +87,7 @@ FROM rollup_own o JOIN rollup_above a ON a.bureau = o.bureau
 GROUP BY o.base, a.unit, o.chain
 """
 
-# Neighbours in tree order among the rows of a key, for one indicator over its bases; first by chain, then in all.
+# Neighbours in tree order among the rows of a key, for one indicator over its bases: by chain, then in all.
 PAIRS = """
 INSERT INTO rollup_pair (code, bureau, previous, chain, n)
 WITH often AS (
@@ -104,7 +104,7 @@ WITH often AS (
 SELECT %s, bureau, previous, chain, COUNT(*) FROM in_chain
 WHERE previous IS NOT NULL GROUP BY bureau, previous, chain
 UNION ALL
-SELECT %s, bureau, previous, {all_chains}, COUNT(*) FROM in_all
+SELECT %s, bureau, previous, 0, COUNT(*) FROM in_all
 WHERE previous IS NOT NULL GROUP BY bureau, previous
 """
 
@@ -139,15 +139,15 @@ INSERT INTO rollup_reports (entity, unit)
 SELECT DISTINCT %s, unit FROM rollup_above WHERE bureau IN ({bureaus})
 """
 
-STORE = f"""
-INSERT INTO {StatValue._meta.db_table} (snapshot_id, indicator, bureau_id, chain_id, value, late)
+STORE = """
+INSERT INTO bulletins_statvalue (snapshot_id, indicator, bureau_id, chain_id, value, late)
 SELECT %s, i.code, b.id, NULL,
     CASE WHEN t.n IS NOT NULL THEN t.n - COALESCE(g.n, 0) WHEN r.unit IS NOT NULL THEN 0 END,
     COALESCE(t.late, 0) * i.counts_rows
-FROM {Bureau._meta.db_table} b
+FROM enterprises_bureau b
 CROSS JOIN rollup_indicator i
 LEFT JOIN rollup_total t ON t.base = i.base AND t.unit = b.id
-LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = b.id AND g.chain = {ALL_CHAINS}
+LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = b.id AND g.chain = 0
 LEFT JOIN rollup_reports r ON r.entity = i.entity AND r.unit = b.id
 UNION ALL
 SELECT %s, i.code, u.unit, u.chain, u.n - COALESCE(g.n, 0), u.late * i.counts_rows
@@ -156,8 +156,8 @@ JOIN rollup_unit u ON u.base = i.base
 LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = u.unit AND g.chain = u.chain
 """
 
-KEEP = f"""
-INSERT INTO {CountedRow._meta.db_table} (snapshot_id, base, row_id, bureau_id, chain_id, key, late)
+KEEP = """
+INSERT INTO bulletins_countedrow (snapshot_id, base, row_id, bureau_id, chain_id, key, late)
 SELECT %s, %s, row_id, bureau, chain, item, late FROM rollup_row WHERE base = %s
 """
 
@@ -186,7 +186,7 @@ def store(snapshot: Snapshot) -> None:
         cursor.execute(TOTALS)
         for indicator in CATALOGUE.values():
             if indicator.distinct:
-                pairs = PAIRS.format(bases=_numbers(indicator.bases), all_chains=ALL_CHAINS)
+                pairs = PAIRS.format(bases=_numbers(indicator.bases))
                 cursor.execute(pairs, [indicator.code, indicator.code])
         cursor.execute(AGAIN)
         _report(cursor, span)
@@ -263,7 +263,8 @@ def _insert(cursor: Any, table: str, rows: Rows, *constants: int) -> None:
     """INSERT … SELECT the tuples of a queryset, followed by constants."""
     sql, params = rows.query.get_compiler(connection=connection).as_sql()
     marks = "".join(", %s" for _constant in constants)
-    cursor.execute(f"INSERT INTO {table} SELECT q.*{marks} FROM ({sql}) q", [*constants, *params])
+    statement = f"INSERT INTO {table} SELECT q.*{marks} FROM ({sql}) q"  # noqa: S608 (the ORM's own SQL)
+    cursor.execute(statement, [*constants, *params])
 
 
 def _numbers(bases: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
-"""What happens when figures are rolled up, frozen, published, and when bulletins are issued, replaced, withdrawn.
+"""What happens when figures are rolled up, frozen and published, and when bulletins are issued and withdrawn.
 
-Each function is called alike by page, admin action, command and task. ``by`` is the person who asks; None is the
-operator at the machine's shell, who may do everything.
+Each function is called alike by page, admin action, command and task. ``by`` is the person who asks; None is
+the operator at the machine's shell, who may do everything.
 """
 
 import hashlib
@@ -106,7 +106,8 @@ def request_freeze(
 ) -> Snapshot:
     """Queue the freeze of a period; of a frozen one a corrected version, for which a reason is needed.
 
-    The period counts as frozen when the job is done; one under way is returned. Raises PermissionDenied or ValidationError.
+    The period counts as frozen when the job is done; one under way is returned. Raises PermissionDenied or
+    ValidationError.
     """
     _refuse_others_to_freeze(by)
     with transaction.atomic():
@@ -207,7 +208,7 @@ def draft_bulletin(
     again: bool = False,
     in_background: bool = True,
 ) -> Bulletin:
-    """A draft, printed with a watermark in the background; an open draft of the same unit is returned instead.
+    """A draft, printed with a watermark in the background; an open draft of the unit is returned instead.
 
     One already issued is not issued twice by accident: ``again`` says that it is meant.
     """

@@ -34,7 +34,10 @@ from tests.bulletins.ledger import (
 )
 
 S = Bottleneck.Status
-STEPS = (S.SUBMITTED, S.ACCEPTED, S.LISTED, S.DISPATCHED, S.IN_PROGRESS, S.SOLUTION_FILED, S.VERIFICATION, S.RESOLVED, S.REOPENED)  # fmt: skip
+STEPS = (
+    S.SUBMITTED, S.ACCEPTED, S.LISTED, S.DISPATCHED, S.IN_PROGRESS, S.SOLUTION_FILED, S.VERIFICATION,
+    S.RESOLVED, S.REOPENED,
+)  # fmt: skip
 
 
 def random_ledger(rnd: random.Random) -> list[Bureau]:

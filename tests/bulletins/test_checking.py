@@ -1,0 +1,114 @@
+"""What `/verify/` answers: genuine, altered, replaced, withdrawn, unknown."""
+
+import io
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader, PdfWriter
+
+from bulletins import services
+from bulletins.checking import State, verify
+from bulletins.models import Bulletin, Period
+from bulletins.verification import new_code
+from tests.bulletins.ledger import Tree, project
+
+
+@pytest.fixture
+def tree(db: None) -> Tree:
+    tree = Tree()
+    project(tree.huqiu)
+    return tree
+
+
+@pytest.fixture
+def period(tree: Tree) -> Period:
+    services.freeze_now(services.get_period("2024"), None)
+    return services.get_period("2024")
+
+
+@pytest.fixture
+def bulletin(period: Period, tree: Tree) -> Bulletin:
+    return services.print_now(services.issue_bulletin(period, tree.suzhou, None))
+
+
+def content(bulletin: Bulletin) -> bytes:
+    return Path(bulletin.pdf.path).read_bytes()
+
+
+def judge(document: bytes) -> tuple[State, Bulletin | None]:
+    verdict = verify(file=io.BytesIO(document))
+    return verdict.state, verdict.bulletin
+
+
+def rewritten(document: bytes) -> bytes:
+    """Opened and saved again by another program."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(document)))
+    stream = io.BytesIO()
+    writer.write(stream)
+    return stream.getvalue()
+
+
+def compressed(document: bytes) -> bytes:
+    """Saved with its pages packed into compressed streams."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(document)))
+    for page in writer.pages:
+        page.compress_content_streams()
+    stream = io.BytesIO()
+    writer.write(stream)
+    return stream.getvalue()
+
+
+def test_the_very_file_and_its_code_are_genuine(bulletin: Bulletin) -> None:
+    assert judge(content(bulletin)) == (State.GENUINE, bulletin)
+    assert verify(code=bulletin.verification_code).state == State.GENUINE
+
+
+@pytest.mark.parametrize("typed", ["{lower}", " {spaced} ", "{bare}", "{wide}"])
+def test_a_code_may_be_typed_as_people_type(bulletin: Bulletin, typed: str) -> None:
+    code = bulletin.verification_code
+    wide = "".join(chr(ord(c) + 0xFEE0) if c != " " else c for c in code)
+    text = typed.format(
+        lower=code.lower(), spaced=code.replace("-", " "), bare=code.replace("-", ""), wide=wide
+    )
+    assert verify(code=text).bulletin == bulletin
+
+
+@pytest.mark.parametrize("change", [rewritten, compressed, lambda document: document + b"\n%"])
+def test_our_paper_with_other_bytes_is_altered(bulletin: Bulletin, change: object) -> None:
+    assert callable(change)
+    assert judge(change(content(bulletin))) == (State.ALTERED, bulletin)
+
+
+def test_a_replaced_bulletin_leads_to_the_one_in_force(bulletin: Bulletin) -> None:
+    document = content(bulletin)
+    second = services.replace(bulletin, None, "更正一")
+    third = services.replace(second, None, "更正二")
+    verdict = verify(file=io.BytesIO(document))
+    assert (verdict.state, verdict.bulletin, verdict.successor) == (State.REPLACED, bulletin, third)
+    assert verify(code=third.verification_code).state == State.GENUINE
+
+
+def test_a_withdrawn_bulletin_says_so(bulletin: Bulletin) -> None:
+    services.withdraw(bulletin, None, "数据有误")
+    verdict = verify(code=bulletin.verification_code)
+    assert (verdict.state, verdict.bulletin) == (State.WITHDRAWN, bulletin)
+    assert verdict.bulletin is not None
+    assert verdict.bulletin.withdraw_reason == "数据有误"
+
+
+def test_drafts_are_unknown_to_the_public(period: Period, tree: Tree) -> None:
+    draft = services.print_now(services.draft_bulletin(period, tree.suzhou, None))
+    assert verify(code=draft.verification_code).state == State.UNKNOWN
+    assert judge(content(draft)) == (State.UNKNOWN, None)
+
+
+@pytest.mark.parametrize(
+    "document", [b"", b"%PDF-1.4 nothing", b"stream\n" * 5000, b"stream\n\x78\x9c" + b"\x00" * 100]
+)
+def test_other_files_are_unknown(bulletin: Bulletin, document: bytes) -> None:
+    assert judge(document) == (State.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("code", ["", "ZLTB", "hello", new_code()])
+def test_other_codes_are_unknown(bulletin: Bulletin, code: str) -> None:
+    assert verify(code=code).state == State.UNKNOWN
