@@ -1,7 +1,7 @@
-"""Storing many rows at once: COPY on PostgreSQL, one prepared statement on SQLite.
+"""Storing many rows at once: COPY on PostgreSQL, statements of some dozens of rows on SQLite.
 
-Rows bypass models and signals but not the database's own constraints. Values are plain: text, numbers and None;
-dates and times as ISO text in UTC, JSON as text, UUIDs as 32 hexadecimal digits, truth as 0 and 1.
+Rows bypass models and signals but not the database's own constraints. Values are plain: text, numbers and
+None; dates and times as ISO text in UTC, JSON as text, UUIDs as 32 hexadecimal digits, truth as 0 and 1.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ PARAMETERS = 800
 def insert(model: type[models.Model], fields: Sequence[str], rows: Iterable[tuple]) -> None:
     """Store the rows, tuples in the order of the fields; the key may be among them."""
     table = model._meta.db_table
-    columns = [model._meta.get_field(name).column or "" for name in fields]
+    columns = [column for name in fields if (column := getattr(model._meta.get_field(name), "column", None))]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
@@ -36,7 +36,7 @@ def insert(model: type[models.Model], fields: Sequence[str], rows: Iterable[tupl
 def _insert_many(cursor: CursorWrapper, table: str, columns: Sequence[str], rows: Iterator[tuple]) -> None:
     """Some dozens of rows by statement, straight through the driver: half the time of a statement per row."""
     quote = connection.ops.quote_name
-    head = f"INSERT INTO {quote(table)} ({', '.join(map(quote, columns))}) VALUES "
+    head = f"INSERT INTO {quote(table)} ({', '.join(map(quote, columns))}) VALUES "  # noqa: S608
     marks = f"({', '.join('?' * len(columns))})"
     at_once = PARAMETERS // len(columns)
     execute = cursor.connection.execute
@@ -55,19 +55,25 @@ def numbers_follow(*tables: type[models.Model]) -> None:
 def large_load(*tables: type[models.Model]) -> Iterator[None]:
     """Make indexes after the rows, and check foreign keys once for all of them; needs a transaction.
 
-    Keeping both row by row takes several times as long. Primary keys, unique and check constraints stay in force.
+    Keeping both row by row takes several times as long. Primary keys, unique and check constraints stay in
+    force all the while.
     """
     with connection.cursor() as cursor:
         suspended = [item for table in tables for item in _suspendable(cursor, table._meta.db_table)]
+        _settle(cursor)
         for suspend, _restore in suspended:
             cursor.execute(suspend)
         yield
-        if connection.vendor == "postgresql":
-            # What other tables have put off to the end of the transaction stands in the way of both.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        _settle(cursor)
         for _suspend, restore in reversed(suspended):
             cursor.execute(restore)
+
+
+def _settle(cursor: CursorWrapper) -> None:
+    """Check what was put off to the end of the transaction, since PostgreSQL alters no table before."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _suspendable(cursor: CursorWrapper, table: str) -> list[tuple[str, str]]:
@@ -89,13 +95,15 @@ def _suspendable(cursor: CursorWrapper, table: str) -> list[tuple[str, str]]:
                 )
             )
         cursor.execute(
-            "SELECT c.relname, pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            "SELECT c.relname, pg_get_indexdef(i.indexrelid)"
+            " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
             " WHERE i.indrelid = %s::regclass AND NOT i.indisunique",
             [table],
         )
     else:
         cursor.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = %s AND sql LIKE 'CREATE INDEX%%'",
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type = 'index' AND tbl_name = %s AND sql LIKE 'CREATE INDEX%%'",
             [table],
         )
     pairs += [(f"DROP INDEX {quote(name)}", definition) for name, definition in cursor.fetchall()]
@@ -112,7 +120,7 @@ def analyse() -> None:
 
 @contextmanager
 def large_cache() -> Iterator[None]:
-    """Room in memory for the pages that a large load touches again and again; outside of transactions."""
+    """Room in memory for the pages that a large load touches again and again."""
     if connection.vendor != "sqlite":
         yield
         return

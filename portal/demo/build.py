@@ -4,44 +4,54 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from portal.demo.catalogue import BEGAN_2024, CROSS_REGION, INSTITUTIONS, PROVINCES, Chain
 from portal.demo.days import Days
 from portal.demo.firms import Firms
-from portal.demo.people import CITY, COUNTY, PROVINCE
+from portal.demo.people import CITY, COUNTY, PROVINCE, Story
 from portal.demo.places import Places, Unit, share_out
 from portal.demo.scales import Scale, Year
 
 PROJECT_FIELDS = (
-    "id", "code", "name", "chain", "tier", "bureau", "is_cross_region", "status", "summary", "start_on", "end_on",
-    "closed_on", "consortium", "budget_gov", "budget_own", "created_at", "updated_at", "version", "is_test",
-    "voided_at", "void_reason",
+    "id", "code", "name", "chain", "tier", "bureau", "is_cross_region", "status", "summary", "start_on",
+    "end_on", "closed_on", "consortium", "budget_gov", "budget_own", "created_at", "updated_at", "version",
+    "is_test", "voided_at", "void_reason",
 )  # fmt: skip
 PARTICIPATION_FIELDS = ("project", "organization", "role", "bureau", "joined_on", "left_on", "recognition")
 REGION_FIELDS = ("project", "bureau")
 GOAL_FIELDS = ("project", "indicator", "unit", "base", "target", "reached", "due_on")
 CONSORTIUM_FIELDS = (
-    "id", "code", "name", "local_type", "chain", "bureau", "lead", "founded_on", "founding_doc_no", "dissolved_on",
-    "status", "purpose", "created_at", "updated_at", "version", "is_test", "voided_at", "void_reason",
+    "id", "code", "name", "local_type", "chain", "bureau", "lead", "founded_on", "founding_doc_no",
+    "dissolved_on", "status", "purpose", "created_at", "updated_at", "version", "is_test", "voided_at",
+    "void_reason",
 )  # fmt: skip
 MEMBERSHIP_FIELDS = ("consortium", "organization", "role", "joined_on", "left_on")
 KEY_PROJECT_FIELDS = (
-    "id", "code", "name", "project", "kind", "route", "lead", "nqi_elements", "technical_path", "contract_on",
-    "start_on", "end_on", "accepted_on", "budget_gov", "budget_own", "status", "created_at", "updated_at", "version",
-    "is_test", "voided_at", "void_reason",
+    "id", "code", "name", "project", "kind", "route", "lead", "nqi_elements", "technical_path",
+    "contract_on", "start_on", "end_on", "accepted_on", "budget_gov", "budget_own", "status", "created_at",
+    "updated_at", "version", "is_test", "voided_at", "void_reason",
 )  # fmt: skip
 MILESTONE_FIELDS = ("key_project", "title", "due_on", "weight", "done_on")
 KEY_PROJECT_PROBLEM_FIELDS = ("keyproject", "bottleneck")
 
 TIER_SIZE = {"landmark": 5, "national_key": 4, "cross_region": 4, "province": 2.5, "city": 1.6, "county": 1.0}
 LOCAL_TYPES = {"320000": "innovation", "210000": "nqi", "500000": "alliance", "440000": "demonstration"}
+LOCAL_NAMES = {
+    "technology": "质量技术创新联合体",
+    "innovation": "质量创新联合体",
+    "nqi": "质量基础设施创新联合体",
+    "alliance": "质量强链联盟",
+    "demonstration": "质量创新联合示范点",
+}
 RECOGNITIONS = (
     "工信部门认定（演示）",
     "发改部门认定（演示）",
     "市场监管部门推荐（演示）",
     "集群促进机构推荐（演示）",
 )
+# The first list came out on 21 August 2025 (`domain.md` S11).
+CROSS_REGION_SINCE = date(2025, 8, 25)
 # Firms that take part in a second project beside their first, per first part.
 MEMBERS_TWICE = 0.16
 GOALS = (
@@ -94,18 +104,16 @@ class Numbers:
         return f"{prefix}-{self.last[prefix]:0{width}d}"
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """The firms around which the demo accounts sit, by key."""
-
-    firm: int
-    leader: int
-    institution: int
-
-
 class Builder:
     def __init__(
-        self, scale: Scale, rnd: random.Random, days: Days, chains: list[Chain], places: Places, firms: Firms
+        self,
+        scale: Scale,
+        rnd: random.Random,
+        *,
+        days: Days,
+        chains: list[Chain],
+        places: Places,
+        firms: Firms,
     ) -> None:
         self.scale, self.rnd, self.days = scale, rnd, days
         self.chains, self.places, self.firms = chains, places, firms
@@ -113,7 +121,8 @@ class Builder:
         self.chain_ids = {chain.name: n for n, chain in enumerate(chains)}
         self.years = {2023: scale.year_2023, 2024: scale.year_2024}
         today = date.fromisoformat(days.iso[days.today])
-        for year in range(2025, today.year + 1):
+        # A year is worth a figure from its second month on.
+        for year in range(2025, (today - timedelta(days=31)).year + 1):
             full = scale.later
             part = today.timetuple().tm_yday / 365 if year == today.year else 1.0
             self.years[year] = Year(
@@ -141,16 +150,14 @@ class Builder:
         self.elements: dict[int, str] = {}
         self.kinds: dict[int, str] = {}
 
-    # --- Projects --------------------------------------------------------------------------------------------------
+    # --- Projects -------------------------------------------------------------------------------------------
 
     def plan_projects(self) -> None:
         for year, counts in self.years.items():
             provinces = [p for p in self.places.provinces if year > 2023 or p.code not in BEGAN_2024]
-            cross = (
-                [row for row in CROSS_REGION if self.places.units[row[1]] in provinces]
-                if year == 2025
-                else []
-            )
+            cross = []
+            if year == 2025 and self.days.today >= self.days.of(CROSS_REGION_SINCE):
+                cross = [row for row in CROSS_REGION if self.places.units[row[1]] in provinces]
             weights = [PROVINCES[province.code] for province in provinces]
             for province, count in zip(
                 provinces, share_out(counts.projects - len(cross), weights, least=1), strict=True
@@ -237,7 +244,7 @@ class Builder:
         return f"演示·{area}{self.chains[chain].name}产业链（{segment.name}）质量强链项目"
 
     def _fate(self, start: int, end: int) -> tuple[str, int | None]:
-        """Status today and the day of closing, which never lies more than two months after the planned end."""
+        """Status today and the day of closing, which lies within a month of the planned end."""
         r = self.rnd.random()
         closed = end + int(self.rnd.random() * 60) - 30
         if r < 0.02:
@@ -257,9 +264,8 @@ class Builder:
             chain=self.chain_ids[chain],
             unit=units[lead],
         )
-        # The first list came out on 21 August 2025 (`domain.md` S11).
-        project.start = self._day(self.days.of(date(year, 8, 25)), self.days.of(date(year, 9, 30)))
-        project.start = min(project.start, self.days.today)
+        first = self.days.of(CROSS_REGION_SINCE)
+        project.start = self._day(first, min(first + 35, self.days.today))
         project.end = project.start + 730
         project.partners = tuple(units[code] for code in partners)
         project.name = f"演示·{units[lead].place}牵头{chain}产业链跨区域质量强链联动项目"
@@ -279,7 +285,7 @@ class Builder:
             else:
                 project.voided = True
 
-    # --- Who takes part --------------------------------------------------------------------------------------------
+    # --- Who takes part -------------------------------------------------------------------------------------
 
     def fill_projects(self) -> Story:
         story = self._fill_2024()
@@ -481,7 +487,7 @@ class Builder:
         return pk
 
     def _fill_other(self, project: Project) -> None:
-        """A project of another year: mostly organisations of 2024, and some that take part in that year only."""
+        """A project of another year: mostly organisations of 2024, and some of that year only."""
         rnd, r, firms = self.rnd, self.rnd.random, self.firms
         year_end_2024 = self.days.of(date(2024, 12, 31))
         only_then = project.start > year_end_2024 or (
@@ -520,7 +526,7 @@ class Builder:
         for institution in project.enablers:
             self._join(project, institution, "enabler")
 
-    # --- Consortia -------------------------------------------------------------------------------------------------
+    # --- Consortia ------------------------------------------------------------------------------------------
 
     def build_consortia(self) -> None:
         few = max(self.scale.year_2024.consortia // 90, 2)
@@ -560,8 +566,6 @@ class Builder:
                 status, dissolved = "dissolved", founded + 200 + int(r() * 99)
         chain = self.chains[project.chain].name
         kind = LOCAL_TYPES.get(project.unit.province.code, "technology")
-        words = {"technology": "质量技术创新联合体", "innovation": "质量创新联合体", "nqi": "质量基础设施创新联合体",
-                 "alliance": "质量强链联盟", "demonstration": "质量创新联合示范点"}[kind]  # fmt: skip
         segments = self.chains[project.chain].segments
         segment = segments[int(r() * len(segments))].name
         unit = project.unit
@@ -569,11 +573,13 @@ class Builder:
         self.consortia.append(
             (
                 pk, self.numbers.next(f"LHT-{year}-{unit.code}", 4),
-                f"演示·{unit.place}{chain}（{segment}）{words}", kind, project.chain + 1, unit.id, lead,
+                f"演示·{unit.place}{chain}（{segment}）{LOCAL_NAMES[kind]}", kind, project.chain + 1,
+                unit.id, lead,
                 None if status == "preparing" else iso[founded],
-                "" if status == "preparing" else f"演示质强〔{year}〕{pk}号", iso[dissolved] if dissolved else None,
-                status, f"围绕{chain}产业链{segment}环节，共享试验设备和检测能力，联合攻关共性质量问题。",
-                made, made, 1, is_test, made if voided else None, "重复登记" if voided else "",
+                "" if status == "preparing" else f"演示质强〔{year}〕{pk}号",
+                iso[dissolved] if dissolved else None, status,
+                f"围绕{chain}产业链{segment}环节，共享试验设备和检测能力，联合攻关共性质量问题。", made,
+                made, 1, is_test, made if voided else None, "重复登记" if voided else "",
             )
         )  # fmt: skip
         left = iso[dissolved] if dissolved else None
@@ -588,32 +594,38 @@ class Builder:
         if first and not is_test and not voided and not dissolved:
             project.consortium = pk
 
-    # --- Key projects ----------------------------------------------------------------------------------------------
+    # --- Key projects ---------------------------------------------------------------------------------------
 
-    def build_key_projects(
-        self, problem_near: Callable[[Project], int], titles: Callable[[int], str]
-    ) -> None:
-        """``problem_near`` gives a problem that a project may work on, ``titles`` what it is called."""
+    def build_key_projects(self, problem_near: Callable[[Project], tuple[int, str]]) -> None:
+        """``problem_near`` gives the key and title of a problem that a project may work on."""
         few = max(self.scale.year_2024.key_projects // 150, 2)
         for year, counts in self.years.items():
             projects = self.by_year[year]
             for project in self._cycle(projects, counts.key_projects):
                 kind = "cross_region" if project.partners else "ordinary"
-                self._key_project(year, project, kind, problem_near(project), titles)
+                self._key_project(year, project, kind, *problem_near(project))
         landmarks = [project for project in self.by_year[2024] if project.tier == "landmark"]
         for project in self._cycle(landmarks, self.scale.landmark_tasks):
-            self._key_project(2024, project, "landmark_task", problem_near(project), titles)
+            self._key_project(2024, project, "landmark_task", *problem_near(project))
         for project in self._cycle(self.by_year[max(self.years)], few):
-            self._key_project(
-                max(self.years), project, "ordinary", problem_near(project), titles, status="proposed"
-            )
+            self._key_project(max(self.years), project, "ordinary", *problem_near(project), status="proposed")
         for n, project in enumerate(self._cycle(self.by_year[2024], few)):
             self._key_project(
-                2024, project, "ordinary", problem_near(project), titles, is_test=n % 2, voided=not n % 2
+                2024, project, "ordinary", *problem_near(project), is_test=n % 2, voided=not n % 2
             )
 
-    def _key_project(self, year: int, project: Project, kind: str, problem: int, titles: Callable[[int], str], *,
-                     status: str = "", is_test: int = 0, voided: bool = False) -> None:  # fmt: skip
+    def _key_project(
+        self,
+        year: int,
+        project: Project,
+        kind: str,
+        problem: int,
+        title: str,
+        *,
+        status: str = "",
+        is_test: int = 0,
+        voided: bool = False,
+    ) -> None:
         r, iso, today = self.rnd.random, self.days.iso, self.days.today
         _first, last = self._span(year)
         limit = max(min(last, project.end - 60, (project.closed or last) - 30), project.start)
@@ -644,12 +656,12 @@ class Builder:
         made = f"{iso[start]} 02:30:00"
         self.key_projects.append(
             (
-                pk, self.numbers.next(f"GG-{year}-{project.unit.code}", 4), f"演示·{titles(problem)}攻关", project.id,
-                kind, route, lead, elements,
+                pk, self.numbers.next(f"GG-{year}-{project.unit.code}", 4), f"演示·{title}攻关",
+                project.id, kind, route, lead, elements,
                 "基线测量，建立可溯源的测量方法；在产线上验证三批；固化为标准或作业指导书。",
                 iso[contract] if contract is not None else None, iso[start], iso[end],
-                iso[accepted] if accepted is not None else None, own // 4, own, status, made, made, 1, is_test,
-                made if voided else None, "立项撤销" if voided else "",
+                iso[accepted] if accepted is not None else None, own // 4, own, status, made, made, 1,
+                is_test, made if voided else None, "立项撤销" if voided else "",
             )
         )  # fmt: skip
         count = 2 + int(r() * 3)
@@ -683,10 +695,11 @@ class Builder:
             )
             rows.append(
                 (
-                    project.id, project.code, project.name, project.chain + 1, project.tier, project.unit.id,
-                    int(bool(project.partners)), project.status, summary, iso[project.start], iso[project.end],
-                    iso[project.closed] if project.closed is not None else None, project.consortium, own // 5, own,
-                    made, made, 1, project.is_test, made if project.voided else None,
+                    project.id, project.code, project.name, project.chain + 1, project.tier,
+                    project.unit.id, int(bool(project.partners)), project.status, summary,
+                    iso[project.start], iso[project.end],
+                    iso[project.closed] if project.closed is not None else None, project.consortium,
+                    own // 5, own, made, made, 1, project.is_test, made if project.voided else None,
                     "重复申报" if project.voided else "",
                 )
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the demo data speak of: real chain names with their segments and products, and the troubles of their trades.
+"""What the demo data speak of: real chain names with their segments and products, and their troubles.
 
 Texts are lists, one line each, so that they can be read and corrected by people who know the trade.
 """
@@ -6,7 +6,8 @@ Texts are lists, one line each, so that they can be read and corrected by people
 from dataclasses import dataclass
 
 # name | class | trade | GB/T 4754 classes | upstream; midstream; downstream.
-# Segments are separated by "/", each "segment=product,product". Names after `domain.md` 9 Q5 and regional catalogues.
+# Segments are separated by "/", each "segment=product,product". Names after `domain.md` 9 Q5 and regional
+# catalogues.
 CHAINS = """
 动力电池|strategic|chem|3841,3985|正极材料=磷酸铁锂正极材料,三元正极材料/负极材料=人造石墨负极,硅碳负极/隔膜电解液=湿法隔膜,六氟磷酸锂电解液;电芯制造=方形铝壳电芯,极片,软包电芯/电池管理=电池管理系统,采样线束;电池包集成=电池包箱体,液冷板/梯次利用=退役电池模组
 集成电路|strategic|elec|3973,3563|硅片与材料=12英寸硅片,光刻胶,电子特气/专用设备=刻蚀机反应腔,薄膜沉积设备;芯片设计=车规微控制器,电源管理芯片/晶圆制造=功率器件晶圆,逻辑芯片晶圆;封装测试=倒装封装基板,存储芯片封装
@@ -52,7 +53,8 @@ CHAINS = """
 节能装备|traditional|energy|3463,3461|核心部件=磁悬浮轴承,高效换热器/材料=保温材料;整机=离心压缩机,高效电机/控制=变频调速装置;服务=余热锅炉
 """
 
-# trade | what goes wrong | metric | unit | now from | now to | target | ge/le | decimals | gap | elements | cause | proof
+# trade | what goes wrong | metric | unit | now from | now to | target | ge/le | decimals | gap | elements |
+# cause | how measured
 TROUBLES = """
 mech|热处理后变形超差|径向变形量|um|12|30|8|le|1|met_missing|MET,TST|TECH|三坐标测量，每批抽检20件
 mech|装配间隙一致性差|间隙极差|um|18|45|15|le|1|capacity|MET|TECH|塞规与气动量仪比对，连续3批
@@ -159,7 +161,7 @@ LOSS_BASES = (
 )
 
 SOLUTIONS = {
-    "std_missing": "由承担机构牵头，联合上下游企业起草团体标准，规定“{metric}”的要求和试验方法，并在产线试用三批。",
+    "std_missing": "联合上下游企业起草团体标准，规定“{metric}”的要求和试验方法，并在产线试用三批。",
     "std_divided": "比对了上下游现行判定依据，形成统一的验收规范，签入质量协议，并对检验人员做了一致性培训。",
     "met_missing": "研制了专用校准装置，建立“{metric}”的量值溯源链，完成不确定度评定和企业现场比对。",
     "cal_missing": "制定校准方法并完成验证，对产线在用设备逐台校准，建立期间核查制度。",
@@ -301,7 +303,7 @@ BRANDS = [
     "途拓",
 ]
 
-# Weight of each province (2024 projects and firms), roughly its share of industry; 630000 and 540000 are small.
+# Weight of each province, roughly its share of industry.
 PROVINCES = {
     "110000": 3.4, "120000": 2.0, "130000": 3.4, "140000": 1.6, "150000": 1.4, "210000": 2.5, "220000": 1.1,
     "230000": 1.2, "310000": 4.3, "320000": 11.2, "330000": 8.8, "340000": 4.3, "350000": 4.6, "360000": 2.7,
@@ -318,7 +320,7 @@ CITIES = {
     "410100": 5, "610100": 7, "210200": 5, "210100": 5, "220100": 4, "230100": 4, "130100": 3, "130200": 3,
     "360100": 4, "530100": 4, "520100": 4, "450200": 4, "650100": 4, "620100": 4, "140100": 4, "150200": 3,
 }  # fmt: skip
-# Chains of the cross-region projects with lead and participants; names after `domain.md` Q5, partners made up.
+# Chain, lead and participants of the cross-region projects; names after `domain.md` Q5, partners made up.
 CROSS_REGION = (
     ("工业机器人", "330000", ("310000", "320000")),
     ("工业机器人", "440000", ("430000", "420000")),
@@ -374,6 +376,10 @@ class Trouble:
     elements: str
     cause: str
     method: str
+
+    def printed(self, value: float) -> float | int:
+        """A value with as many decimals as the metric has."""
+        return round(value) if self.decimals == 0 else round(value, self.decimals)
 
 
 def chains() -> list[Chain]:

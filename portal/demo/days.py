@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from common.workdays import is_workday
 
 FIRST = date(2022, 1, 1)
-MARGIN = 1000  # days after today that plan dates may reach
+# How far after today plan dates may reach, and the clocks of working days.
+PLANS, CLOCKS = 1000, 130
 
 
 class Days:
@@ -14,11 +15,10 @@ class Days:
 
     def __init__(self, today: date) -> None:
         self.today = self.of(today)
-        self.count = self.today + MARGIN
-        dates = [FIRST + timedelta(days=n) for n in range(self.count)]
+        dates = [FIRST + timedelta(days=n) for n in range(self.today + PLANS)]
         self.iso = [day.isoformat() for day in dates]
-        self._work = [n for n, day in enumerate(dates) if is_workday(day)]
-        self._before = [bisect_right(self._work, n) for n in range(self.count)]
+        self._work = [n for n, day in enumerate(dates[: self.today + CLOCKS]) if is_workday(day)]
+        self._before = [bisect_right(self._work, n) for n in range(self.today + CLOCKS)]
         # 08:30 Shanghai is 00:30 UTC; an office day of eleven hours stays within one UTC day.
         self.clock = [
             f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(1800, 1800 + 11 * 3600)

@@ -76,7 +76,9 @@ class CreditCodes:
 class Firms:
     """All organisations so far; ``rows`` are ready to be stored, the other lists go by key."""
 
-    def __init__(self, rnd: random.Random, chains: list[Chain], codes_of_divisions: dict[int, str]) -> None:
+    def __init__(
+        self, rnd: random.Random, chains: list[Chain], codes_of_divisions: dict[int, str], nowhere: Unit
+    ) -> None:
         self._random = rnd.random
         self._chains = chains
         self._divisions = codes_of_divisions
@@ -92,7 +94,7 @@ class Firms:
         self.rows: list[tuple] = []
         self.name: list[str] = [""]
         self.uscc: list[str] = [""]
-        self.leaf: list[Unit | None] = [None]
+        self.leaf: list[Unit] = [nowhere]
         self.chain: list[int] = [0]
         # The project of 2024 on which a firm has its first part; 0 for the others.
         self.project: list[int] = [0]
@@ -115,10 +117,20 @@ class Firms:
         classes = self._chains[chain].classes
         status = "deregistered" if r() < 0.008 and not large else "active"
         return self._add(
-            leaf, chain, project, "91", name, "enterprise", classes[int(r() * len(classes))], size,
-            TAGS[int(r() * 11)] if not large else "GS,GXJS", employees * (300_000 + int(r() * 900_000)), employees,
-            status, test,
-        )  # fmt: skip
+            leaf,
+            chain,
+            project=project,
+            kind="91",
+            name=name,
+            form="enterprise",
+            klass=classes[int(r() * len(classes))],
+            size=size,
+            tags="GS,GXJS" if large else TAGS[int(r() * 11)],
+            output=employees * (300_000 + int(r() * 900_000)),
+            employees=employees,
+            status=status,
+            test=test,
+        )
 
     def institution(self, leaf: Unit, chain: int, kind: int, serial: int, name: str = "") -> int:
         """A new enabling institution of the kind in the catalogue."""
@@ -126,13 +138,33 @@ class Firms:
         brand = BRANDS[serial % len(BRANDS)]
         name = name or f"演示·{leaf.city.place}{brand}{word}"
         form = {"9": "enterprise", "1": "public", "5": "social"}[prefix[0]]
-        employees = 20 + int(self._random() * 600)
-        return self._add(leaf, chain, 0, prefix, name, form, "7450", "", "", None, employees, "active", 0)
+        return self._add(
+            leaf,
+            chain,
+            kind=prefix,
+            name=name,
+            form=form,
+            klass="7450",
+            employees=20 + int(self._random() * 600),
+        )
 
     def _add(
-        self, leaf: Unit, chain: int, project: int, kind: str, name: str, form: str, klass: str, size: str, tags: str,
-        output: int | None, employees: int, status: str, test: int,
-    ) -> int:  # fmt: skip
+        self,
+        leaf: Unit,
+        chain: int,
+        *,
+        kind: str,
+        name: str,
+        form: str,
+        klass: str,
+        employees: int,
+        project: int = 0,
+        size: str = "",
+        tags: str = "",
+        output: int | None = None,
+        status: str = "active",
+        test: int = 0,
+    ) -> int:
         division = leaf.division_id or (leaf.city.division_id if leaf.city is not leaf else None)
         uscc = self._codes.take(kind, self._divisions.get(division or 0, "650000"))
         pk = len(self.name)
@@ -140,8 +172,9 @@ class Firms:
         self.rows.append(
             (
                 pk, uscc, name, "[]", form, leaf.id, division, division,
-                f"{leaf.short_name}演示路{1 + int(r() * 988)}号", "", self._founded[int(r() * len(self._founded))],
-                klass, size, tags, output, employees, status, "import", test, CREATED, CREATED,
+                f"{leaf.short_name}演示路{1 + int(r() * 988)}号", "",
+                self._founded[int(r() * len(self._founded))], klass, size, tags, output, employees, status,
+                "import", test, CREATED, CREATED,
             )
         )  # fmt: skip
         self.name.append(name)

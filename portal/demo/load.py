@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from datetime import date
 from hashlib import sha256
 
@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import Grant, User
 from common import bulk
@@ -23,7 +24,7 @@ from enterprises.models import (
     OrganizationContact,
 )
 from enterprises.services import found_bureaus, load_divisions
-from portal.demo import build, catalogue, files, firms, lives, people
+from portal.demo import build, cases, catalogue, files, firms, lives, people
 from portal.demo.days import Days
 from portal.demo.places import Places
 from portal.demo.scales import SCALES
@@ -59,66 +60,77 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
     """Fill an empty database. ``phase`` is entered for each step with its name, to show progress."""
     scale = SCALES[scale_name]
     rnd = random.Random(f"{scale_name} {seed}")  # noqa: S311  (data, not secrets)
-    with bulk.large_cache(), transaction.atomic(), bulk.large_load(*LARGE):
-        with phase("区划与单位"):
+    with transaction.atomic(), ExitStack() as whole_load:
+        with phase(_("区划与单位")):
             load_divisions()
             found_bureaus()
             chains = catalogue.chains()
             places = Places(rnd, scale.provinces)
             _store_chains(chains, places)
-        days = Days(today)
-        with phase("组织与项目"):
+        whole_load.enter_context(bulk.large_load(*LARGE))
+        with phase(_("组织与项目")):
             codes = dict(Division.objects.values_list("id", "code"))
-            registry = firms.Firms(rnd, chains, codes)
-            builder = build.Builder(scale, rnd, days, chains, places, registry)
+            registry = firms.Firms(rnd, chains, codes, places.nation)
+            builder = build.Builder(
+                scale, rnd, days=Days(today), chains=chains, places=places, firms=registry
+            )
             builder.plan_projects()
             story = builder.fill_projects()
-        with phase("保存组织"):
+        with phase(_("保存组织")):
             bulk.insert(Organization, firms.FIELDS, registry.rows)
             _store_institutions(builder)
-        with phase("联合体"):
-            builder.build_consortia()
-            bulk.insert(Consortium, build.CONSORTIUM_FIELDS, builder.consortia)
-            bulk.insert(ConsortiumMembership, build.MEMBERSHIP_FIELDS, builder.memberships)
-        with phase("保存项目与参与"):
-            bulk.insert(ChainProject, build.PROJECT_FIELDS, builder.project_rows())
-            bulk.insert(ProjectRegion, build.REGION_FIELDS, builder.regions)
-            bulk.insert(ProjectGoal, build.GOAL_FIELDS, builder.goals)
-            bulk.insert(Participation, build.PARTICIPATION_FIELDS, builder.participations)
-        with phase("堵点卡点问题"):
-            organizations = {
-                people.FIRM: story.firm,
-                people.LEADER: story.leader,
-                people.INSTITUTION: story.institution,
-            }
-            crowd = people.People(make_password(password), organizations, places.units)
-            problems = lives.Lives(rnd, builder, crowd, story)
-            problems.plan()
-            problems.write()
-        with phase("保存用户"):
+        with phase(_("保存项目与参与")):
+            _store_projects(builder)
+        with phase(_("堵点卡点问题")):
+            crowd = people.People(make_password(password), story, places.units)
+            plans = lives.Lives(rnd, builder, story).plans
+            problems = cases.Cases(rnd, builder, crowd, plans)
+        with phase(_("保存用户")):
             bulk.insert(User, people.USER_FIELDS, crowd.users)
             bulk.insert(Grant, people.GRANT_FIELDS, crowd.grants)
             _store_contacts(problems)
-        with phase("保存问题"):
-            bulk.insert(Bottleneck, lives.FIELDS, problems.rows)
-            bulk.insert(Measure, lives.MEASURE_FIELDS, problems.measures)
-            bulk.insert(Evidence, lives.EVIDENCE_FIELDS, problems.evidence)
-            bulk.insert(BottleneckContact, lives.CONTACT_FIELDS, problems.contacts)
-        with phase("保存办理记录"):
-            bulk.insert(Transition, lives.TRANSITION_FIELDS, problems.transitions)
-        with phase("重点攻关项目"):
-            builder.build_key_projects(problems.problem_near, problems.titles.__getitem__)
-            bulk.insert(KeyProject, build.KEY_PROJECT_FIELDS, builder.key_projects)
-            bulk.insert(Milestone, build.MILESTONE_FIELDS, builder.milestones)
-            bulk.insert(
-                KeyProject.bottlenecks.through, build.KEY_PROJECT_PROBLEM_FIELDS, builder.key_project_problems
-            )
-        with phase("附件"):
+        with phase(_("保存问题")):
+            _store_problems(problems)
+        with phase(_("保存办理记录")):
+            bulk.insert(Transition, cases.TRANSITION_FIELDS, problems.transitions)
+        with phase(_("重点攻关项目")):
+            _store_key_projects(builder, problems)
+        with phase(_("附件")):
             _store_files(rnd, problems, scale.files)
-        bulk.insert(NumberSeries, ("prefix", "last"), builder.numbers.last.items())
-        bulk.numbers_follow(
-            Organization, Consortium, ChainProject, User, Bottleneck, KeyProject, IndustryChain, ChainSegment
-        )
+        with phase(_("索引")):
+            bulk.insert(NumberSeries, ("prefix", "last"), builder.numbers.last.items())
+            whole_load.close()
+            bulk.numbers_follow(
+                *(IndustryChain, ChainSegment, Organization, User),
+                *(ChainProject, Consortium, Bottleneck, KeyProject),
+            )
+            bulk.analyse()
+
+
+def _store_projects(builder: build.Builder) -> None:
+    builder.build_consortia()
+    bulk.insert(Consortium, build.CONSORTIUM_FIELDS, builder.consortia)
+    bulk.insert(ConsortiumMembership, build.MEMBERSHIP_FIELDS, builder.memberships)
+    bulk.insert(ChainProject, build.PROJECT_FIELDS, builder.project_rows())
+    bulk.insert(ProjectRegion, build.REGION_FIELDS, builder.regions)
+    bulk.insert(ProjectGoal, build.GOAL_FIELDS, builder.goals)
+    bulk.insert(Participation, build.PARTICIPATION_FIELDS, builder.participations)
+
+
+def _store_problems(problems: cases.Cases) -> None:
+    bulk.insert(Bottleneck, cases.FIELDS, problems.rows)
+    bulk.insert(Measure, cases.MEASURE_FIELDS, problems.measures)
+    bulk.insert(Evidence, cases.EVIDENCE_FIELDS, problems.evidence)
+    bulk.insert(BottleneckContact, cases.CONTACT_FIELDS, problems.contacts)
+
+
+def _store_key_projects(builder: build.Builder, problems: cases.Cases) -> None:
+    builder.build_key_projects(problems.problem_near)
+    bulk.insert(KeyProject, build.KEY_PROJECT_FIELDS, builder.key_projects)
+    bulk.insert(Milestone, build.MILESTONE_FIELDS, builder.milestones)
+    bulk.insert(
+        KeyProject.bottlenecks.through, build.KEY_PROJECT_PROBLEM_FIELDS, builder.key_project_problems
+    )
 
 
 def _store_chains(chains: list[catalogue.Chain], places: Places) -> None:
@@ -135,10 +147,10 @@ def _store_chains(chains: list[catalogue.Chain], places: Places) -> None:
         )
         for n, chain in enumerate(chains, 1)
     )
+    segments = [(n, segment) for n, chain in enumerate(chains, 1) for segment in chain.segments]
     ChainSegment.objects.bulk_create(
-        ChainSegment(chain_id=n, stream=segment.stream, name=segment.name, position=position)
-        for n, chain in enumerate(chains, 1)
-        for position, segment in enumerate(chain.segments, 1)
+        ChainSegment(id=pk, chain_id=chain, stream=segment.stream, name=segment.name, position=pk)
+        for pk, (chain, segment) in enumerate(segments, 1)
     )
 
 
@@ -161,7 +173,7 @@ def _store_institutions(builder: build.Builder) -> None:
     )
 
 
-def _store_contacts(problems: lives.Lives) -> None:
+def _store_contacts(problems: cases.Cases) -> None:
     """Contacts of the organisations that file, lead or help; the numbers belong to nobody."""
     leaders = {leader for project in problems.builder.projects for leader in project.leaders}
     filing = {plan.organization for plan in problems.plans}
@@ -182,12 +194,12 @@ def _store_contacts(problems: lives.Lives) -> None:
     )
 
 
-def _store_files(rnd: random.Random, problems: lives.Lives, count: int) -> None:
+def _store_files(rnd: random.Random, problems: cases.Cases, count: int) -> None:
     """Reports and curves for the problems of the story and for a few others that have evidence."""
     reports: dict[int, str] = {}
     for row in problems.evidence:
         reports.setdefault(row[0], row[3])
-    story = [pk for pk, plan in enumerate(problems.plans, 1) if plan.mark == "story"]
+    story = [pk for pk, plan in enumerate(problems.plans, 1) if plan.is_story]
     others = rnd.sample(sorted(set(reports) - set(story)), max(count - 2 * len(story), 0) // 2)
     rows = []
     for pk in sorted([*story, *others]):
@@ -209,11 +221,11 @@ def _store_files(rnd: random.Random, problems: lives.Lives, count: int) -> None:
             public_id = f"{rnd.getrandbits(128):032x}"
             path = default_storage.save(f"attachments/{public_id[:2]}/{public_id}", ContentFile(content))
             bottleneck = problems.rows[pk - 1]
-            uploaded = dict(zip(lives.FIELDS, bottleneck, strict=True))
+            uploaded = dict(zip(cases.FIELDS, bottleneck, strict=True))
             rows.append(
                 (
-                    public_id, pk, path, name, len(content), mime, sha256(content).hexdigest(), uploaded["filer"],
-                    uploaded["created_at"],
+                    public_id, pk, path, name, len(content), mime, sha256(content).hexdigest(),
+                    uploaded["filer"], uploaded["created_at"],
                 )
             )  # fmt: skip
     bulk.insert(

@@ -1,6 +1,5 @@
 """Who acts in the demo: ten accounts to log in with, and silent users behind everybody else's events."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from accounts.models import Role
@@ -19,6 +18,8 @@ USER_FIELDS = (
 )
 GRANT_FIELDS = ("user", "role", "bureau", "organization", "starts_on")
 JOINED = "2022-01-04 01:00:00"
+# What Django takes for a password that fits nothing.
+NO_PASSWORD = "!"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,29 @@ ACCOUNTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The firms around which the demo accounts sit, by key."""
+
+    firm: int
+    leader: int
+    institution: int
+
+
 class People:
     """Users are made when they first act; keys count from the accounts on."""
 
-    def __init__(self, password_hash: str, organizations: dict[str, int], units: dict[str, Unit]) -> None:
+    def __init__(self, password_hash: str, story: Story, units: dict[str, Unit]) -> None:
         self.users: list[tuple] = []
         self.grants: list[tuple] = []
         self._officers: dict[int, tuple[int, int]] = {}
         self._of_organization: dict[tuple[int, Role], int] = {}
+        story_places = {FIRM: story.firm, LEADER: story.leader, INSTITUTION: story.institution}
         for account in ACCOUNTS:
             staff = account.role in (Role.STATISTICIAN, Role.ADMINISTRATOR)
             user = self._user(account.username, account.name, password_hash, account.is_superuser, staff)
-            if account.place in organizations:
-                organization = organizations[account.place]
+            if account.place in story_places:
+                organization = story_places[account.place]
                 self._grant(user, account.role, organization=organization)
                 self._of_organization[(organization, account.role)] = user
             else:
@@ -75,8 +86,8 @@ class People:
                 if account.role == Role.OFFICER:
                     self._officers[unit.id] = (user, self._second_officer(unit))
         # The coordinator of the leader files for it too.
-        leader = organizations[LEADER]
-        self._of_organization[(leader, Role.FILER)] = self._of_organization[(leader, Role.COORDINATOR)]
+        coordinator = self._of_organization[(story.leader, Role.COORDINATOR)]
+        self._of_organization[(story.leader, Role.FILER)] = coordinator
 
     def officers(self, unit: Unit) -> tuple[int, int]:
         """Two officers of a bureau: what one has handled the other verifies."""
@@ -108,9 +119,13 @@ class People:
         return user
 
     def _user(
-        self, username: str, name: str, password: str = "!", superuser: bool = False, staff: bool = False
+        self,
+        username: str,
+        name: str,
+        password: str = NO_PASSWORD,
+        superuser: bool = False,
+        staff: bool = False,
     ) -> int:
-        """A password of "!" cannot be used to log in."""
         pk = len(self.users) + 1
         self.users.append(
             (pk, username, name, "", password, int(superuser), int(staff or superuser), 1, JOINED)
@@ -121,9 +136,3 @@ class People:
         self, user: int, role: Role, bureau: int | None = None, organization: int | None = None
     ) -> None:
         self.grants.append((user, role.value, bureau, organization, JOINED[:10]))
-
-
-def lines() -> Iterator[tuple[str, str, str]]:
-    """User name, place and use of each account, for people to read."""
-    for account in ACCOUNTS:
-        yield account.username, account.name, account.good_for

@@ -15,10 +15,14 @@ from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from accounts.models import Grant, Role, User
+from bulletins import figures
+from bulletins.indicators import HEADLINES
+from bulletins.models import Bulletin, Period, StatValue
 from common import uscc
 from enterprises.models import Bureau, InstitutionProfile, NumberSeries, Organization
 from portal.demo import people
 from portal.demo.days import Days
+from portal.demo.figures import publish
 from portal.demo.load import load
 from portal.demo.places import share_out
 from portal.demo.scales import SCALES
@@ -47,6 +51,7 @@ def demo(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """The small demo, for all tests of this module, gone afterwards."""
     with django_db_blocker.unblock(), transaction.atomic():
         load("small", 1, timezone.localdate(), "a password", quiet)
+        publish(timezone.localdate(), quiet)
         yield
         transaction.set_rollback(True)
 
@@ -71,7 +76,8 @@ def counted(alias: str) -> str:
 def test_projects_of_2024(demo: None) -> None:
     begun = "('executing', 'acceptance', 'accepted', 'failed', 'terminated')"
     assert SMALL.year_2024.projects == one(
-        f"SELECT count(*) FROM projects_chainproject p WHERE p.start_on {YEAR} AND p.status IN {begun} AND {counted('p')}"
+        f"SELECT count(*) FROM projects_chainproject p WHERE p.start_on {YEAR}"
+        f" AND p.status IN {begun} AND {counted('p')}"
     )
 
 
@@ -92,8 +98,8 @@ def test_organisations_of_2024(demo: None, role: str, expected: int) -> None:
         FROM projects_participation a JOIN projects_chainproject p ON p.id = a.project_id
         WHERE a.role = '{role}' AND {ACTIVE} AND {counted("p")}
         AND ('{role}' <> 'member' OR NOT EXISTS (
-            SELECT 1 FROM projects_participation l
-            WHERE l.project_id = a.project_id AND l.organization_id = a.organization_id AND l.role = 'leader'))
+            SELECT 1 FROM projects_participation l WHERE l.role = 'leader'
+            AND l.project_id = a.project_id AND l.organization_id = a.organization_id))
         """
     )
     assert found == expected
@@ -113,10 +119,51 @@ def test_problems_solved_in_2024(demo: None) -> None:
     )
     # The events say the same, also for what was reopened meanwhile.
     assert SMALL.year_2024.solved == one(
-        "SELECT count(DISTINCT b.id) FROM projects_bottleneck b JOIN projects_transition t ON t.bottleneck_id = b.id"
+        "SELECT count(DISTINCT b.id)"
+        " FROM projects_bottleneck b JOIN projects_transition t ON t.bottleneck_id = b.id"
         f" WHERE t.target = 'resolved' AND t.at {YEAR_UTC.format('t.at')} AND b.result = 'bottleneck_solved'"
         f" AND {counted('b')}"
     )
+
+
+def test_published_figures_are_the_declared_ones(demo: None) -> None:
+    nation = Bureau.objects.get(code="000000")
+    printed = {}
+    for code in ("2023", "2024"):
+        period = Period.objects.get(code=code)
+        assert period.status == Period.Status.PUBLISHED
+        snapshot = figures.current(period)
+        assert snapshot is not None
+        printed[code] = {
+            name: value.value for name, value in figures.values(snapshot, [nation])[nation.pk].items()
+        }
+    year = SMALL.year_2024
+    assert [printed["2024"][code] for code in HEADLINES] == [
+        year.projects,
+        year.consortia,
+        SMALL.leaders,
+        SMALL.members,
+        SMALL.institutions,
+        year.key_projects,
+        year.solved,
+    ]
+    assert printed["2023"]["I15"] == SMALL.year_2023.solved
+
+
+def test_units_without_rows_have_no_figure(demo: None) -> None:
+    snapshot = figures.current(Period.objects.get(code="2024"))
+    assert snapshot is not None
+    found = StatValue.objects.filter(snapshot=snapshot, chain=None, indicator="I15")
+    assert found.filter(bureau__level=Bureau.Level.PROVINCE, value=None).exists()
+    assert found.filter(bureau__level=Bureau.Level.PROVINCE, value__gt=0).exists()
+
+
+def test_bulletins_are_issued_and_later_periods_left_open(demo: None) -> None:
+    issued = Bulletin.objects.filter(status=Bulletin.Status.ISSUED).values_list(
+        "period__code", "bureau__code"
+    )
+    assert sorted(issued) == [("2023", "000000"), ("2024", "000000"), ("2024", "320000"), ("2024", "440000")]
+    assert Period.objects.filter(status=Period.Status.OPEN, kind=Period.Kind.YEAR).exists()
 
 
 def test_rows_that_must_not_count_are_there(demo: None) -> None:
@@ -250,7 +297,9 @@ def test_codes_are_gapless_and_their_series_goes_on(demo: None) -> None:
         numbers[prefix].append(int(number))
     assert all(sorted(found) == list(range(1, len(found) + 1)) for found in numbers.values())
     series = dict(NumberSeries.objects.values_list("prefix", "last"))
-    assert series == {prefix: len(found) for prefix, found in numbers.items()}
+    bulletins = {prefix for prefix in series if prefix.startswith("TB-")}
+    assert series.keys() - bulletins == numbers.keys()
+    assert all(series[prefix] == len(found) for prefix, found in numbers.items())
     assert all(code.startswith(("DK-2", "ZLQL-2", "LHT-2", "GG-2")) for code in codes)
 
 
@@ -367,7 +416,7 @@ def fingerprint() -> list[int | str]:
             "SELECT uscc, name FROM enterprises_organization ORDER BY id",
             "SELECT public_id, code, status, title, clock_due_on FROM projects_bottleneck ORDER BY id",
             "SELECT bottleneck_id, sequence, at, actor_id, details FROM projects_transition ORDER BY id",
-            "SELECT project_id, organization_id, role, joined_on, left_on FROM projects_participation ORDER BY id",
+            "SELECT project_id, organization_id, role, joined_on FROM projects_participation ORDER BY id",
             "SELECT code, name, contract_on FROM projects_keyproject ORDER BY id",
         ):
             cursor.execute(sql)
@@ -385,6 +434,17 @@ def test_same_seed_same_data() -> None:
             transaction.set_rollback(True)
     assert found[0] == found[1]
     assert found[0] != found[2]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("today", [date(2025, 2, 3), date(2027, 1, 12)])
+def test_2024_counts_the_same_on_any_day(today: date) -> None:
+    load("small", 1, today, "", quiet)
+    solved = Bottleneck.objects.counted().filter(
+        transitions__target=S.RESOLVED, transitions__at__year=2024, result=Bottleneck.Result.SOLVED
+    )
+    assert solved.distinct().count() == SMALL.year_2024.solved
+    assert not Transition.objects.filter(at__date__gt=today).exists()
 
 
 @pytest.mark.django_db
