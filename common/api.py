@@ -116,9 +116,9 @@ class CountedCursorPagination(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
-    invalid_cursor_message = gettext_lazy("页标记无效，请从第一页重新开始。")
+    invalid_cursor_message: Any = gettext_lazy("页标记无效，请从第一页重新开始。")
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         self.count = queryset.count()
         try:
             return super().paginate_queryset(queryset, request, view)
@@ -173,12 +173,13 @@ class RowsView(GenericViewSet):
         """The rows of the queryset that the user may see."""
         return rows.visible_to(self.request.user)
 
-    def rows(self, queryset: QuerySet, serializer: type[RowSerializer]) -> list[dict[str, Any]]:
+    def rows(self, queryset: QuerySet, serializer: Any) -> list[dict[str, Any]]:
         """A page of the queryset as dictionaries of the serializer's fields.
 
         First the keys, which an index gives in order; then the columns of these few rows with their joins.
         """
-        order = self.paginator.get_ordering(self.request, queryset, self)[0].removeprefix("-")
+        pages: Any = self.paginator
+        order = pages.get_ordering(self.request, queryset, self)[0].removeprefix("-")
         page = self.paginate_queryset(queryset.values(*dict.fromkeys(["id", order])))
         keys = [row["id"] for row in page or ()]
         paths = serializer.paths()
@@ -196,7 +197,7 @@ class DetailView(RowsView):
 
     detail_serializer_class: type[serializers.Serializer] | None = None
 
-    def get_serializer_class(self) -> type[serializers.Serializer]:
+    def get_serializer_class(self) -> Any:
         if self.action == "retrieve" and self.detail_serializer_class:
             return self.detail_serializer_class
         return super().get_serializer_class()

@@ -126,7 +126,7 @@ class TextFilter(Filter):
 # --- Code lists -------------------------------------------------------------------------------------------
 
 
-def _unknown_code(value: str, choices: Iterable[tuple[Any, Any]]) -> ValidationError:
+def _unknown_code(value: str, choices: Any) -> ValidationError:
     return ValidationError(
         _("“%(value)s”不在可选项中，可选：%(accepted)s。"),
         code="invalid_choice",
@@ -262,7 +262,7 @@ class ListFilterSet(df.FilterSet):
 
     q = TextFilter(method="search", label=_("搜索"), max_length=100, widget=SearchInput)
 
-    def search(self, queryset: QuerySet, _name: str, text: str) -> QuerySet:
+    def search(self, queryset: Any, _name: str, text: str) -> QuerySet:
         return queryset.search(text)
 
     @classmethod

@@ -54,6 +54,8 @@ class TwoEndedPaginator(Paginator):
     pages would be even in the middle, but have no numbers: nobody could send a colleague to "page 7".
     """
 
+    object_list: Any
+
     def page(self, number: int | str) -> Page:
         number = self.validate_number(number)
         start = (number - 1) * self.per_page
@@ -63,7 +65,7 @@ class TwoEndedPaginator(Paginator):
             keys = list(self.object_list.reverse()[from_end : self.count - start])[::-1]
         else:
             keys = list(self.object_list[start:stop])
-        return self._get_page(keys, number, self)
+        return Page(keys, number, self)
 
 
 def ordering(model: type[Model], paths: Iterable[str]) -> list[OrderBy]:
@@ -200,8 +202,9 @@ class State(Words):
     """A state of a model in colour, shape and word."""
 
     def __init__(self, *args: Any, model: type[Model], **options: Any) -> None:
-        super().__init__(*args, choices=model._meta.get_field("status").choices, css="tight", **options)
-        self.model_name = model._meta.model_name
+        status: Any = model._meta.get_field("status")
+        super().__init__(*args, choices=status.choices, css="tight", **options)
+        self.model_name = status.model._meta.model_name
 
     def drawer(self) -> Write:
         path = self.path
@@ -277,7 +280,8 @@ class ListPage(LoginRequiredMixin, View):
     empty_symbol = "search"
 
     def get_queryset(self) -> QuerySet:
-        return self.model._default_manager.visible_to(self.request.user)
+        rows: Any = self.model._default_manager
+        return rows.visible_to(self.request.user)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         filterset = self.filterset_class(request.GET, self.get_queryset(), request=request)
@@ -304,9 +308,9 @@ class ListPage(LoginRequiredMixin, View):
             "tabs": self.tabs(),
             "empty": {"title": self.empty_title, "text": self.empty_text, "symbol": self.empty_symbol},
         }
-        return render(request, self.template_name, context | self.more_context())
+        return render(request, self.template_name, context | self.more_context(context))
 
-    def more_context(self) -> dict[str, Any]:
+    def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
         """What the template of a special list needs beyond the list."""
         return {}
 
@@ -324,7 +328,8 @@ class ListPage(LoginRequiredMixin, View):
 
     @property
     def list_name(self) -> str:
-        return self.request.resolver_match.view_name
+        match = self.request.resolver_match
+        return match.view_name if match else ""
 
     def shown_columns(self) -> list[Column]:
         """The first column always, then those the user chose, or those shown at first."""

@@ -63,8 +63,8 @@ def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
         response.data = failure("not_found", _("没有这条记录，或它不在您的范围内。"))
     elif isinstance(error, PermissionDenied):
         response.data = failure("forbidden", str(error) or _("您没有办理这一步的权限。"))
-    else:
-        response.data = failure(error.get_codes(), str(error.detail))
+    elif isinstance(error, exceptions.APIException):
+        response.data = failure(str(error.get_codes()), str(error.detail))
     return response
 
 

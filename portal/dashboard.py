@@ -25,7 +25,8 @@ class Figure(NamedTuple):
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Adds to the context of `admin/index.html`."""
-    administrator = request.user.administered
+    user: Any = request.user
+    administrator = user.administered
     today = timezone.localdate()
     problems = Bottleneck.objects.visible_to(administrator).counted()
     grants = Grant.objects.visible_to(administrator)
@@ -73,7 +74,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             ),
             Figure(
                 _("未生成 PDF 的通报"),
-                Bulletin.objects.visible_to(request.user).filter(job_state=failed).count(),
+                Bulletin.objects.visible_to(user).filter(job_state=failed).count(),
                 _list("bulletins_bulletin", job_state__exact=failed),
                 _("查看原因后重新生成"),
             ),

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -118,7 +117,7 @@ def _exact(user: User, text: str) -> str:
     return ""
 
 
-def _found(kind: Kind, rows: QuerySet, text: str) -> Found:
+def _found(kind: Kind, rows: Any, text: str) -> Found:
     # Without a total: to count every name that contains a common word is the dearest part of a search.
     shown = list(rows.search(text).order_by("-pk")[: TOP + 1])
     hits = [

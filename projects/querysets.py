@@ -71,7 +71,8 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
 
         Only in projects that count.
         """
-        projects = self.model._meta.get_field("project").related_model._default_manager
+        project: Any = self.model._meta.get_field("project").related_model
+        projects = project._default_manager
         scope = user.scope
         if scope.everything:
             return self.filter(project__in=projects.counted())
