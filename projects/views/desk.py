@@ -1,7 +1,7 @@
 """The desk of a bureau: the inbox by queue, a row beside the list, and moves of many rows at once."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Grant, Role, User
-from common.listing import ordering
+from common.listing import TwoEndedPaginator, ordering
 from enterprises.models import Bureau
 from projects import services
 from projects.clock import clock_of, turn_of
@@ -69,7 +68,7 @@ def rows_of(user: User, bureau: Bureau) -> BottleneckQuerySet:
     rows = Bottleneck.objects.visible_to(user).exclude(status=S.DRAFT).filter(voided_at__isnull=True)
     if bureau.level == Bureau.Level.NATIONAL:
         return rows
-    return rows.filter(bureau__path__startswith=bureau.path)
+    return rows.filter(bureau__in=Bureau.objects.within(bureau))
 
 
 def to_handle(rows: BottleneckQuerySet, bureau: Bureau, user: User, _today: date) -> BottleneckQuerySet:
@@ -85,52 +84,72 @@ def to_handle(rows: BottleneckQuerySet, bureau: Bureau, user: User, _today: date
 
 @dataclass(frozen=True)
 class Queue:
-    """A view of the desk: which rows, in which order at first, and what an empty one says."""
+    """A view of the desk: rows in some statuses or found by a question, their first order, and what it says
+    when there are none."""
 
     label: Any
-    rows: Callable[[BottleneckQuerySet, Bureau, User, date], BottleneckQuerySet]
     empty: Any
+    statuses: Collection[str] = ()
+    found_by: Callable[[BottleneckQuerySet, Bureau, User, date], BottleneckQuerySet] | None = None
     sort: str = "clock"
+
+    def rows(self, rows: BottleneckQuerySet, bureau: Bureau, user: User, today: date) -> BottleneckQuerySet:
+        if self.found_by:
+            return self.found_by(rows, bureau, user, today)
+        return rows.filter(status__in=self.statuses)
 
 
 QUEUES: dict[str, Queue] = {
     "mine": Queue(
         gettext_lazy("待我办理"),
-        to_handle,
         gettext_lazy("轮到本单位办理的问题和您可以核验的问题都在这里，最急的排在最前。"),
+        found_by=to_handle,
     ),
     "area": Queue(
         gettext_lazy("本辖区"),
-        lambda rows, *_: rows,
         gettext_lazy("本单位和下级单位受理的全部问题都在这里。"),
+        [status for status in S if status != S.DRAFT],
     ),
     "overdue": Queue(
         gettext_lazy("超期"),
-        lambda rows, _bureau, _user, today: rows.overdue_on(today),
         gettext_lazy("没有超期的问题。"),
+        found_by=lambda rows, _bureau, _user, today: rows.overdue_on(today),
     ),
     "soon": Queue(
         gettext_lazy("即将到期"),
-        lambda rows, _bureau, _user, today: rows.due_soon_on(today),
         gettext_lazy("时限用去七成以上的问题会列在这里。"),
+        found_by=lambda rows, _bureau, _user, today: rows.due_soon_on(today),
     ),
     "firm": Queue(
         gettext_lazy("等企业"),
-        lambda rows, *_: rows.open().filter(status__in=statuses_of(Party.FILER)),
         gettext_lazy("等企业补正或确认的问题会列在这里。"),
+        [status for status in statuses_of(Party.FILER) if status != S.DRAFT],
     ),
     "institution": Queue(
         gettext_lazy("等机构"),
-        lambda rows, *_: rows.filter(status__in=statuses_of(Party.INSTITUTION)),
         gettext_lazy("等机构答复或正在攻关的问题会列在这里。"),
+        statuses_of(Party.INSTITUTION),
     ),
     "done": Queue(
         gettext_lazy("已办结"),
-        lambda rows, *_: rows.filter(status__in=Bottleneck.ENDED),
         gettext_lazy("解决、终止、归并、撤回和不予受理的问题会列在这里。"),
-        "-changed",
+        Bottleneck.ENDED,
+        sort="-changed",
     ),
 }
+
+
+def counts_of(
+    queues: dict[str, Queue], rows: BottleneckQuerySet, bureau: Bureau, user: User, today: date
+) -> dict[str, int]:
+    """How many rows stand in each queue; those that are statuses only are counted in one go."""
+    by_status = dict(rows.order_by().values_list("status").annotate(n=Count("pk")))
+    return {
+        name: queue.rows(rows, bureau, user, today).count()
+        if queue.found_by
+        else sum(by_status.get(status, 0) for status in queue.statuses)
+        for name, queue in queues.items()
+    }
 
 
 # --- The list -----------------------------------------------------------------------------------------------
@@ -147,22 +166,21 @@ def desk(request: HttpRequest, name: str = "") -> HttpResponse:
     if name not in queues:
         raise Http404
     rows, queue = rows_of(user, grant.bureau), queues[name]
-    filterset = BottleneckFilter(
-        request.GET, queue.rows(rows, grant.bureau, user, today).for_lists(), request=request
-    )
+    filterset = BottleneckFilter(request.GET, queue.rows(rows, grant.bureau, user, today), request=request)
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in COLUMNS:
         sort = queue.sort
     found = filterset.qs.order_by(*ordering(Bottleneck, _paths(sort)))
-    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    shown = list(page.object_list)
+    page = TwoEndedPaginator(found.values_list("pk", flat=True), PER_PAGE).get_page(request.GET.get("page"))
+    by_key = Bottleneck.objects.for_lists().in_bulk(page.object_list)
+    shown = [by_key[key] for key in page.object_list if key in by_key]
     opened = _opened(request, shown)
     if request.htmx and request.htmx.target == BESIDE:
         response = render(request, "projects/desk_panel.html", {"opened": opened})
         # The address follows the opened row, and going back leaves the list at once.
         response["HX-Replace-Url"] = request.get_full_path()
         return response
-    counts = {key: other.rows(rows, grant.bureau, user, today).count() for key, other in queues.items()}
+    counts = counts_of(queues, rows, grant.bureau, user, today)
     context = {
         "filter": filterset,
         "page": page,

@@ -95,7 +95,9 @@ def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
     """The moves out of this state: those that the user may make, and the others by the reason why not."""
     allowed: list[dict[str, Any]] = []
     refused: dict[str, list[Choice]] = {}
-    for choice in choices_for(row, user):
+    # What brings the problem furthest stands first, what ends it last.
+    life = list(Bottleneck.Status)
+    for choice in sorted(choices_for(row, user), key=lambda it: (it.move.ends, -life.index(it.move.target))):
         if not choice.allowed:
             refused.setdefault(choice.refusal, []).append(choice)
             continue
