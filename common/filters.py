@@ -66,6 +66,30 @@ def _option(value: str, word: str, chosen: bool) -> str:
     return f'<option value="{escape(value)}"{mark}>{escape(word)}</option>'
 
 
+class QuickChecks(forms.CheckboxSelectMultiple):
+    """Boxes to tick, drawn in one go."""
+
+    def render(
+        self, name: str, value: Any, attrs: Mapping[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        chosen = set(self.format_value(value))
+        id_ = (attrs or {}).get("id") or f"id_{name}"
+        boxes = [
+            _box(f"{id_}_{place}", name, str(code), str(word), str(code) in chosen)
+            for place, (code, word) in enumerate(self.choices)
+        ]
+        return mark_safe(f'<div id="{escape(id_)}">{"".join(boxes)}</div>')
+
+
+@lru_cache(maxsize=4096)
+def _box(id_: str, name: str, value: str, word: str, chosen: bool) -> str:
+    mark = " checked" if chosen else ""
+    return (
+        f'<div><label for="{escape(id_)}"><input type="checkbox" name="{escape(name)}" '
+        f'value="{escape(value)}" id="{escape(id_)}"{mark}> {escape(word)}</label></div>'
+    )
+
+
 class SearchInput(QuickInput):
     input_type = "search"
 
@@ -83,8 +107,17 @@ class QuickField(forms.BoundField):
     """A field of the filter panel, marked up as `templates/django/forms/field.html` does for plain fields."""
 
     def as_field_group(self) -> SafeString:
-        if self.use_fieldset or isinstance(self.field.widget, forms.CheckboxInput):
+        if isinstance(self.field.widget, forms.CheckboxInput):
             return super().as_field_group()
+        if self.use_fieldset:
+            return format_html(
+                '<div class="field field-choices{}"><fieldset><legend class="field-label">{}</legend>{}{}'
+                "</fieldset></div>",
+                " field-fault" if self.errors else "",
+                self.label,
+                self.errors or "",
+                self.as_widget(),
+            )
         kind = "select" if isinstance(self.field.widget, QuickSelect) else "input"
         return format_html(
             '<div class="field field-{}{}"><label class="field-label" for="{}">{}</label>{}{}</div>',
@@ -150,10 +183,10 @@ class CodeField(QuickFieldMixin, forms.Field):
         return value or ""
 
 
-class CodesField(forms.MultipleChoiceField):
+class CodesField(QuickFieldMixin, forms.MultipleChoiceField):
     """Several values of a code list."""
 
-    widget = forms.CheckboxSelectMultiple
+    widget = QuickChecks
 
     def validate(self, value: list[str]) -> None:
         for code in value:

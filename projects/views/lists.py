@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,8 +13,8 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from common import formats
@@ -210,9 +211,14 @@ class Clock(Column):
         return write
 
     def drawer(self) -> Write:
-        return lambda row: render_to_string(
-            "partials/_clock.html", portal_ui.clock(**_clock_of(row), compact=True)
-        )
+        language = get_language()
+        return lambda row: _drawn(language, **_clock_of(row))
+
+
+@lru_cache(maxsize=2048)
+def _drawn(_language: str, **clock: Any) -> str:
+    """Drawn once per limit and language: many rows of a list are equally far."""
+    return render_to_string("partials/_clock.html", portal_ui.clock(**clock, compact=True))
 
 
 def _clock_of(row: Row) -> dict[str, Any]:
