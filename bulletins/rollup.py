@@ -10,8 +10,8 @@ The statements run unchanged on SQLite and PostgreSQL, inside one transaction, o
 
 Distinct keys are not additive (`domain.md` 5.4 rule 1), and counting them anew for each level would sort
 every row once per level. Step 4 sorts each once: let the rows of a key stand in the order of the tree, depth
-first. A unit holds a run of neighbours in that order, and it holds two neighbours exactly when it stands at
-or above their lowest common unit. So among the n rows that a unit holds there are n - 1 such pairs, and taking
+first. A unit holds a run of neighbours in that order, and it holds two neighbours exactly when it stands
+at or above their lowest common unit. So among the n rows that a unit holds there are n - 1 such pairs; taking
 away one for every pair at its lowest common unit leaves 1 for each unit that holds the key at all.
 """
 
