@@ -426,6 +426,14 @@ def test_weak_kinds_of_solved_are_kept_apart(tree: Tree) -> None:
     assert Figures()("I15", tree.huqiu) == 1
 
 
+def test_tasks_of_landmark_projects_are_counted_apart_from_key_projects(tree: Tree) -> None:
+    work = project(tree.huqiu)
+    key_project(work, kind="cross_region")
+    key_project(work, kind="landmark_task", accepted_on=date(2024, 11, 1))
+    count = Figures()
+    assert (count("I10", tree.huqiu), count("I11", tree.huqiu)) == (1, 0)
+
+
 def test_listed_is_how_it_stood_at_the_cut_off_and_counts_for_the_owner_of_the_list(tree: Tree) -> None:
     problem(
         tree.huqiu,
