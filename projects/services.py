@@ -151,10 +151,10 @@ def move(
     data = dict(data or {})
     at = at or timezone.now()
     with transaction.atomic():
-        locked = (
-            Bottleneck.objects.select_for_update(of=("self",))
-            .select_related("handler__parent", "bureau", "organization")
-            .get(pk=bottleneck.pk)
+        # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
+        Bottleneck.objects.select_for_update().only("pk").get(pk=bottleneck.pk)
+        locked = Bottleneck.objects.select_related("handler__parent", "bureau", "organization").get(
+            pk=bottleneck.pk
         )
         _refuse_stale(locked, row, version)
         choice = judge(locked, row, by)

@@ -348,10 +348,12 @@ def test_of_two_who_click_at_once_one_wins(cast):
     gate = threading.Barrier(2)
 
     def click(user):
-        client = as_user(user)
-        gate.wait()
-        answers.append(client.post(address(row, "accept"), {"version": row.version}).status_code)
-        connection.close()
+        try:
+            client = as_user(user)
+            gate.wait()
+            answers.append(client.post(address(row, "accept"), {"version": row.version}).status_code)
+        finally:
+            connection.close()
 
     threads = [threading.Thread(target=click, args=[user]) for user in (cast.county_officer, other)]
     for thread in threads:
