@@ -133,6 +133,8 @@ class Builder:
             )
         self.projects: list[Project] = []
         self._made: dict[int, int] = defaultdict(int)
+        # By pool: its organisations in an order of their own, and how many have had a turn.
+        self._turns: dict[int, tuple[list[int], int]] = {}
         self.by_year: dict[int, list[Project]] = defaultdict(list)
         self.participations: list[tuple] = []
         self.regions: list[tuple] = []
@@ -488,35 +490,25 @@ class Builder:
 
     def _fill_other(self, project: Project) -> None:
         """A project of another year: mostly organisations of 2024, and some of that year only."""
-        rnd, r, firms = self.rnd, self.rnd.random, self.firms
-        year_end_2024 = self.days.of(date(2024, 12, 31))
-        only_then = project.start > year_end_2024 or (
+        r, firms = self.rnd.random, self.firms
+        only_then = project.start > self.days.of(date(2024, 12, 31)) or (
             project.closed is not None and project.closed < self.days.of(date(2024, 1, 1))
         )
         province = project.unit.province.code
         pool = self._pool(project)
-        size = int(
-            TIER_SIZE[project.tier] * (0.5 + r()) * self.scale.members / self.scale.year_2024.projects / 2.6
-        )
-        size = min(max(size, 8), len(pool) // 2)
-        members = rnd.sample(pool, size)
-        if project.partners:
-            for unit in project.partners:
-                near = self.members_of[unit.code] or pool
-                members += rnd.sample(near, min(20, len(near)))
-            members = list(dict.fromkeys(members))
-        leaders = self.leaders_of[province]
-        project.leaders = rnd.sample(leaders, min(len(leaders), 1 + int(r() * 2.2)))
-        near = self.institutions_of[province]
-        project.enablers = rnd.sample(near, min(len(near), 2 + int(r() * 3)))
+        usual = self.scale.members / self.scale.year_2024.projects / (1.7 if project.year == 2023 else 2.6)
+        size = min(max(int(TIER_SIZE[project.tier] * (0.5 + r()) * usual), 8), len(pool) // 2)
+        members = self._next_of(pool, size)
+        for unit in project.partners:
+            members += self._next_of(self.members_of[unit.code] or pool, 20)
+        members = list(dict.fromkeys(members))
+        project.leaders = self._next_of(self.leaders_of[province], 1 + int(r() * 3.2))
+        project.enablers = self._next_of(self.institutions_of[province], 2 + int(r() * 4))
         project.sample = members[:30]
         if only_then:
-            project.leaders += (
-                [firms.firm(self._leaf(project.unit), project.chain, large=True)] if r() < 0.2 else []
-            )
-            for _n in range(size // 7):
-                leaf = self._leaf(project.unit)
-                members.append(firms.firm(leaf, project.chain))
+            if r() < 0.2:
+                project.leaders.append(firms.firm(self._leaf(project.unit), project.chain, large=True))
+            members += [firms.firm(self._leaf(project.unit), project.chain) for _n in range(size // 7)]
         led = set(project.leaders)
         for leader in project.leaders:
             self._join(project, leader, "leader", recognition=RECOGNITIONS[leader % 4])
@@ -525,6 +517,16 @@ class Builder:
                 self._join(project, member, "member", leaf=firms.leaf[member])
         for institution in project.enablers:
             self._join(project, institution, "enabler")
+
+    def _next_of(self, pool: list[int], count: int) -> list[int]:
+        """Some of a pool, in turn, so that a year's projects share few of them."""
+        order, taken = self._turns.get(id(pool), ([], 0))
+        if not order:
+            order = self.rnd.sample(pool, len(pool))
+        count = min(count, len(order))
+        self._turns[id(pool)] = (order, taken + count)
+        start = taken % len(order)
+        return order[start : start + count] + order[: max(start + count - len(order), 0)]
 
     # --- Consortia ------------------------------------------------------------------------------------------
 

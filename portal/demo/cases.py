@@ -178,7 +178,8 @@ class Cases:
             filer=self.people.filer(plan.organization),
             content=master.content if master else self._content(plan),
             master=master,
-            first=int(self.rnd.random() * 2),
+            # In the story the officers' accounts verify.
+            first=1 if plan.is_story else int(self.rnd.random() * 2),
             last_due_step=max((n for n, step in enumerate(plan.steps) if step in SETS_DUE), default=-1),
         )
         second = previous = -1
@@ -194,6 +195,7 @@ class Cases:
     def _content(self, plan: Plan) -> Content:
         chain = self.firms.chain[plan.organization]
         segment = int(self.rnd.random() * len(self.chains[chain].segments))
+        segment = segment if plan.segment is None else plan.segment
         options = self._troubles[self.chains[chain].trade]
         number = (
             int(self.rnd.random() * len(options)) if plan.trouble is None else plan.trouble % len(options)

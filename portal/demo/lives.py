@@ -98,6 +98,8 @@ OPEN_SHARES = {
 COUNTY_SHARES = OPEN_SHARES | {"submitted": 40, "returned": 10, "verification": 14}
 # Ended in other ways, per problem solved.
 ENDED_SHARES = {"rejected": 0.035, "withdrawn": 0.025, "merged": 0.05, "terminated": 0.02}
+# The firm of the story makes bearings: third segment of its chain.
+BEARINGS = 2
 WEAK_RESULTS = {Bottleneck.Result.SERVICE: 0.07, Bottleneck.Result.CONSULTATION: 0.04}
 
 
@@ -115,7 +117,8 @@ class Plan:
     is_story: bool = False
     # Day on which the last plan date runs out; None draws one.
     due: int | None = None
-    # A trouble of its own, by position among those of the trade.
+    # Segment of the chain and trouble of the trade, by position; None draws one.
+    segment: int | None = None
     trouble: int | None = None
     institution: int = 0
 
@@ -198,8 +201,9 @@ class Lives:
             add("resolved").is_void = True
 
     def _plan_open(self, shares: dict[str, int], count: int, firms: Sequence[int]) -> None:
-        """Open problems filed since 2024, most of them lately."""
-        for life in self.rnd.choices(list(shares), weights=list(shares.values()), k=count):
+        """Open problems filed since 2024, most of them lately; each state at least once."""
+        others = self.rnd.choices(list(shares), weights=list(shares.values()), k=count - len(shares))
+        for life in (*shares, *others):
             plan = self._open(life, self._one_of(firms))
             if "verify" in plan.steps and plan.days[plan.steps.index("verify")] < self.days.of(
                 date(2025, 1, 1)
@@ -223,7 +227,7 @@ class Lives:
             return self._plan(life, firm, last)
         # No limit of days: under way for some weeks, or left lying since 2024.
         age = r()
-        back = 2 + r() * 70 if age < 0.72 else 60 + r() * 330 if age < 0.92 else 330 + r() * 340
+        back = 2 + r() * 70 if age < 0.68 else 60 + r() * 330 if age < 0.88 else 330 + r() * 660
         last = self.days.workday_at_or_before(max(today - int(back), self.days.of(date(2024, 6, 3))))
         plan = self._plan(life, firm, last)
         if status == Bottleneck.Status.IN_PROGRESS:
@@ -240,14 +244,14 @@ class Lives:
             ("submitted", 0.5, 2),
             ("accepted", 0.75, 3),
             ("solution_filed", 0.3, 4),
-            ("verification", 0.5, 5),
-            ("in_progress", 0.8, 6),
-            ("dispatched", 0.6, 7),
-            ("listed", 0.5, 0),
+            ("verification", 0.5, 6),
+            ("in_progress", 0.8, 7),
+            ("dispatched", 0.6, 0),
+            ("listed", 0.5, 1),
         ):
             plans.append(self._open(life, story.firm, elapsed))
             plans[-1].trouble = trouble
-        for back, firm, trouble in ((45, story.firm, 3), (200, story.firm, 5), (90, story.leader, 2)):
+        for back, firm, trouble in ((45, story.firm, 3), (200, story.firm, 4), (90, story.leader, 2)):
             # What is solved in 2024 is counted elsewhere.
             last = max(today - back, self.days.of(date(2025, 1, 6)))
             plans.append(self._plan("resolved", firm, self.days.workday_at_or_before(last)))
@@ -261,4 +265,5 @@ class Lives:
             plans.append(self._open(life, story.leader, elapsed))
         for plan in plans:
             plan.is_story, plan.institution = True, story.institution
+            plan.segment = BEARINGS if plan.organization == story.firm else None
         self.plans += plans

@@ -78,6 +78,7 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
             story = builder.fill_projects()
         with phase(_("保存组织")):
             bulk.insert(Organization, firms.FIELDS, registry.rows)
+            registry.rows.clear()  # a fifth of a gigabyte
             _store_institutions(builder)
         with phase(_("保存项目与参与")):
             _store_projects(builder)
@@ -115,6 +116,7 @@ def _store_projects(builder: build.Builder) -> None:
     bulk.insert(ProjectRegion, build.REGION_FIELDS, builder.regions)
     bulk.insert(ProjectGoal, build.GOAL_FIELDS, builder.goals)
     bulk.insert(Participation, build.PARTICIPATION_FIELDS, builder.participations)
+    builder.participations.clear()
 
 
 def _store_problems(problems: cases.Cases) -> None:
