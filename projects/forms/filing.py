@@ -129,8 +129,9 @@ class UploadForm(forms.Form):
     files = Files(
         label=_("补充附件"),
         required=False,
-        help_text=_("现在轮到您办理，可以补充材料。可以上传：%(accepted)s，每个不超过 20 MB。")
-        % {"accepted": ACCEPTED},
+        help_text=format_lazy(
+            _("现在轮到您办理，可以补充材料。可以上传：{accepted}，每个不超过 20 MB。"), accepted=ACCEPTED
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import FILING_ROLES, Role, User
 from common import charts, formats
 from common.privacy import mask_name, mask_phone
+from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
@@ -63,6 +64,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "events": events_of(row),
         "master": row.merged_into
         and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first(),
+        "firm_is_linked": Organization.objects.readable_by(user).filter(pk=row.organization_id).exists(),
         "children": children[:CHILDREN_SHOWN],
         "children_total": row.merged_children.count(),
         "project": row.project and ChainProject.objects.visible_to(user).filter(pk=row.project.pk).first(),
