@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from bulletins import figures
@@ -25,19 +26,23 @@ SERIES_LENGTH = 8
 SERIES_AT_LEAST = 3
 
 
-def address(period: Period, bureau: Bureau, **more: str) -> str:
+def address(period: Period, bureau: Bureau) -> str:
     """The dashboard of a unit and period."""
-    query = {"period": period.code, "bureau": bureau.code} | more
-    return reverse("bulletins:figures", query=query)
-
-
-def rows_address(period: Period, bureau: Bureau, code: str, **more: str) -> str:
-    """The rows behind one figure."""
-    return reverse("bulletins:figure_rows", args=[period.code, bureau.code, code], query=more or None)
+    return reverse("bulletins:figures", query={"period": period.code, "bureau": bureau.code})
 
 
 def definition_address(code: str) -> str:
     return f"{reverse('bulletins:definitions')}#{code}"
+
+
+@lru_cache(maxsize=256)
+def _drawn(chart: charts.Chart, _language: str) -> SafeString:
+    """The same figures give the same drawing; frozen ones are asked for again and again."""
+    return charts.render(chart)
+
+
+def draw(chart: charts.Chart) -> SafeString:
+    return _drawn(chart, get_language() or "")
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,16 @@ class Board:
     ) -> None:
         self.snapshot, self.period, self.bureau, self.by = snapshot, snapshot.period, bureau, by
         self.shown, self.snapshots = shown, list(series)
+        # Looked up once: a page has hundreds of these addresses.
+        self._boards = address(self.period, bureau).removesuffix(bureau.code)
+        rows = reverse("bulletins:figure_rows", args=[self.period.code, bureau.code, RANKED_BY])
+        self._rows = rows.removesuffix(f"{bureau.code}/{RANKED_BY}/")
+
+    def board_address(self, unit: Bureau) -> str:
+        return self._boards + unit.code
+
+    def rows_address(self, unit: Bureau, code: str) -> str:
+        return f"{self._rows}{unit.code}/{code}/"
 
     # --- the unit itself ---
 
@@ -109,26 +124,23 @@ class Board:
 
     @property
     def verdict(self) -> str:
-        """One sentence that says how it stands."""
-        if self.value("I01") is None and self.value(RANKED_BY) is None:
-            sentence = _("%(period)s，%(unit)s没有报送数据。")
-        elif self.headlines[RANKED_BY].change.direction == "none":
-            sentence = _(
-                "%(period)s，%(unit)s实施质量强链项目 %(projects)s 个，提出问题 %(filed)s 个，"
-                "解决 %(solved)s 个。"
+        """One sentence that says how it stands; what was not reported is left out."""
+        known = [
+            words % {"n": formats.count(self.value(code))}
+            for code, words in (
+                ("I01", _("实施质量强链项目 %(n)s 个")),
+                ("I12", _("提出问题 %(n)s 个")),
+                (RANKED_BY, _("解决 %(n)s 个")),
             )
-        else:
-            sentence = _(
-                "%(period)s，%(unit)s实施质量强链项目 %(projects)s 个，提出问题 %(filed)s 个，"
-                "解决 %(solved)s 个，%(change)s。"
-            )
-        return sentence % {
+            if self.value(code) is not None
+        ]
+        change = self.headlines[RANKED_BY].change
+        if known and change.direction != "none":
+            known.append(change.text)
+        return _("%(period)s，%(unit)s%(facts)s。") % {
             "period": self.period.name,
             "unit": self.bureau.short_name,
-            "projects": formats.count(self.value("I01")),
-            "filed": formats.count(self.value("I12")),
-            "solved": formats.count(self.value(RANKED_BY)),
-            "change": self.headlines[RANKED_BY].change.text,
+            "facts": pgettext("between clauses", "，").join(known) or _("没有报送数据"),
         }
 
     def lines(self, codes: Iterable[str] = HEADLINES) -> list[Line]:
@@ -143,7 +155,7 @@ class Board:
             formats.count(headline.previous),
             headline.change,
             headline.late,
-            rows_address(self.period, self.bureau, code),
+            self.rows_address(self.bureau, code),
             definition_address(code),
             self._sparkline(headline.indicator),
         )
@@ -152,7 +164,7 @@ class Board:
     def all_lines(self) -> list[Line]:
         return self.lines(CATALOGUE)
 
-    @property
+    @cached_property
     def flow(self) -> list[tuple[Line, float]]:
         """What became of the problems: the figures, and the share of each in the largest in per cent."""
         lines = self.lines(FLOW)
@@ -179,7 +191,7 @@ class Board:
             "first": self.snapshots[0].period.name,
             "last": self.period.name,
         }
-        return charts.render(charts.Sparkline(title, tuple(values)))
+        return draw(charts.Sparkline(title, tuple(values)))
 
     # --- the regions below ---
 
@@ -187,7 +199,7 @@ class Board:
     def units(self) -> list[Bureau]:
         return [unit for unit in figures.regions(self.snapshot, self.bureau) if self.shown(unit)]
 
-    @property
+    @cached_property
     def ranked(self) -> list[Bureau]:
         """The units directly below; planned cities are "of which" under their province and have no rank."""
         return [unit for unit in self.units if unit.parent_id == self.bureau.pk]
@@ -203,7 +215,7 @@ class Board:
     @property
     def tiles(self) -> SafeString:
         """The 31 provinces and the corps as tiles, coloured and labelled by one figure."""
-        return charts.render(
+        return draw(
             charts.TileGrid(
                 title=_("各地区%(indicator)s") % {"indicator": CATALOGUE[self.by].name},
                 unit=str(CATALOGUE[self.by].unit),
@@ -212,14 +224,14 @@ class Board:
                         unit.code,
                         self.of(unit, self.by),
                         formats.count(self.of(unit, self.by)),
-                        address(self.period, unit),
+                        self.board_address(unit),
                     )
                     for unit in self.ranked
                 ),
             )
         )
 
-    @property
+    @cached_property
     def ranking(self) -> SafeString | None:
         """The units directly below by one figure, the most first; None where there is nothing to rank."""
         rows = [(unit, self.of(unit, self.by)) for unit in self.ranked]
@@ -229,19 +241,19 @@ class Board:
         )
         if not known:
             return None
-        return charts.render(
+        return draw(
             charts.HorizontalBars(
                 title=_("%(unit)s各地区%(indicator)s")
                 % {"unit": self.bureau.short_name, "indicator": CATALOGUE[self.by].name},
                 unit=str(CATALOGUE[self.by].unit),
                 bars=tuple(
-                    charts.Bar(unit.short_name, value, formats.count(value), address(self.period, unit))
+                    charts.Bar(unit.short_name, value, formats.count(value), self.board_address(unit))
                     for unit, value in known
                 ),
             )
         )
 
-    @property
+    @cached_property
     def regions(self) -> list[Region]:
         """The units below, each with the seven figures and its rank."""
         ranked = self.ranked
@@ -256,7 +268,7 @@ class Board:
             Region(
                 unit.short_name,
                 unit.code,
-                address(self.period, unit),
+                self.board_address(unit),
                 str(places.get(unit.pk, "")),
                 unit.pk not in places,
                 list(self._cells(unit)),
@@ -266,20 +278,24 @@ class Board:
 
     def _cells(self, unit: Bureau) -> Iterator[Cell]:
         for code in HEADLINES:
-            note = ""
-            if code == "I01" and (self.of(unit, LED) or self.of(unit, JOINED)):
-                note = _("跨区域牵头 %(led)s / 参与 %(joined)s") % {
-                    "led": formats.count(self.of(unit, LED)),
-                    "joined": formats.count(self.of(unit, JOINED)),
-                }
-            yield Cell(formats.count(self.of(unit, code)), rows_address(self.period, unit, code), note)
+            note = self._across(unit) if code == "I01" else ""
+            yield Cell(formats.count(self.of(unit, code)), self.rows_address(unit, code), note)
 
-    @property
+    def _across(self, unit: Bureau) -> str:
+        """Cross-region projects: those led are part of the total, those joined are not (rule 3)."""
+        parts = [
+            words % {"n": formats.count(self.of(unit, code))}
+            for code, words in ((LED, _("牵头 %(n)s")), (JOINED, _("参与 %(n)s")))
+            if self.of(unit, code)
+        ]
+        return _("跨区域%(parts)s") % {"parts": " / ".join(parts)} if parts else ""
+
+    @cached_property
     def total(self) -> list[Cell]:
         """The unit's own figures, counted at its level."""
         return [Cell(line.value, line.href) for line in self.lines()]
 
-    @property
+    @cached_property
     def differences(self) -> list[int | None]:
         """By how much the regions together exceed the unit; None where one of them has no figure."""
         found: list[int | None] = []
@@ -289,7 +305,7 @@ class Board:
             found.append(None if whole is None else sum(parts) - whole)
         return found
 
-    @property
+    @cached_property
     def own(self) -> list[Cell]:
         """What the unit counts itself, beside its regions; nothing where all lies with the regions.
 
@@ -301,7 +317,7 @@ class Board:
         ]
         return cells if any(cell.value not in ("", "0") for cell in cells) else []
 
-    @property
+    @cached_property
     def repeated(self) -> list[Cell]:
         """Distinct things that several regions count (rule 1), where the unit has none of its own."""
         if self.own:
@@ -314,7 +330,7 @@ class Board:
 
     # --- the chains ---
 
-    @property
+    @cached_property
     def chains(self) -> list[ChainLine]:
         """The chains with most of the figure by which regions are ranked, each with the seven figures."""
         rows: dict[tuple[str, str], dict[str, int]] = {}
@@ -330,7 +346,7 @@ class Board:
                 [
                     Cell(
                         formats.count(rows[chain, name].get(code, 0)),
-                        rows_address(self.period, self.bureau, code, chain=chain),
+                        f"{self.rows_address(self.bureau, code)}?chain={chain}",
                     )
                     for code in HEADLINES
                 ],

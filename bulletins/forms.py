@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict
 from django.template.defaultfilters import filesizeformat
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,11 @@ from enterprises.filters import BureauField
 from enterprises.models import Bureau
 
 PDF_MAGIC = b"%PDF-"
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What was sent; an empty form was sent too."""
+    return request.POST if request.method == "POST" else None
 
 
 class AtOnce(QuickSelect):
@@ -46,6 +52,14 @@ class UnitField(BureauField):
         provinces = [u for u in units if u not in above and u not in below]
         groups = ((_("上级与本级"), above), (_("下级与同级"), below), (_("各地区"), provinces))
         return [(word, [(u.code, u.short_name) for u in members]) for word, members in groups if members]
+
+    def to_python(self, value: Any) -> Bureau | None:
+        before = self.chosen
+        try:
+            return super().to_python(value)
+        finally:
+            # The lists of a page that says what is wrong with a code open where they were.
+            self.chosen = self.chosen or before
 
 
 class SwitchForm(forms.Form):
@@ -123,6 +137,7 @@ class PeriodForm(forms.Form):
         label=_("期间代码"),
         max_length=7,
         help_text=_("2024（年）、2024H1（半年）、2024Q3（季度）或 2024-11（月）。"),
+        error_messages={"required": _("请填期间代码，例如 2024Q3。")},
     )
 
     def clean_code(self) -> str:
@@ -146,6 +161,18 @@ class ReasonForm(forms.Form):
     )
 
 
+class IssuerField(BureauField):
+    """One of the units, drawn like any field of a form."""
+
+    @property
+    def choices(self) -> list[tuple[Any, Any]]:
+        return super().choices[1:]
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        super().get_bound_field(form, field_name)
+        return forms.BoundField(form, self, field_name)
+
+
 class BulletinForm(forms.Form):
     """A bulletin of one unit over one frozen period."""
 
@@ -157,7 +184,7 @@ class BulletinForm(forms.Form):
         help_text=_("只列已冻结的期间：通报只印冻结的数字。"),
         error_messages={"invalid_choice": _("这个期间还没有冻结，不能印发通报。请先在统计期页面冻结。")},
     )
-    bureau = BureauField(
+    bureau = IssuerField(
         label=_("印发单位"), help_text=_("您授权范围内的单位。更下级的单位，请在它的数据页上点“拟通报”。")
     )
     again = forms.BooleanField(

@@ -1,6 +1,7 @@
 """The dashboard of a unit, the rows behind a figure, and how each figure is counted."""
 
-from functools import partial
+from functools import cached_property, partial, reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -263,8 +264,8 @@ class FigureRows(ListPage):
         self.indicator = CATALOGUE[kwargs["code"]]
         self.snapshot = figures.current(self.period)
         self.bases = [BASES[name] for name in self.indicator.bases]
-        self.span = Span.of(self.period)
-        self.model = self.bases[0].rows(self.span).model
+        days = Span(self.period.start_on, self.period.end_on)
+        self.model = self.bases[0].rows(days).model
         self.columns = ROW_LISTS[self.model]
         self.filterset_class = partial(CountedFilter, of_chain=self.keys)
         self.heading = _("%(unit)s%(period)s%(indicator)s") % {
@@ -279,7 +280,7 @@ class FigureRows(ListPage):
         if refused := access.refusal(request, self.period, self.bureau):
             return refused
         if not request.user.is_authenticated:
-            return render(request, self.template_name, {"heading": self.heading} | self.more_context())
+            return render(request, self.template_name, self.head())
         # What stood in the address is known since `setup`.
         return super().dispatch(request)
 
@@ -298,6 +299,11 @@ class FigureRows(ListPage):
 
     # --- what was counted ---
 
+    @cached_property
+    def span(self) -> Span:
+        """The days, and what other periods have counted; asked for while this one is open."""
+        return Span.of(self.period)
+
     def counted(self) -> QuerySet:
         """The counted rows of a frozen snapshot, of this unit and below."""
         rows = CountedRow.objects.filter(snapshot=self.snapshot, base__in=self.indicator.bases)
@@ -308,7 +314,7 @@ class FigureRows(ListPage):
     def counting(self, base: Base) -> QuerySet:
         """The rows of a base that count now for this unit and below, with their `unit`."""
         # A second filter over the path of the base would join a second time.
-        rows = base.counted(self.span).annotate(unit=F(base.bureau), of=F(base.key))
+        rows = base.counted(self.span).annotate(unit=F(base.bureau))
         if self.bureau.level != Bureau.Level.NATIONAL:
             rows = rows.filter(unit__in=Bureau.objects.within(self.bureau).values("pk"))
         return rows
@@ -318,44 +324,46 @@ class FigureRows(ListPage):
         if self.snapshot.version:
             rows = self.counted()
             return (rows.filter(chain=chain) if chain else rows).values("row_id")
-        condition = Q()
-        for base in self.bases:
-            rows = self.counting(base)
-            if chain:
-                rows = rows.filter(**{base.chain: chain})
-            condition |= Q(pk__in=rows.values("pk"))
+        parts = [self.counting(base) for base in self.bases]
+        if chain:
+            parts = [rows.filter(**{base.chain: chain}) for rows, base in zip(parts, self.bases, strict=True)]
+        condition = reduce(or_, (Q(pk__in=rows.values("pk")) for rows in parts))
         return self.model._base_manager.filter(condition).values("pk")
 
-    def totals(self) -> dict[str, int]:
+    def totals(self, value: int | None) -> dict[str, Any]:
         """How many rows the figure rests on, and how many distinct things they are about."""
         if self.snapshot.version:
-            return self.counted().aggregate(rows=Count("row_id"), things=Count("key", distinct=True))
-        path = self.bases[0].key
-        return self.model._base_manager.filter(pk__in=self.keys()).aggregate(
-            rows=Count("pk"), things=Count(path, distinct=True)
-        )
+            return {"rows": self.counted().count(), "things": value}
+        things = Count(self.bases[0].key, distinct=True) if self.indicator.distinct else Count("pk")
+        rows = self.model._base_manager.filter(pk__in=self.keys())
+        return rows.aggregate(rows=Count("pk"), things=things)
 
-    def more_context(self) -> dict[str, Any]:
-        headline = figures.headline(self.snapshot, self.bureau, [self.indicator.code])[0]
-        context: dict[str, Any] = {
+    def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        totals = self.totals(self.headline.value)
+        visible = context["page"].paginator.count if not context["filtered"] else self.get_queryset().count()
+        return self.head() | {
+            "totals": totals,
+            "visible": visible,
+            "hidden": totals["rows"] - visible,
+            "drifted": totals["things"] != self.headline.value,
+        }
+
+    @cached_property
+    def headline(self) -> figures.Headline:
+        return figures.headline(self.snapshot, self.bureau, [self.indicator.code])[0]
+
+    def head(self) -> dict[str, Any]:
+        """What was counted, and by whom it was frozen; names of officers are for officers."""
+        grant = self.request.grant
+        return {
+            "heading": self.heading,
             "period": self.period,
             "bureau": self.bureau,
             "snapshot": self.snapshot,
             "indicator": self.indicator,
-            "headline": headline,
+            "headline": self.headline,
             "board_href": dashboard.address(self.period, self.bureau),
             "definition_href": dashboard.definition_address(self.indicator.code),
-            "frozen_by": self.request.grant and self.request.grant.bureau_id and self.snapshot.created_by,
+            "frozen_by": grant and grant.bureau_id and self.snapshot.created_by,
             "login_href": f"{reverse('login')}?next={self.request.get_full_path()}",
         }
-        if self.request.user.is_authenticated:
-            totals = self.totals()
-            visible = self.get_queryset().count()
-            context |= {
-                "totals": totals,
-                "visible": visible,
-                "hidden": totals["rows"] - visible,
-                "drifted": not self.snapshot.version
-                and totals["things" if self.indicator.distinct else "rows"] != headline.value,
-            }
-        return context

@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy
 from django.views import View
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bulletins import agencies, dashboard, periods, services
+from bulletins import access, agencies, dashboard, periods, services
 from bulletins.filters import BulletinFilter
-from bulletins.forms import BulletinForm, ReasonForm
+from bulletins.forms import BulletinForm, ReasonForm, posted
 from bulletins.models import Bulletin, Period
 from bulletins.views.jobs import progress_of, progress_response
 from common import listing
@@ -103,7 +103,7 @@ class BulletinList(ListPage):
     def get_queryset(self) -> QuerySet:
         return Bulletin.objects.visible_to(self.request.user)
 
-    def more_context(self) -> dict[str, Any]:
+    def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
         return {"may_draft": _may_draft(self.request.user)}
 
 
@@ -119,11 +119,12 @@ def bulletin_new(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(NOT_ALLOWED)
     frozen = Period.objects.exclude(status=Period.Status.OPEN)
     grant = request.grant
+    first = access.latest(frozen)
     initial = {
-        "period": request.GET.get("period"),
+        "period": request.GET.get("period") or (first.code if first else ""),
         "bureau": request.GET.get("bureau") or (grant.bureau.code if grant and grant.bureau_id else ""),
     }
-    form = BulletinForm(request.POST or None, initial=initial, frozen=frozen, request=request)
+    form = BulletinForm(posted(request), initial=initial, frozen=frozen, request=request)
     if request.method == "POST" and form.is_valid():
         period, bureau = form.cleaned_data["period"], form.cleaned_data["bureau"]
         asked_at = timezone.now()
@@ -140,7 +141,7 @@ def bulletin_new(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "bulletins/bulletin_new.html",
-        {"form": form, "any_frozen": frozen.exists()},
+        {"form": form, "any_frozen": first is not None},
         status=400 if form.errors else 200,
     )
 
@@ -310,7 +311,7 @@ def _with_reason(
     step: Callable[[Bulletin, Any, str], Bulletin],
     said: Callable[[Bulletin], str],
 ) -> HttpResponse:
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(posted(request))
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         return _done(request, bulletin, lambda: step(bulletin, request.user, reason), said)

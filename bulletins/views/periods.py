@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bulletins import dashboard, figures, services
-from bulletins.forms import PeriodForm, ReasonForm
+from bulletins.forms import PeriodForm, ReasonForm, posted
 from bulletins.models import Period, Snapshot
 from bulletins.views.figures import home_unit
 from bulletins.views.jobs import progress_of, progress_response
@@ -71,7 +71,7 @@ def _address(period: Period) -> str:
 def period_list(request: HttpRequest) -> HttpResponse:
     """All periods and what is next for each; whoever freezes may open another."""
     may = services.may_freeze(request.user)
-    form = PeriodForm(request.POST or None)
+    form = PeriodForm(posted(request))
     if request.method == "POST":
         if not may:
             raise PermissionDenied(NOT_ALLOWED)
@@ -234,19 +234,21 @@ def period_freeze(request: HttpRequest, code: str) -> HttpResponse:
     if not services.may_freeze(request.user):
         raise PermissionDenied(NOT_ALLOWED)
     correcting = period.is_frozen
-    form = ReasonForm(request.POST or None) if correcting else None
+    form = ReasonForm(posted(request)) if correcting else None
     # A freeze confirmed on a page that is older than somebody else's freeze is no correction.
     meant = request.POST.get("correcting") == "1"
     if request.method == "POST" and (not correcting or not meant or form.is_valid()):
+        asked_at = timezone.now()
+        reason = form.cleaned_data["reason"] if correcting and meant else ""
         try:
-            services.request_freeze(
-                period, request.user, form.cleaned_data["reason"] if correcting and meant else ""
-            )
+            job = services.request_freeze(period, request.user, reason)
         except ValidationError as error:
             _said(request, error)
         else:
             said = (
-                _("已开始更正%(period)s，可以离开本页。")
+                _("%(period)s正在冻结，请稍候。")
+                if job.created_at < asked_at
+                else _("已开始更正%(period)s，可以离开本页。")
                 if correcting
                 else _("已开始冻结%(period)s，可以离开本页。")
             )
