@@ -136,7 +136,12 @@ class StatValue(models.Model):
     """
 
     snapshot = models.ForeignKey(
-        Snapshot, models.CASCADE, related_name="values", db_index=False, verbose_name=_("快照")
+        Snapshot,
+        models.CASCADE,
+        related_name="values",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("快照"),
     )
     indicator = models.CharField(_("指标"), max_length=4)
     bureau = models.ForeignKey(
@@ -173,7 +178,12 @@ class CountedRow(models.Model):
 
     pk = models.CompositePrimaryKey("snapshot", "base", "row_id")
     snapshot = models.ForeignKey(
-        Snapshot, models.CASCADE, related_name="counted_rows", db_index=False, verbose_name=_("快照")
+        Snapshot,
+        models.CASCADE,
+        related_name="counted_rows",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("快照"),
     )
     base = models.CharField(_("行集"), max_length=16)
     row_id = models.BigIntegerField(_("行"))
