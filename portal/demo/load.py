@@ -10,11 +10,14 @@ from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.utils.translation import gettext as _
 
 from accounts.models import Grant, User
 from common import bulk
 from enterprises.models import (
+    Bureau,
     ChainSegment,
     Division,
     IndustryChain,
@@ -64,6 +67,8 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
         with phase(_("区划与单位")):
             load_divisions()
             found_bureaus()
+            # Their names head the bulletins, and nobody shall take one of these for an official document.
+            Bureau.objects.update(name=Concat(Value("演示·"), "name"))
             chains = catalogue.chains()
             places = Places(rnd, scale.provinces)
             _store_chains(chains, places)
