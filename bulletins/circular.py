@@ -324,7 +324,8 @@ class _Composer:
         rows = StatValue.objects.filter(
             snapshot=self.snapshot, bureau=self.unit, indicator=RANKED_BY, chain__isnull=False
         )
-        return list(rows.order_by("-value", "chain__code").values_list("chain__name", "value")[:BARS])
+        rows = rows.order_by("-value", "chain__code")[:BARS]
+        return [(name, value or 0) for name, value in rows.values_list("chain__name", "value")]
 
     # --- regions -----------------------------------------------------------------------------------------
 

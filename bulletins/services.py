@@ -64,7 +64,8 @@ def get_bureau(code: str) -> Bureau:
 
 def may_freeze(user: User) -> bool:
     """Periods are national: so is the right to freeze and publish them."""
-    return any(grant.bureau.level == Bureau.Level.NATIONAL for grant in user.grants_of(*ISSUERS))
+    units = [grant.bureau for grant in user.grants_of(*ISSUERS)]
+    return any(unit is not None and unit.level == Bureau.Level.NATIONAL for unit in units)
 
 
 def _refuse_others_to_freeze(by: User | None) -> None:
