@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext
 
 Number: TypeAlias = int | float | Decimal
 
@@ -437,7 +437,7 @@ def _bullet(chart: Bullet) -> tuple[str, dict[str, object]]:
     target_text = f"{chart.target_text} {chart.unit}".strip()
     bars: list[dict[str, object]] = []
     for name, value, text, fill in (
-        (gettext("现值"), chart.baseline, chart.baseline_text, GREY),
+        (pgettext("chart", "现值"), chart.baseline, chart.baseline_text, GREY),
         (gettext("攻关后"), chart.after, chart.after_text, BLUE),
     ):
         length = max(float(value or 0), 0) * scale

@@ -318,7 +318,11 @@ class ExtentForm(FilingForm):
 class MeasureForm(forms.ModelForm):
     """One metric; a row in which nothing is filled is no metric."""
 
-    metric = Text(label=_("指标"), max_length=40, help_text=_("例如“一次交验合格率”“测量不确定度”。"))
+    metric = Text(
+        label=pgettext_lazy("measure", "指标"),
+        max_length=40,
+        help_text=_("例如“一次交验合格率”“测量不确定度”。"),
+    )
     comparison = forms.ChoiceField(label=_("目标"), choices=[("", _("请选择")), *Measure.Comparison.choices])
     value_now = Number(label=_("现值"), max_digits=14, decimal_places=4)
     target = Number(label=_("目标值"), max_digits=14, decimal_places=4)

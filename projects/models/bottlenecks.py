@@ -365,7 +365,7 @@ class Measure(models.Model):
     bottleneck = models.ForeignKey(
         Bottleneck, models.CASCADE, related_name="measures", verbose_name=_("问题")
     )
-    metric = models.CharField(_("指标"), max_length=40)
+    metric = models.CharField(pgettext_lazy("measure", "指标"), max_length=40)
     unit = models.CharField(pgettext_lazy("measure", "单位"), max_length=6, choices=Unit)
     value_now = models.DecimalField(_("现值"), max_digits=14, decimal_places=4)
     method = models.CharField(_("怎样测得"), max_length=100, blank=True)

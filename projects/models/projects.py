@@ -132,7 +132,7 @@ class ProjectGoal(models.Model):
     """A measurable goal of a project."""
 
     project = models.ForeignKey(ChainProject, models.CASCADE, related_name="goals")
-    indicator = models.CharField(_("指标"), max_length=60)
+    indicator = models.CharField(pgettext_lazy("measure", "指标"), max_length=60)
     unit = models.CharField(pgettext_lazy("measure", "单位"), max_length=20)
     base = models.DecimalField(_("基期值"), max_digits=18, decimal_places=4, null=True, blank=True)
     target = models.DecimalField(_("目标值"), max_digits=18, decimal_places=4)
