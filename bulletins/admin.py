@@ -25,11 +25,12 @@ def for_each(request: HttpRequest, rows: QuerySet, service: Callable[[Any], Any]
         try:
             service(row)
         except PermissionDenied as refusal:
-            messages.error(request, f"{row}：{refusal}")
+            messages.error(request, _("%(label)s：%(why)s") % {"label": row, "why": refusal})
         except ValidationError as refusal:
-            messages.error(request, f"{row}：{' '.join(refusal.messages)}")
+            why = " ".join(refusal.messages)
+            messages.error(request, _("%(label)s：%(why)s") % {"label": row, "why": why})
         else:
-            messages.success(request, f"{row}：{done}")
+            messages.success(request, _("%(label)s：%(why)s") % {"label": row, "why": done})
 
 
 @admin.register(Period)

@@ -66,7 +66,7 @@ class LedgerAdmin(PortalAdmin):
                 services.void(row, by=request.user, reason=form.cleaned_data["reason"])
             except (PermissionDenied, ValidationError, services.StaleRow) as refusal:
                 sentence = refusal.messages[0] if isinstance(refusal, ValidationError) else refusal
-                messages.error(request, f"{row}：{sentence}")
+                messages.error(request, _("%(label)s：%(why)s") % {"label": row, "why": sentence})
                 continue
             self.log_change(request, row, _("作废：%s") % form.cleaned_data["reason"])
             done += 1
