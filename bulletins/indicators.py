@@ -363,8 +363,13 @@ class Indicator:
     place_rule: Words
     bases: tuple[str, ...]
     distinct: bool = False
+    # Where a cumulative figure begins; periods that end before have none (rule 7).
+    since: date | None = None
     note: Words = ""
     version: str = "1"
+
+    def applies_to(self, end_on: date) -> bool:
+        return self.since is None or end_on >= self.since
 
     @property
     def entity(self) -> str:
@@ -451,7 +456,7 @@ _DECLARED: Iterable[Indicator] = (
     ),
     Indicator(
         "I04",
-        _("累计组建联合体（2024年以来）"),
+        _("2024年以来组建联合体"),
         _ITEM,
         Nature.CUMULATIVE,
         _("2024年1月1日以来组建、截止时点未解散的联合体"),
@@ -459,10 +464,11 @@ _DECLARED: Iterable[Indicator] = (
         _("组建日期不晚于截止日"),
         _BY_CONSORTIUM,
         ("standing",),
+        since=CUMULATIVE_SINCE,
     ),
     Indicator(
         "I04D",
-        _("另有已解散联合体（2024年以来）"),
+        _("2024年以来解散联合体"),
         _ITEM,
         Nature.CUMULATIVE,
         _("2024年1月1日以来组建、截止时点已解散的联合体"),
@@ -470,6 +476,7 @@ _DECLARED: Iterable[Indicator] = (
         _("解散日期不晚于截止日"),
         _BY_CONSORTIUM,
         ("dissolved",),
+        since=CUMULATIVE_SINCE,
     ),
     Indicator(
         "I05",
@@ -508,7 +515,7 @@ _DECLARED: Iterable[Indicator] = (
     ),
     Indicator(
         "I07U",
-        _("参与企业（链主和链员，去重）"),
+        _("参与企业（去重）"),
         _FIRM,
         Nature.ACTIVE,
         _("以链主或链员身份参与项目的企业"),

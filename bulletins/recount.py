@@ -100,7 +100,8 @@ class Recount:
         indicator = CATALOGUE[code]
         keys = [key for base in indicator.bases for key in self.rows[base].values()]
         number = len(set(keys)) if indicator.distinct else len(keys)
-        return number if number or indicator.entity in self.reporting else None
+        told = indicator.entity in self.reporting and (not code.startswith("I04") or self.end >= SINCE)
+        return number if number or told else None
 
     def _subtree(self, bureau: Bureau) -> set[int]:
         children = defaultdict(list)

@@ -34,6 +34,7 @@ UNIONS = {
     for number, bases in enumerate(sorted({i.bases for i in CATALOGUE.values() if len(i.bases) > 1}))
 }
 ENTITY_NUMBER = {name: number for number, name in enumerate(sorted({b.entity for b in BASES.values()}))}
+NOBODY = -1  # reports what an indicator cannot say yet
 
 # Chain 0 in `rollup_pair` and `rollup_again` stands for all chains.
 TABLES = {
@@ -196,7 +197,7 @@ def store(snapshot: Snapshot) -> None:
                 (
                     indicator.code,
                     UNIONS.get(indicator.bases, BASE_NUMBER[indicator.bases[0]]),
-                    ENTITY_NUMBER[indicator.entity],
+                    ENTITY_NUMBER[indicator.entity] if indicator.applies_to(span.end_on) else NOBODY,
                     int(not indicator.distinct),
                 )
                 for indicator in CATALOGUE.values()

@@ -239,7 +239,12 @@ def test_rule_7_cumulative_figures_begin_where_the_indicator_says(tree: Tree) ->
     consortium(tree.huqiu, date(2025, 6, 1))
     consortium(tree.huqiu, date(2025, 6, 1), status="dissolved", dissolved_on=date(2025, 9, 1))
     assert [Figures(code)("I03", tree.huqiu) for code in ("2023", "2024", "2025Q2")] == [1, 1, 2]
-    assert [Figures(code)("I04", tree.huqiu) for code in ("2023", "2024", "2025Q2", "2025")] == [0, 1, 3, 2]
+    assert [Figures(code)("I04", tree.huqiu) for code in ("2023", "2024", "2025Q2", "2025")] == [
+        None,
+        1,
+        3,
+        2,
+    ]
     assert [Figures(code)("I04D", tree.huqiu) for code in ("2024", "2025Q2", "2025")] == [0, 0, 1]
 
 
