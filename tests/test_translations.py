@@ -195,9 +195,8 @@ def test_templates_say_nothing_in_chinese_outside_translate(path):
 
 
 class Words(HTMLParser):
-    """What a page says to eye and ear, without what is marked as Chinese."""
+    """The text of a page and of its attributes, without what is marked as Chinese."""
 
-    SPOKEN = ("alt", "aria-label", "content", "label", "placeholder", "title")
     VOID = ("br", "col", "hr", "img", "input", "link", "meta", "wbr")
 
     def __init__(self, page: str) -> None:
@@ -216,8 +215,7 @@ class Words(HTMLParser):
         if tag not in self.VOID:
             self._open.append((tag, silent))
         if not silent and not self._silent:
-            spoken = (name for name in given if name in self.SPOKEN or name.startswith("data-words"))
-            self.found += [given[name] or "" for name in spoken]
+            self.found += [value for value in given.values() if value]
 
     def handle_endtag(self, tag: str) -> None:
         if any(tag == opened for opened, _silent in self._open):
