@@ -17,9 +17,10 @@ from babel.messages.pofile import read_po
 from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
 from accounts.models import User
@@ -142,11 +143,11 @@ def test_every_message_has_its_english(known):
         assert not entry.fuzzy, entry.id
         originals, translations = forms(entry.id), forms(entry.string)
         assert len(originals) == len(translations), entry.id
-        for translation in translations:
-            assert translation.strip(), entry.id
-            assert not CHINESE.search(translation), translation
-            assert placeholders(translation) == placeholders(originals[0]), entry.id
-            assert ("\n" in translation) == ("\n" in originals[0]), entry.id
+        for english in translations:
+            assert english.strip(), entry.id
+            assert not CHINESE.search(english), english
+            assert placeholders(english) == placeholders(originals[0]), entry.id
+            assert ("\n" in english) == ("\n" in originals[0]), entry.id
 
 
 # --- The sources -------------------------------------------------------------------------------------------
@@ -312,15 +313,19 @@ NO_PAGES = re.compile("attachment|pdf|logout|jsi18n|export|^api|^schema|import|_
 def test_the_public_pages_are_english(client, demo):
     bulletin = Bulletin.objects.filter(status=Bulletin.Status.ISSUED).first()
     code = reverse("bulletins:verify_code", args=[bulletin.verification_code])
-    assert not read_everything(client, ["/", "/login/?next=/desk/", code, "/verify/ZLTB-AAAAA/"], demo)
+    assert not read_everything(client, ["/", "/login/?next=/desk/", code], demo)
 
 
 @pytest.mark.django_db
 def test_the_error_pages_are_english(demo):
     client = Client(enforce_csrf_checks=True)
     assert not chinese_left(read(client, "/no-such-page/", 404), demo)
+    assert not chinese_left(read(client, "/verify/ZLTB-AAAAA/", 400), demo)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     assert not chinese_left(client.post("/login/", {"username": "a"}).content.decode(), demo)
+    with translation.override("en"):
+        for name in ("400.html", "403.html", "404.html", "500.html"):
+            assert not chinese_left(render_to_string(name), demo)
 
 
 @pytest.mark.django_db
