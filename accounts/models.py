@@ -54,11 +54,8 @@ class User(AbstractUser):
         """Today's grants with their bureaus and organisations, the widest bureau first."""
         if not self.is_active:
             return []
-        return list(
-            self.grants.in_force(timezone.localdate())
-            .select_related("bureau", "organization__bureau")
-            .order_by("bureau__level", "role", "pk")
-        )
+        grants = self.grants.in_force(timezone.localdate()).select_related("bureau", "organization__bureau")
+        return sorted(grants, key=lambda grant: (grant.level, grant.role, grant.pk))
 
     @cached_property
     def scope(self) -> Scope:

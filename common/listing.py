@@ -1,11 +1,12 @@
 """Lists of many rows: columns declared once for table, order and export; pages that all cost the same."""
 
 import csv
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from html import escape
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +40,8 @@ Row = Mapping[str, Any]
 # What a spreadsheet would take for a formula (OWASP, "CSV injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 XLSX_ROWS = 10_000
+# Keys that stand in an address as they are.
+PLAIN = re.compile(r"[A-Za-z0-9-]+")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -95,6 +98,12 @@ def _nullable(model: type[Model], path: str) -> bool:
 # --- Columns ---------------------------------------------------------------------------------------------
 
 Write = Callable[[Row], str]
+_special = re.compile(r"[&<>\"']").search
+
+
+def escape(text: str) -> str:
+    """Text as HTML; hardly any cell has a character that needs it."""
+    return html.escape(text) if _special(text) else text
 
 
 class Column:
@@ -135,7 +144,14 @@ class Column:
     def drawer(self) -> Write:
         """Gives the HTML of a row's cell, in the language of now."""
         write = self.writer()
-        return lambda row: escape(write(row)) or formats.BLANK
+
+        def draw(row: Row) -> str:
+            text = write(row)
+            if not text:
+                return formats.BLANK
+            return html.escape(text) if _special(text) else text
+
+        return draw
 
 
 class Title(Column):
@@ -185,6 +201,11 @@ class Words(Column):
     def writer(self) -> Write:
         words, path = self.words(), self.path
         return lambda row: words.get(row[path], "")
+
+    def drawer(self) -> Write:
+        path = self.path
+        words = {code: escape(word) for code, word in self.words().items()}
+        return lambda row: words.get(row[path], formats.BLANK)
 
 
 class CodeWords(Words):
@@ -242,11 +263,20 @@ class Wan(Column):
 
 
 class Day(Column):
+    """A day, or the day of a moment."""
+
     numeric = True
 
     def writer(self) -> Write:
         path = self.path
-        return lambda row: formats.day(row[path]) if row[path] else ""
+
+        def write(row: Row) -> str:
+            value = row[path]
+            if value is None:
+                return ""
+            return formats.day(value) if isinstance(value, datetime) else value.isoformat()
+
+        return write
 
 
 # --- The view ---------------------------------------------------------------------------------------------

@@ -166,7 +166,15 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 
 # --- Cache -------------------------------------------------------------------------------------------------
 
-CACHES = {"default": env.dj_cache_url("CACHE_URL", f"file://{VAR_DIR / 'cache'}")}
+CACHES = {
+    "default": env.dj_cache_url("CACHE_URL", f"file://{VAR_DIR / 'cache'}"),
+    # Parts of pages that are the same for a minute; each process keeps its own.
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "fragments",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
+    },
+}
 
 # --- Background jobs ---------------------------------------------------------------------------------------
 # The database row is the job and the message only a doorbell: late acknowledgement where the broker can,

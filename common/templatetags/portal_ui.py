@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django import template
-from django.core.paginator import Page
+from django.core.paginator import Page, Paginator
 from django.forms import BaseForm
 from django.http import HttpRequest, QueryDict
 from django.template.loader import render_to_string
@@ -16,6 +17,7 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from common import formats
 
@@ -279,44 +281,57 @@ def filter_chips(context: template.Context, form: BaseForm) -> dict[str, Any]:
     return {"chips": chips, "clear_href": f"?{cleared.urlencode()}"}
 
 
-@register.inclusion_tag("partials/_pager.html", takes_context=True)
-def pager(context: template.Context, page: Any) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def pager(context: template.Context, page: Any) -> SafeString:
     """Total and steps through a list.
 
     ``page`` is a `django.core.paginator.Page` (numbers), or any object with ``total``, ``first``, ``last``
     (positions, None when unknown), ``previous_cursor`` and ``next_cursor`` (None at the ends).
     """
     rest = _query(context.get("request")).urlencode()
-
-    def href(**parameters: Any) -> str:
-        return "?" + "&".join(filter(None, [rest, urlencode(parameters)]))
-
     if isinstance(page, Page):
-        paginator = page.paginator
-        numbers = [
-            {"number": n, "href": href(page=n) if isinstance(n, int) else "", "current": n == page.number}
-            for n in paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
-        ]
-        return {
-            "total": paginator.count,
+        pages = page.paginator
+        return _numbered(get_language(), rest, page.number, pages.count, pages.per_page)
+    previous_href = _href(rest, before=page.previous_cursor) if page.previous_cursor else ""
+    next_href = _href(rest, after=page.next_cursor) if page.next_cursor else ""
+    return render_to_string(
+        "partials/_pager.html",
+        {
+            "total": page.total,
+            "first": page.first,
+            "last": page.last,
+            "numbers": [],
+            "previous_href": previous_href,
+            "next_href": next_href,
+            "single": not (previous_href or next_href),
+        },
+    )
+
+
+@lru_cache(maxsize=1024)
+def _numbered(_language: str | None, rest: str, number: int, total: int, per_page: int) -> SafeString:
+    page = Paginator(range(total), per_page).page(number)
+    pages = page.paginator
+    numbers = [
+        {"number": n, "href": _href(rest, page=n) if isinstance(n, int) else "", "current": n == number}
+        for n in pages.get_elided_page_range(number, on_each_side=2, on_ends=1)
+    ]
+    return render_to_string(
+        "partials/_pager.html",
+        {
+            "total": total,
             "first": page.start_index(),
             "last": page.end_index(),
-            "numbers": numbers if paginator.num_pages > 1 else [],
-            "previous_href": href(page=page.previous_page_number()) if page.has_previous() else "",
-            "next_href": href(page=page.next_page_number()) if page.has_next() else "",
-            "single": paginator.num_pages <= 1,
-        }
-    previous_href = href(before=page.previous_cursor) if page.previous_cursor else ""
-    next_href = href(after=page.next_cursor) if page.next_cursor else ""
-    return {
-        "total": page.total,
-        "first": page.first,
-        "last": page.last,
-        "numbers": [],
-        "previous_href": previous_href,
-        "next_href": next_href,
-        "single": not (previous_href or next_href),
-    }
+            "numbers": numbers if pages.num_pages > 1 else [],
+            "previous_href": _href(rest, page=number - 1) if page.has_previous() else "",
+            "next_href": _href(rest, page=number + 1) if page.has_next() else "",
+            "single": pages.num_pages <= 1,
+        },
+    )
+
+
+def _href(rest: str, **parameters: Any) -> str:
+    return "?" + "&".join(filter(None, [rest, urlencode(parameters)]))
 
 
 @register.simple_tag
@@ -349,6 +364,31 @@ def _nav_entry(href: str, label: str, symbol: str, number: int | None, here: boo
     """Drawn once, not twice on every page: the same in the rail and in the menu of a phone."""
     entry = {"href": href, "label": label, "symbol": symbol, "number": number, "here": here}
     return render_to_string("partials/_nav_link.html", entry)
+
+
+@register.simple_tag(takes_context=True)
+def rail(context: template.Context, entries: str) -> SafeString:
+    """The entries of a rail; its numbers are those of `rail_counts`."""
+    request, grant, counts = context.get("request"), context.get("grant"), context.get("rail_counts")
+    path = request.path if request else ""
+    return _rail(
+        entries, get_language(), path, tuple((counts or {}).items()), grant and bool(grant.bureau_id)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _rail(
+    entries: str,
+    _language: str | None,
+    path: str,
+    counts: tuple[tuple[str, int], ...],
+    of_bureau: bool | None,
+) -> SafeString:
+    """Drawn once for the rail and for the menu of a phone."""
+    grant = None if of_bureau is None else {"bureau_id": of_bureau}
+    return render_to_string(
+        entries, {"request": SimpleNamespace(path=path), "rail_counts": dict(counts), "grant": grant}
+    )
 
 
 @register.filter
