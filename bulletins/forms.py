@@ -197,8 +197,9 @@ class BulletinForm(forms.Form):
         self.fields["period"].queryset = frozen
         self.fields["period"].label_from_instance = lambda period: period.name
         # The list opens at the unit that stands in the address.
-        asked = self.data.get("bureau") or self.initial.get("bureau")
-        self.fields["bureau"].chosen = Bureau.objects.filter(code=asked).first() if asked else None
+        asked = self.data.get("bureau") or self.initial.get("bureau") or ""
+        known = Bureau.objects.filter(code=asked).first() if asked.isdigit() else None
+        self.fields["bureau"].chosen = known
 
     def clean_bureau(self) -> Bureau:
         bureau = self.cleaned_data["bureau"]

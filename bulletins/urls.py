@@ -1,6 +1,26 @@
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from bulletins.views import figures, papers, periods, verify
+
+
+class PeriodConverter(StringConverter):
+    """A period code; anything else in its place is no address of ours."""
+
+    regex = r"20\d\d(?:H[12]|Q[1-4]|-(?:0[1-9]|1[0-2]))?"
+
+
+class UnitConverter(StringConverter):
+    regex = r"\d{6,12}"
+
+
+class IndicatorConverter(StringConverter):
+    regex = r"I\d\d[A-Z]?"
+
+
+register_converter(PeriodConverter, "period")
+register_converter(UnitConverter, "unit")
+register_converter(IndicatorConverter, "indicator")
 
 app_name = "bulletins"
 
@@ -16,13 +36,17 @@ urlpatterns = [
     path("bulletins/<uuid:public_id>/retry/", papers.bulletin_retry, name="bulletin_retry"),
     path("figures/", figures.figures_page, name="figures"),
     path("figures/definitions/", figures.definitions, name="definitions"),
-    path("figures/<str:period>/<str:bureau>/<str:code>/", figures.FigureRows.as_view(), name="figure_rows"),
+    path(
+        "figures/<period:period>/<unit:bureau>/<indicator:code>/",
+        figures.FigureRows.as_view(),
+        name="figure_rows",
+    ),
     path("periods/", periods.period_list, name="period_list"),
-    path("periods/<str:code>/", periods.period_detail, name="period_detail"),
-    path("periods/<str:code>/progress/", periods.period_progress, name="period_progress"),
-    path("periods/<str:code>/rollup/", periods.period_rollup, name="period_rollup"),
-    path("periods/<str:code>/freeze/", periods.period_freeze, name="period_freeze"),
-    path("periods/<str:code>/publish/", periods.period_publish, name="period_publish"),
+    path("periods/<period:code>/", periods.period_detail, name="period_detail"),
+    path("periods/<period:code>/progress/", periods.period_progress, name="period_progress"),
+    path("periods/<period:code>/rollup/", periods.period_rollup, name="period_rollup"),
+    path("periods/<period:code>/freeze/", periods.period_freeze, name="period_freeze"),
+    path("periods/<period:code>/publish/", periods.period_publish, name="period_publish"),
     path("verify/", verify.verify_page, name="verify"),
     path("verify/<str:code>/", verify.verify_page, name="verify_code"),
 ]

@@ -61,7 +61,7 @@ class BureauField(RowField):
     def to_python(self, value):
         if not value:
             return None
-        self.chosen = self.queryset.filter(code=value).first()
+        self.chosen = self.queryset.filter(code=value).first() if value.isdigit() else None
         if self.chosen is None:
             raise ValidationError(self.error_messages["unknown"], code="unknown", params={"value": value})
         return self.chosen
