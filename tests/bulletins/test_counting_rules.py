@@ -73,6 +73,16 @@ def test_rule_1_a_firm_of_two_chains_counts_once_in_each_chain_and_once_in_all(t
     assert count("I07", tree.suzhou) == 1
 
 
+def test_rule_1_holds_whatever_the_order_in_which_bureaus_were_founded(tree: Tree) -> None:
+    youngest = factories.bureau("320506", "吴中区", tree.suzhou)
+    everywhere = firm()
+    for unit in (tree.huqiu, tree.binhu, youngest, tree.suzhou):
+        takes_part(everywhere, project(unit))
+    count = Figures()
+    assert [count("I07", unit) for unit in (tree.suzhou, tree.wuxi, tree.jiangsu)] == [1, 1, 1]
+    assert [count("I08", unit) for unit in (tree.suzhou, tree.wuxi, tree.jiangsu)] == [3, 1, 4]
+
+
 def test_rule_1_institutions_are_distinct_like_firms(tree: Tree) -> None:
     laboratory = factories.institution()
     takes_part(laboratory, project(tree.huqiu), "enabler")

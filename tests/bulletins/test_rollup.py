@@ -43,30 +43,30 @@ STEPS = (
 def random_ledger(rnd: random.Random) -> list[Bureau]:
     """A small tree of any shape with rows at every level of it."""
     units = [factories.bureau()]
-    for number in range(1, rnd.randint(3, 9)):
+    for number in range(1, rnd.randint(4, 10)):
         parent = rnd.choice([unit for unit in units if unit.level < 4])
         units.append(factories.bureau(f"{number:06d}", f"单位{number}", parent))
     chains = [factories.chain(), factories.chain("C02", "轴承")]
-    firms = [firm(at=units[0], is_test=rnd.random() < 0.15) for _n in range(5)]
+    firms = [firm(at=units[0], is_test=rnd.random() < 0.15) for _n in range(3)]
 
     def day() -> date:
         return date(2023, 7, 1) + timedelta(days=rnd.randint(0, 700))
 
     def never() -> dict[str, Any]:
         draw = rnd.random()
-        if draw < 0.1:
+        if draw < 0.05:
             return {"is_test": True}
-        return {"voided_at": timezone.now(), "void_reason": "误报"} if draw < 0.2 else {}
+        return {"voided_at": timezone.now(), "void_reason": "误报"} if draw < 0.1 else {}
 
     projects = []
-    for _n in range(rnd.randint(1, 5)):
-        start = day()
+    for _n in range(rnd.randint(3, 8)):
+        start = date(2023, 7, 1) + timedelta(days=rnd.randint(0, 450))
         projects.append(
             project(
                 rnd.choice(units),
                 rnd.choice(chains),
                 start_on=start,
-                status=rnd.choice(list(ChainProject.Status)),
+                status="executing" if rnd.random() < 0.7 else rnd.choice(list(ChainProject.Status)),
                 closed_on=start + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.3 else None,
                 regions=rnd.sample(units, min(len(units), 3)) if rnd.random() < 0.5 else (),
                 **never(),
@@ -75,9 +75,9 @@ def random_ledger(rnd: random.Random) -> list[Bureau]:
     for work in projects:
         for organization in firms:
             for role in ("leader", "member", "enabler"):
-                if rnd.random() < 0.5:
-                    joined = day()
-                    left = joined + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.3 else None
+                if rnd.random() < 0.7:
+                    joined = work.start_on + timedelta(rnd.randint(0, 60))
+                    left = joined + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.2 else None
                     takes_part(
                         organization, work, role, bureau=rnd.choice(units), joined_on=joined, left_on=left
                     )
@@ -111,11 +111,11 @@ def random_ledger(rnd: random.Random) -> list[Bureau]:
 
 @pytest.mark.django_db
 @settings(
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(rnd=st.randoms(use_true_random=False), code=st.sampled_from(["2024", "2024Q1", "2024H2", "2024-05"]))
+@given(rnd=st.randoms(use_true_random=True), code=st.sampled_from(["2024", "2024Q1", "2024H2", "2024-05"]))
 def test_any_tree_and_ledger_roll_up_to_what_a_recount_finds(rnd: random.Random, code: str) -> None:
     with transaction.atomic():
         units = random_ledger(rnd)
@@ -140,7 +140,7 @@ def test_any_tree_and_ledger_roll_up_to_what_a_recount_finds(rnd: random.Random,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(rnd=st.randoms(use_true_random=False))
+@given(rnd=st.randoms(use_true_random=True))
 def test_frozen_quarters_and_late_rows_agree_with_a_recount(rnd: random.Random) -> None:
     with transaction.atomic():
         units = random_ledger(rnd)
