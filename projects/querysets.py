@@ -165,9 +165,10 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         A limit in working days is measured in those, the plan date of the work in days of the calendar.
         """
         left, whole = F("clock_due_on") - Value(day), F("clock_due_on") - F("clock_started_on")
-        soon = Q(status=self.model.Status.IN_PROGRESS) & LessThanOrEqual(
+        used_up = LessThanOrEqual(
             ExpressionWrapper(left, DurationField()), ExpressionWrapper(whole * 0.3, DurationField())
         )
+        soon = Q(used_up, status=self.model.Status.IN_PROGRESS)
         for status, limit in settings.WORKING_DAY_LIMITS.items():
             soon |= Q(status=status, clock_due_on__lte=add_workdays(day, limit * 3 // 10))
         return self.open().exclude(status__in=self.model.PAUSED).filter(soon, clock_due_on__gte=day)
