@@ -333,13 +333,13 @@ class Board:
     @cached_property
     def chains(self) -> list[ChainLine]:
         """The chains with most of the figure by which regions are ranked, each with the seven figures."""
-        rows: dict[tuple[str, str], dict[str, int]] = {}
+        rows: dict[tuple[str, str], dict[str, int | None]] = {}
         stored = self.snapshot.values.filter(
             bureau=self.bureau, chain__isnull=False, indicator__in=HEADLINES
         ).values_list("chain__code", "chain__name", "indicator", "value")
         for chain, name, code, value in stored:
             rows.setdefault((chain, name), {})[code] = value
-        order = sorted(rows, key=lambda chain: (-rows[chain].get(self.by, 0), chain))
+        order = sorted(rows, key=lambda chain: (-(rows[chain].get(self.by) or 0), chain))
         return [
             ChainLine(
                 name,

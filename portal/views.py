@@ -26,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
     nation = Bureau.objects.filter(level=Bureau.Level.NATIONAL).first()
     period = access.latest(Period.objects.published())
     snapshot = figures.current(period) if period else None
-    if nation and snapshot:
+    if nation and period and snapshot:
         context |= {
             "board": dashboard.Board(snapshot, nation),
             "period": period,

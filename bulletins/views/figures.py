@@ -97,16 +97,12 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
     return render(request, "bulletins/figures.html", context)
 
 
-class _Code(Column):
-    """Digits that are a name: a spreadsheet must not count with them."""
-
-
 def _export(board: Board, kind: str) -> HttpResponse:
     """The unit and its regions, one line each, with every figure that the page shows."""
     values = figures.values(board.snapshot, [board.bureau, *board.units])
     ranks = {region.code: region.rank for region in board.regions}
     columns = [
-        _Code("code", _("单位代码"), "code"),
+        Column("code", _("单位代码"), "code"),
         Column("unit", _("单位"), "unit"),
         Column("rank", _("位次（按%(name)s）") % {"name": CATALOGUE[board.by].name}, "rank"),
         *(
