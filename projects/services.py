@@ -152,7 +152,12 @@ def move(
     at = at or timezone.now()
     with transaction.atomic():
         # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
-        Bottleneck.objects.select_for_update().only("pk").get(pk=bottleneck.pk)
+        # A master is locked with its child, always in one order: else each of two may become the other's child.
+        master = data.get("master") if "master" in row.needs else None
+        keys = [bottleneck.pk, *([master.pk] if master else [])]
+        list(Bottleneck.objects.select_for_update().only("pk").filter(pk__in=keys).order_by("pk"))
+        if master:
+            data["master"] = Bottleneck.objects.get(pk=master.pk)
         locked = Bottleneck.objects.select_related("handler__parent", "bureau", "organization").get(
             pk=bottleneck.pk
         )

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import F, Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -35,6 +35,7 @@ from projects.forms.filing import (
 )
 from projects.models import Bottleneck, BottleneckContact, Measure, Transition
 from projects.timeline import file_entry
+from projects.views.problem import posted_version
 from projects.workflow import STATES, Party
 
 S = Bottleneck.Status
@@ -120,16 +121,15 @@ def new(request: HttpRequest) -> HttpResponse:
 
 def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
     """The problem of this address, or an unsaved one when the address was just given out."""
-    row = (
+    rows = (
         Bottleneck.objects.visible_to(request.user)
         .select_related(
             "organization__bureau", "organization__contact", "bureau", "handler", "filer", "contact"
         )
         .select_related("chain", "segment")
         .filter(public_id=public_id)
-        .first()
     )
-    if row is not None:
+    if row := rows.first():
         return row
     wanted = request.GET.get("for")
     for organization in _filing_organizations(request.user):
@@ -141,7 +141,8 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
                 handler=organization.bureau,
                 filer=request.user,
             )
-    raise Http404
+    # Asked again: the first of two clicks may have made it just now.
+    return get_object_or_404(rows)
 
 
 def _refuse_others(row: Bottleneck, user: User) -> None:
@@ -281,12 +282,6 @@ class StepInput:
         ]
 
 
-def _version(request: HttpRequest) -> int:
-    """The revision that the page was made from; 0 fits no row."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-
-
 @login_required
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, public_id: uuid.UUID, step: str) -> HttpResponse:
@@ -346,7 +341,7 @@ def _removable_files(row: Bottleneck) -> list[dict[str, Any]]:
 def _save_step(request: HttpRequest, row: Bottleneck, step: str) -> HttpResponse:
     user = request.user
     typed = StepInput(row, step, request.POST, request.FILES)
-    version = _version(request)
+    version = posted_version(request)
     valid = typed.is_valid()
     if valid:
         try:
@@ -440,7 +435,7 @@ def autosave(request: HttpRequest, public_id: uuid.UUID, step: str) -> JsonRespo
     typed = StepInput(row, step, request.POST)
     complete = typed.is_valid()
     try:
-        row = typed.save(request.user, _version(request))
+        row = typed.save(request.user, posted_version(request))
     except services.StaleRow as stale:
         row = Bottleneck.objects.get(public_id=public_id)
         if not services.row_is_editable_by(row, request.user):
@@ -535,7 +530,7 @@ def _submit(request: HttpRequest, row: Bottleneck) -> HttpResponse:
             "submit",
             by=user,
             data={"reason": request.POST.get("reason", "").replace("\x00", "").strip()[:500]},
-            version=_version(request),
+            version=posted_version(request),
         )
     except services.StaleRow as stale:
         row = _row(request, row.public_id)

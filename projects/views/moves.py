@@ -26,7 +26,7 @@ from projects.forms.moves import MAX_EVIDENCE, MoveForm, find_master
 from projects.matching import institutions_for, likely_same
 from projects.models import Bottleneck, Transition
 from projects.timeline import file_entry
-from projects.views.problem import bullet_of
+from projects.views.problem import bullet_of, posted_version
 from projects.workflow import MOVES, STATES, Choice, Move, choices_for, judge
 
 # The element of the desk in which a row is handled beside the list.
@@ -71,8 +71,7 @@ def move(request: HttpRequest, public_id: uuid.UUID, name: str) -> HttpResponse:
 
 
 def _carry_out(request: HttpRequest, row: Bottleneck, table_row: Move) -> HttpResponse:
-    posted = request.POST.get("version", "")
-    version = int(posted) if posted.isdecimal() else 0
+    version = posted_version(request)
     if already_done(row, table_row, request.user, version):
         messages.info(request, _("%s：这一步您已经办过，没有重复办理。") % table_row.done)
         return _go_on(request, row)

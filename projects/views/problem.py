@@ -32,6 +32,12 @@ SHOWN_IN_BROWSER = ("image/jpeg", "image/png")
 CHILDREN_SHOWN = 20
 
 
+def posted_version(request: HttpRequest) -> int:
+    """The revision that the page was made from; 0 fits no row."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
 @login_required
 @require_GET
 def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:

@@ -364,6 +364,15 @@ def test_of_two_who_click_at_once_one_wins(cast):
     assert row.transitions.filter(move="accept").count() == 1
 
 
+@pytest.mark.parametrize("version", ["9" * 5000, "٣", "-1", "x", ""])
+def test_a_version_that_is_none_is_a_stale_form(cast, version):
+    row = cast.filed()
+    answer = as_user(cast.county_officer).post(address(row, "accept"), {"version": version})
+    assert answer.status_code == 409
+    row.refresh_from_db()
+    assert row.status == S.SUBMITTED
+
+
 # --- Who may ------------------------------------------------------------------------------------------------
 
 

@@ -315,6 +315,18 @@ def test_a_problem_is_merged_only_into_a_living_master(cast: Cast):
     assert list(Bottleneck.objects.masters().filter(pk__in=[row.pk, master.pk])) == [master]
 
 
+def test_of_two_problems_merged_into_each_other_at_once_one_stays(cast: Cast):
+    one, other = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED)
+    as_chosen = Bottleneck.objects.get(pk=one.pk)
+    services.move(one, "merge", by=cast.city_officer, data={"master": other, "reason": "同一缺口。"})
+    with pytest.raises(ValidationError):
+        services.move(
+            other, "merge", by=cast.city_officer, data={"master": as_chosen, "reason": "同一缺口。"}
+        )
+    other.refresh_from_db()
+    assert other.status == S.ACCEPTED
+
+
 def test_only_institutions_are_charged_with_problems(cast: Cast):
     row = cast.bring_to(S.LISTED)
     with pytest.raises(ValidationError, match="赋能机构"):
