@@ -100,3 +100,10 @@ def test_a_foreign_role_is_not_found(officer, client):
     client.force_login(stranger)
     assert client.post("/role/", {"grant": officer.grants_in_force[0].pk}).status_code == 404
     assert client.get("/no-such-page/").context["shell"] == "base_public.html"
+
+
+@pytest.mark.django_db
+def test_a_foreign_host_name_is_a_bad_request_and_no_fault_of_ours():
+    answer = Client(raise_request_exception=False).get("/", headers={"host": "portal.invalid"})
+    assert answer.status_code == 400
+    assert "无法理解这个请求" in answer.content.decode()
