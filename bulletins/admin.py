@@ -47,6 +47,10 @@ class PeriodAdmin(PortalAdmin):
     def get_readonly_fields(self, request, obj=None):
         return [*self.readonly_fields, "code", "kind", "start_on", "end_on"] if obj else self.readonly_fields
 
+    def get_fields(self, request, obj=None):
+        """A new period is its code; the rest follows from it."""
+        return super().get_fields(request, obj) if obj else ["code"]
+
     @admin.action(description=gettext_lazy("汇总"), permissions=["change"])
     def roll_up(self, request: HttpRequest, queryset: QuerySet) -> None:
         for_each(

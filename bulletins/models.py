@@ -66,6 +66,11 @@ class Period(models.Model):
     def __str__(self):
         return self.code
 
+    def clean(self) -> None:
+        """Kind and days are what the code says, whoever adds the period."""
+        spec = periods.parse(self.code)
+        self.code, self.kind, self.start_on, self.end_on = spec.code, spec.kind, spec.start_on, spec.end_on
+
     @property
     def name(self) -> str:
         """2024年第三季度"""

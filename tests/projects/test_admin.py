@@ -274,3 +274,14 @@ def test_periods_are_rolled_up_and_refusals_are_read(superuser: User) -> None:
     factories.grant(superuser, Role.ADMINISTRATOR, factories.bureau())
     assert "已开始冻结" in act("freeze")
     assert Grant.objects.filter(user=superuser).exists()
+
+
+def test_a_period_is_added_by_its_code_alone(superuser):
+    add = reverse("admin:bulletins_period_add")
+    refused = as_user(superuser).post(add, {"code": "abc", "kind": "year", "start_on": "2030-01-01"})
+    assert refused.status_code == 200
+    assert "不是期间代码" in refused.content.decode()
+    assert as_user(superuser).post(add, {"code": "2030q1", "kind": "year"}).status_code == 302
+    period = Period.objects.get()
+    assert (period.code, period.kind) == ("2030Q1", Period.Kind.QUARTER)
+    assert (period.start_on, period.end_on) == (date(2030, 1, 1), date(2030, 3, 31))
