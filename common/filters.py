@@ -233,6 +233,12 @@ class DayField(QuickFieldMixin, forms.DateField):
     input_formats = ["%Y-%m-%d"]
     default_error_messages = {"invalid": _("日期应写作 2026-11-21 的样子。")}
 
+    def validate(self, value: date | None) -> None:
+        """Days at the ends of the calendar have no moment in every time zone."""
+        super().validate(value)
+        if value and not 1900 <= value.year < 2200:
+            raise ValidationError(_("日期应在 1900 年到 2199 年之间。"))
+
 
 class DayFilter(Filter):
     """A day, compared with a date column by ``lookup_expr``."""

@@ -350,3 +350,12 @@ def test_an_organisation_page_names_its_parts_and_problems(officer: User) -> Non
         .content.decode()
     )
     assert project.name in page and "链主企业" in page and problem.code in page
+
+
+@pytest.mark.parametrize("name", ["submitted_from", "submitted_to", "resolved_from", "resolved_to"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_at_the_end_of_the_calendar_is_refused_at_its_field(officer, name, day):
+    for address in ("/bottlenecks/", "/api/v1/bottlenecks/"):
+        answer = as_user(officer).get(address, {name: day})
+        assert answer.status_code in (200, 400)
+        assert "日期应在 1900 年到 2199 年之间" in answer.content.decode()
