@@ -1,6 +1,7 @@
 """Projects, participations, consortia, key projects and problems to read; the moves of a problem to make."""
 
 from django.core.exceptions import ValidationError as Refused
+from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -341,7 +342,9 @@ class MoveSerializer(serializers.Serializer):
     evidence = ProofSerializer(many=True, required=False)
     result = serializers.ChoiceField(Bottleneck.Result.choices, required=False)
     checked = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="The ids of the evidence that matched."
+        child=serializers.IntegerField(min_value=1, max_value=BigIntegerField.MAX_BIGINT),
+        required=False,
+        help_text="The ids of the evidence that matched.",
     )
 
     def validate_assigned_to(self, uscc: str) -> Organization:

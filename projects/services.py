@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -152,7 +152,7 @@ def move(
     at = at or timezone.now()
     with transaction.atomic():
         # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
-        # A master is locked with its child, always in one order: else each of two may become the other's child.
+        # A master is locked with its child, always in one order: else two could become each other's child.
         master = data.get("master") if "master" in row.needs else None
         keys = [bottleneck.pk, *([master.pk] if master else [])]
         list(Bottleneck.objects.select_for_update().only("pk").filter(pk__in=keys).order_by("pk"))
@@ -230,6 +230,15 @@ def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], a
         _refuse_unmet(locked)
     if row.name == "dispatch" and not hasattr(data["assigned_to"], "institution_profile"):
         raise ValidationError({"assigned_to": _("承担机构须是登记过能力的赋能机构。")})
+    if row.name == "file_solution":
+        _refuse_future(data, timezone.localdate(at))
+
+
+def _refuse_future(data: Mapping[str, Any], today: date) -> None:
+    """Nothing was measured or issued later than today."""
+    for key, day in (("after", "measured_after_on"), ("evidence", "issued_on")):
+        if any(item[day] and item[day] > today for item in data[key]):
+            raise ValidationError({key: _("日期不能晚于今天。")})
 
 
 def _refuse_unmet(row: Bottleneck) -> None:

@@ -265,3 +265,10 @@ def test_the_schema_is_valid_and_complete(tmp_path: Any, cast: factories.Cast) -
     client = as_user(cast.county_officer)
     assert client.get("/api/v1/docs/").status_code == 200
     assert client.get("/api/v1/schema/").status_code == 200
+
+
+def test_an_id_that_no_database_can_hold_is_refused(cast: factories.Cast) -> None:
+    row = cast.bring_to(S.VERIFICATION)
+    facts = {"result": "bottleneck_solved", "reason": "现场核对。"}
+    error = error_of(send(cast.verifier, row, "verify", checked=[10**30], **facts), 400)
+    assert list(error["fields"]) == ["checked"]

@@ -315,6 +315,16 @@ def test_a_problem_is_merged_only_into_a_living_master(cast: Cast):
     assert list(Bottleneck.objects.masters().filter(pk__in=[row.pk, master.pk])) == [master]
 
 
+@pytest.mark.parametrize(("key", "day"), [("after", "measured_after_on"), ("evidence", "issued_on")])
+def test_nothing_is_measured_or_proved_in_the_future(cast: Cast, key: str, day: str):
+    row = cast.bring_to(S.IN_PROGRESS)
+    data = solution(row)
+    data[key][0][day] = timezone.localdate() + timedelta(days=1)
+    with pytest.raises(ValidationError) as refusal:
+        services.move(row, "file_solution", by=cast.engineer, data=data)
+    assert list(refusal.value.message_dict) == [key]
+
+
 def test_of_two_problems_merged_into_each_other_at_once_one_stays(cast: Cast):
     one, other = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED)
     as_chosen = Bottleneck.objects.get(pk=one.pk)
