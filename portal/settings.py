@@ -292,7 +292,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["gif", "jpg", "png", "webp", "woff", "woff2", "gz", "br", "map"]
 UPLOAD_LIMIT = env.int("UPLOAD_LIMIT_MB", 20) * 1024 * 1024
 
-# --- Demo ----------------------------------------------------------------------------------------------------
+# --- Demo --------------------------------------------------------------------------------------------------
 
 # Of all demo accounts; `manage.py demo` makes one up when it is empty.
 DEMO_PASSWORD = env.str("DEMO_PASSWORD", "")
@@ -360,6 +360,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Admin -------------------------------------------------------------------------------------------------
+
 
 def _admin_entry(icon: str, title: Any, model: str) -> dict[str, Any]:
     """A line of the admin's rail; drawn for those who may open it."""
