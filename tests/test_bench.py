@@ -1,9 +1,17 @@
-"""The harness itself: who is measured, in which order, and what the table says."""
+"""The harness itself: who is measured, in which order, what the table says; and that floors are honest."""
 
 import json
+import random
 from pathlib import Path
 
+import pytest
+
+import bench
+from bench.bench_bulletins import roll_up_by_hand, stored
 from bench.harness import Benchmark, Entry, Sides, table, write
+from bulletins import services
+from bulletins.models import Snapshot
+from tests.bulletins.test_rollup import random_ledger
 
 
 def entry(seconds: float, **changes: object) -> Entry:
@@ -28,11 +36,12 @@ def test_sides_take_turns_and_the_first_round_only_warms() -> None:
             subject=lambda: calls.append("subject"),
             floor=lambda: calls.append("floor"),
             after=lambda: calls.append("after"),
+            close=lambda: calls.append("close"),
         )
 
     result = Benchmark(prepare, most=None, goal=None, rounds=2).measure("sqlite")
     assert [call for call in calls if call != "after"] == [
-        "subject", "floor", "floor", "subject", "subject", "floor",
+        "subject", "floor", "floor", "subject", "subject", "floor", "close",
     ]  # fmt: skip
     assert calls.count("after") == 6
     assert result.floor_seconds is not None
@@ -42,6 +51,8 @@ def test_sides_take_turns_and_the_first_round_only_warms() -> None:
 def test_verdicts() -> None:
     assert [entry(value).verdict for value in (1.2, 1.9, 2.1)] == ["goal", "ok", "too slow"]
     assert entry(5, floor_seconds=None).verdict == ""
+    timed = [entry(value, floor_seconds=None, most=None, most_seconds=60.0) for value in (59, 61)]
+    assert [one.verdict for one in timed] == ["ok", "too slow"]
 
 
 def test_results_are_written_and_printed(tmp_path: Path) -> None:
@@ -53,3 +64,23 @@ def test_results_are_written_and_printed(tmp_path: Path) -> None:
     lines = table(entries).splitlines()
     assert lines[1].split() == ["rollup_year", "sqlite", "1.50", "1.00", "3.00", "1.50", "2.00", "1.20", "ok"]
     assert lines[2].split() == ["rollup_year", "postgresql", "0.01000", "2.00", "1.20"]
+
+
+def test_reference_code_is_short() -> None:
+    """What anybody would write by hand, so that nobody has to take the floor on trust."""
+    references = [path for path in Path(bench.__path__[0]).iterdir() if path.suffix == ".sql"]
+    references += Path(bench.__path__[0]).glob("plain_*.py")
+    assert len(references) == 3
+    assert [path.name for path in references if len(path.read_text().splitlines()) > 60] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seed", range(6))
+def test_the_plain_sql_stores_what_the_portal_stores(seed: int) -> None:
+    random_ledger(random.Random(seed))  # noqa: S311  (rows, not secrets)
+    period = services.get_period("2024")
+    by_hand = Snapshot.objects.create(period=period, definition_version="plain SQL")
+    roll_up_by_hand(by_hand)
+    figures = stored(by_hand)
+    assert figures == stored(services.rollup_now(period))
+    assert any(value for _code, _bureau, _chain, value, _late in figures)

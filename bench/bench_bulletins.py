@@ -1,0 +1,144 @@
+"""Figures of the year and the bulletins made of them."""
+
+import multiprocessing
+import re
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import translation
+
+from bench import plain_paper
+from bench.harness import Sides, benchmark, start, stop
+from bulletins import circular, paper, services
+from bulletins.indicators import CATALOGUE
+from bulletins.models import Bulletin, CountedRow, Period, Snapshot, StatValue
+from bulletins.paper import fonts
+from common.jobs import Job
+from enterprises.models import Bureau
+from tools import bootstrap
+
+YEAR = "2024"
+# What :names in the plain SQL stand for; moments are in UTC.
+PLAIN_VALUES = {
+    "first": "'2024-01-01'",
+    "last": "'2024-12-31'",
+    "from": "'2023-12-31 16:00:00'",
+    "until": "'2024-12-31 16:00:00'",
+    "codes": ", ".join(f"('{one.code}', '{one.entity}')" for one in CATALOGUE.values()),
+}
+PLAIN_TABLES = ("above", "p", "c", "k", "a", "q", "s", "m", "keyed", "own", "total")
+PLAIN_SQL = (Path(__file__).parent / "rollup_year.sql").read_text(encoding="utf-8")
+WAITED_FOR = 300.0
+
+
+@benchmark(most=2.0, goal=1.2, rounds=3)
+def rollup_year() -> Sides:
+    """A roll-up of the year as `manage.py rollup` does it, for every unit and chain."""
+    Bulletin.objects.all().delete()
+    forget_figures()
+    Snapshot.objects.all().delete()
+    Period.objects.update(status=Period.Status.OPEN, frozen_at=None)
+    period = services.get_period(YEAR)
+
+    def by_hand() -> Snapshot:
+        snapshot = Snapshot.objects.create(period=period, definition_version="plain SQL")
+        roll_up_by_hand(snapshot)
+        return snapshot
+
+    assert stored(services.rollup_now(period)) == stored(by_hand())  # noqa: S101
+    forget_figures()
+    return Sides(subject=lambda: services.rollup_now(period), floor=by_hand, after=forget_figures)
+
+
+def roll_up_by_hand(snapshot: Snapshot) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        values = PLAIN_VALUES | {"snapshot": str(snapshot.pk)}
+        for statement in re.sub(r":(\w+)", lambda name: values[name[1]], PLAIN_SQL).split(";\n")[:-1]:
+            cursor.execute(statement)
+        for table in PLAIN_TABLES:
+            cursor.execute(f"DROP TABLE {table}")
+
+
+def stored(snapshot: Snapshot) -> set[tuple]:
+    rows = StatValue.objects.filter(snapshot=snapshot)
+    return set(rows.values_list("indicator", "bureau", "chain", "value", "late"))
+
+
+def forget_figures() -> None:
+    """Nothing is left for the next to wade through."""
+    for model in (StatValue, CountedRow):
+        model.objects.all().delete()
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"VACUUM ANALYZE {model._meta.db_table}")
+
+
+@benchmark(most=1.3, goal=1.1, rounds=5)
+def bulletin_national() -> Sides:
+    """Issue and print in this process, as `manage.py bulletin` does; the floor renders the same HTML."""
+    period, nation = frozen_year(), services.get_bureau("000000")
+
+    def issue() -> Bulletin:
+        bulletin = services.issue_bulletin(period, nation, None, again=True, in_background=False)
+        return services.print_now(bulletin)
+
+    html, css = html_of(issue()), stylesheet()
+    return Sides(subject=issue, floor=lambda: plain_paper.pdf(html, css))
+
+
+@benchmark(most=1.3, goal=1.1, rounds=2)
+def bulletin_32_provinces() -> Sides:
+    """Issued and printed by a Celery worker; the floor renders the same HTML with as many processes."""
+    period = frozen_year()
+    provinces = list(Bureau.objects.reporting_rows())
+    assert len(provinces) == 32  # noqa: S101
+    worker = start(bootstrap.PROCESSES[1])
+
+    def issue() -> list[Bulletin]:
+        return wait_for(
+            [services.issue_bulletin(period, province, None, again=True) for province in provinces]
+        )
+
+    css = stylesheet()
+    pages = [(html_of(bulletin), css) for bulletin in issue()]
+    pool = multiprocessing.get_context("spawn").Pool(settings.CELERY_WORKER_CONCURRENCY)
+
+    def close() -> None:
+        pool.terminate()
+        stop(worker)
+
+    return Sides(subject=issue, floor=lambda: pool.starmap(plain_paper.pdf, pages, chunksize=1), close=close)
+
+
+def frozen_year() -> Period:
+    period = services.get_period(YEAR)
+    if not period.is_frozen:
+        services.freeze_now(period, None)
+        period.refresh_from_db()
+    return period
+
+
+def wait_for(bulletins: list[Bulletin]) -> list[Bulletin]:
+    """The bulletins once all are printed."""
+    rows = Bulletin.objects.filter(pk__in=[bulletin.pk for bulletin in bulletins])
+    deadline = time.monotonic() + WAITED_FOR
+    while rows.exclude(job_state=Job.State.DONE).exists():
+        if time.monotonic() > deadline or rows.filter(job_state=Job.State.FAILED).exists():
+            raise RuntimeError("The worker did not print all bulletins.")
+        time.sleep(0.02)
+    return list(rows.select_related("bureau", "snapshot__period").order_by("bureau__code"))
+
+
+def html_of(bulletin: Bulletin) -> str:
+    with translation.override("zh-hans"):
+        return paper.render_html(circular.compose(bulletin))
+
+
+def stylesheet() -> str:
+    """That of the portal, with typefaces of the wheel under addresses that bare WeasyPrint can open."""
+    css = paper.stylesheet()
+    for file, path in fonts.PACKAGED.values():
+        css = css.replace(f"paper:{file}", path().as_uri())
+    return css
