@@ -20,7 +20,7 @@ from common.workdays import add_workdays, is_workday
 from enterprises.models import Bureau, NqiElement, Organization
 from projects import files
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
-from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, text_area
+from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, readable, text_area
 from projects.models import Bottleneck, Evidence
 from projects.services import MAX_ATTACHMENTS
 from projects.workflow import Move, RejectReason
@@ -431,7 +431,7 @@ def find_master(code: str, user: User, child: Bottleneck) -> Bottleneck | None:
     """Another filed problem with this number that the user may see."""
     return (
         Bottleneck.objects.visible_to(user)
-        .filter(code=code.strip().upper())
+        .filter(code=readable(code).strip().upper())
         .exclude(pk=child.pk)
         .for_lists()
         .prefetch_related("measures")

@@ -22,6 +22,7 @@ from enterprises.models import NqiElement
 from projects import services
 from projects.clock import clock_of, turn_of
 from projects.facts import sentence_of
+from projects.forms.filing import readable
 from projects.forms.moves import MAX_EVIDENCE, MoveForm, find_master
 from projects.matching import institutions_for, likely_same
 from projects.models import Bottleneck, Transition
@@ -240,8 +241,8 @@ def _form_page(
 
 def institutions_context(request: HttpRequest, elements: Any, near: Any) -> dict[str, Any]:
     """The institutions to choose from: found by the typed words, and the one chosen already."""
-    words = request.GET.get("q", "") or request.POST.get("q", "")
-    chosen = request.POST.get("assigned_to") or request.GET.get("assigned_to") or ""
+    words = readable(request.GET.get("q", "") or request.POST.get("q", ""))
+    chosen = readable(request.POST.get("assigned_to") or request.GET.get("assigned_to") or "")
     found = institutions_for(elements, near, words)
     if chosen and chosen not in {institution.uscc for institution in found}:
         found = [*institutions_for(elements, near, chosen), *found]

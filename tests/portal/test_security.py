@@ -60,3 +60,14 @@ def test_the_schema_is_served(client: Client) -> None:
     response = client.get("/api/v1/schema/", HTTP_ACCEPT="application/json")
     assert response.status_code == 200
     assert response.json()["openapi"].startswith("3.")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address", ["/search/?q=a%00b", "/periods/%00/", "/figures/?bureau=%00", "/verify/%00/"]
+)
+def test_an_address_with_a_nul_is_refused_on_every_database(client: Client, address: str) -> None:
+    client.force_login(get_user_model().objects.create_superuser(username="admin", password="x"))
+    answer = client.get(address)
+    assert answer.status_code == 400
+    assert "无法理解这个请求" in answer.content.decode()

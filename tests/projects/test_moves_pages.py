@@ -373,6 +373,22 @@ def test_a_version_that_is_none_is_a_stale_form(cast, version):
     assert row.status == S.SUBMITTED
 
 
+@pytest.mark.parametrize(
+    ("status", "name", "fields"),
+    [
+        (S.ACCEPTED, "merge", {"master": "\0"}),
+        (S.LISTED, "dispatch", {"assigned_to": "\0"}),
+        (S.LISTED, "dispatch", {"assigned_to": "", "q": "\0"}),
+    ],
+)
+def test_a_nul_in_a_choice_is_no_fault_of_ours(cast, status, name, fields):
+    row = cast.bring_to(status)
+    answer = as_user(cast.city_officer).post(address(row, name), {"version": row.version, **fields})
+    assert answer.status_code == 200
+    row.refresh_from_db()
+    assert row.status == status
+
+
 # --- Who may ------------------------------------------------------------------------------------------------
 
 
