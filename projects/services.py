@@ -371,12 +371,13 @@ def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachm
 
 def detach(attachment: Attachment, *, by: User) -> None:
     """Remove a file from a draft or returned problem; raises PermissionDenied otherwise."""
-    row = attachment.bottleneck
-    if row.status not in Bottleneck.EDITABLE or not row_is_editable_by(row, by):
-        raise PermissionDenied(_("已提交的材料不能删除。"))
-    storage, name = attachment.file.storage, str(attachment.file.name)
-    attachment.delete()
-    transaction.on_commit(lambda: storage.delete(name))
+    with transaction.atomic():
+        row = Bottleneck.objects.select_for_update().get(pk=attachment.bottleneck_id)
+        if not row_is_editable_by(row, by):
+            raise PermissionDenied(_("已提交的材料不能删除。"))
+        storage, name = attachment.file.storage, str(attachment.file.name)
+        attachment.delete()
+        transaction.on_commit(partial(storage.delete, name))
 
 
 def discard(draft: Bottleneck, *, by: User) -> None:

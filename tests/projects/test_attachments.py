@@ -5,13 +5,14 @@ import zipfile
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 from django.urls import reverse
 
 from accounts.models import Role
 from projects import services
-from projects.models import Bottleneck
+from projects.models import Attachment, Bottleneck
 from tests.factories import Cast, bureau, draft, pdf, png, user
 
 S = Bottleneck.Status
@@ -222,3 +223,13 @@ def test_filed_material_is_not_removed(cast: Cast, client: Client):
     )
     assert answer.status_code == 409
     assert row.attachments.exists()
+
+
+def test_a_file_is_not_removed_after_somebody_else_has_filed(cast: Cast):
+    row = draft(cast.filer)
+    kept = services.attach(row, png(), by=cast.filer)
+    as_seen = Attachment.objects.select_related("bottleneck").get(pk=kept.pk)
+    services.move(row, "submit", by=cast.filer)
+    with pytest.raises(PermissionDenied):
+        services.detach(as_seen, by=cast.filer)
+    assert row.attachments.count() == 1
