@@ -13,7 +13,7 @@ from projects.models import Bottleneck
 from tests.factories import PASSWORD, PNG, Cast, chain, draft, png
 
 S = Bottleneck.Status
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def login(page: Page, person: Any, to: str = "/workspace/") -> None:
@@ -121,7 +121,7 @@ def test_a_draft_is_resumed_in_a_second_browser(new_page: Callable[..., Page]):
     assert Bottleneck.objects.count() == 1
 
     login(phone, cast.filer)
-    phone.get_by_role("link", name="柔轮热处理后疲劳寿命离散过大").click()
+    phone.get_by_role("link", name="柔轮热处理后疲劳寿命离散过大", exact=True).click()
     phone.locator(".section-head a").first.click()
     expect(phone.get_by_label("现象")).to_have_value("同批柔轮台架寿命相差一倍。")
     phone.get_by_label("现象").fill("在手机上接着写。")
