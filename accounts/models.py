@@ -86,6 +86,12 @@ class User(AbstractUser):
             grant.organization_id == organization_id for grant in self.grants_of(*roles)
         )
 
+    def may_call(self, organization: Organization) -> bool:
+        """Whether contact data stand in full: for the organisation's people and its officers alone."""
+        return organization.pk in self.scope.organization_ids or self.holds_over(
+            organization.bureau, Role.OFFICER
+        )
+
 
 def _scope_of(grants: Iterable["Grant"]) -> Scope:
     bureaus = [grant.bureau for grant in grants if grant.bureau]

@@ -123,7 +123,7 @@ def organization_detail(request: HttpRequest, uscc: str) -> HttpResponse:
         ),
         uscc=uscc,
     )
-    is_party = user.scope.covers(organization.bureau) or organization.pk in user.scope.organization_ids
+    is_party = user.may_call(organization)
     context = {
         "organization": organization,
         "facts": _facts(organization),

@@ -24,6 +24,7 @@ from enterprises.models import Bureau, ChainSegment, IndustryChain
 from projects.facts import plain
 from projects.files import ACCEPTED
 from projects.models import Bottleneck, BottleneckContact, Measure
+from projects.models.projects import refuse_before_founding
 from projects.services import MAX_ATTACHMENTS, REQUIRED_TO_FILE
 
 MAX_MEASURES = 5
@@ -357,6 +358,7 @@ class MeasureForm(forms.ModelForm):
         day = self.cleaned_data["measured_on"]
         if day and day > timezone.localdate():
             raise ValidationError(_("不能晚于今天。"))
+        refuse_before_founding(self.instance.bottleneck.organization, day)
         return day
 
     def _post_clean(self) -> None:
@@ -369,7 +371,11 @@ class MeasureForms:
     def __init__(self, bottleneck: Bottleneck, data: Any = None) -> None:
         stored = list(bottleneck.measures.all()) if bottleneck.pk else []
         self.forms = [
-            MeasureForm(data, prefix=f"measure-{n}", instance=stored[n] if n < len(stored) else None)
+            MeasureForm(
+                data,
+                prefix=f"measure-{n}",
+                instance=stored[n] if n < len(stored) else Measure(bottleneck=bottleneck),
+            )
             for n in range(MAX_MEASURES)
         ]
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models.base import LedgerRow
+from projects.models.projects import refuse_joined_before_founding
 from projects.querysets import ConsortiumQuerySet
 
 
@@ -124,3 +125,6 @@ class ConsortiumMembership(models.Model):
 
     def __str__(self):
         return f"{self.organization_id} · {self.get_role_display()}"
+
+    def clean(self):
+        refuse_joined_before_founding(self)

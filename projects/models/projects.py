@@ -1,13 +1,36 @@
 """Quality chain-strengthening projects and who takes part in them (`domain.md` 3.8)."""
 
+from datetime import date
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from common import formats
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models.base import LedgerRow
 from projects.querysets import ChainProjectQuerySet, ParticipationQuerySet
+
+
+def refuse_before_founding(organization: Organization, day: date | None) -> None:
+    """Nothing happens to an organisation before it is founded (`domain.md` V6)."""
+    founded = organization.founded_on
+    if day and founded and day < founded:
+        raise ValidationError(
+            _("早于该组织的成立日期 %(founded)s，请填写当天或以后的日期。"),
+            params={"founded": formats.day(founded)},
+        )
+
+
+def refuse_joined_before_founding(row: models.Model) -> None:
+    """The same for a row with an `organization` and a `joined_on`, at its field."""
+    if row.organization_id:
+        try:
+            refuse_before_founding(row.organization, row.joined_on)
+        except ValidationError as refusal:
+            raise ValidationError({"joined_on": refusal}) from refusal
 
 
 class ChainProject(LedgerRow):
@@ -199,3 +222,6 @@ class Participation(models.Model):
 
     def __str__(self):
         return f"{self.organization_id} · {self.get_role_display()}"
+
+    def clean(self):
+        refuse_joined_before_founding(self)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from projects import services
+from projects.forms.filing import MeasureForms
 from projects.models import Bottleneck
 from tests.factories import Cast, chain, draft, grant, organization, png, user
 
@@ -638,3 +639,22 @@ def test_a_file_that_is_refused_does_not_lose_the_rest(cast: Cast, filer: Client
     assert row.tried_already == "换过两家。"
     assert [attachment.name for attachment in row.attachments.all()] == ["照片.png"]
     assert "照片.png" in answer.content.decode()
+
+
+def test_a_measurement_before_the_firm_was_founded_is_refused_at_its_field(cast: Cast):
+    row = draft(cast.filer)
+    row.organization.founded_on = date(2020, 5, 1)
+    data = {
+        "measure-0-metric": "一次交验合格率",
+        "measure-0-value_now": "82",
+        "measure-0-comparison": "ge",
+        "measure-0-target": "95",
+        "measure-0-unit": "%",
+        "measure-0-measured_on": "2020-05-01",
+    }
+    assert MeasureForms(row, data).is_valid()
+    measures = MeasureForms(row, data | {"measure-0-measured_on": "2020-04-30"})
+    assert not measures.is_valid()
+    assert measures.forms[0].errors == {
+        "measured_on": ["早于该组织的成立日期 2020-05-01，请填写当天或以后的日期。"]
+    }

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -359,3 +360,25 @@ def test_a_day_at_the_end_of_the_calendar_is_refused_at_its_field(officer, name,
         answer = as_user(officer).get(address, {name: day})
         assert answer.status_code in (200, 400)
         assert "日期应在 1900 年到 2199 年之间" in answer.content.decode()
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.STATISTICIAN, Role.ADMINISTRATOR])
+def test_contacts_are_masked_for_those_who_only_read(officer: User, role: Role) -> None:
+    lab = factories.institution()
+    address = reverse("enterprises:organization_detail", args=[lab.uscc])
+    reader = factories.user(role, lab.bureau)
+    assert "13800000001" in as_user(officer).get(address).content.decode()
+    page = as_user(reader).get(address).content.decode()
+    assert "138****0001" in page and "13800000001" not in page
+
+
+def test_nobody_joins_before_being_founded() -> None:
+    firm = factories.organization(founded_on=date(2020, 5, 1))
+    row = factories.participation(firm, factories.project(), joined_on=date(2020, 5, 1))
+    row.full_clean()
+    row.joined_on = date(2020, 4, 30)
+    with pytest.raises(ValidationError) as refusal:
+        row.full_clean()
+    assert refusal.value.message_dict == {
+        "joined_on": ["早于该组织的成立日期 2020-05-01，请填写当天或以后的日期。"]
+    }
