@@ -71,6 +71,11 @@ def api_headers(user: User) -> dict[str, str]:
     return {"Authorization": f"Token {Token.objects.get_or_create(user=user)[0].key}"}
 
 
+def stop_all(*servers: Server) -> None:
+    for server in servers:
+        stop(server.process)
+
+
 def against_the_floor(
     username: str, path: str, plain_path: str, headers: Callable[[User], dict[str, str]]
 ) -> Sides:
@@ -87,7 +92,7 @@ def against_the_floor(
     return Sides(
         subject=lambda: portal.get(asked, login, REQUESTS),
         floor=lambda: plain.get(plain_asked, {}, REQUESTS),
-        close=lambda: (stop(portal.process), stop(plain.process)),
+        close=lambda: stop_all(portal, plain),
         units=REQUESTS,
     )
 
@@ -122,7 +127,7 @@ def last_against_first(path: str, headers: dict[str, str], last: str) -> Sides:
     return Sides(
         subject=lambda: portal.get(f"{first}&{last}", headers, REQUESTS),
         floor=lambda: portal.get(first, headers, REQUESTS),
-        close=lambda: stop(portal.process),
+        close=lambda: stop_all(portal),
         units=REQUESTS,
     )
 

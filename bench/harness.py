@@ -80,6 +80,7 @@ class Benchmark:
     most: float | None
     goal: float | None
     rounds: int
+    warm_up: bool = True
     databases: tuple[str, ...] = field(default=DATABASES)
 
     @property
@@ -87,7 +88,7 @@ class Benchmark:
         return self.prepare.__name__
 
     def measure(self, database: str) -> Entry:
-        """The median of `rounds`, after one round that warms caches and is thrown away.
+        """The median of `rounds`, after one round that warms caches and is thrown away (`warm_up`).
 
         Each round begins with another side, so that none always inherits what the one before left behind.
         """
@@ -99,7 +100,7 @@ class Benchmark:
         }
         times: dict[str, list[float]] = {name: [] for name in calls}
         names = list(calls)
-        for round_number in range(self.rounds + 1):
+        for round_number in range(0 if self.warm_up else 1, self.rounds + 1):
             shift = round_number % len(names)
             for name in names[shift:] + names[:shift]:
                 started = time.perf_counter()
@@ -132,10 +133,11 @@ def benchmark(
     most: float | None = None,
     goal: float | None = None,
     rounds: int = 5,
+    warm_up: bool = True,
     databases: tuple[str, ...] = DATABASES,
 ) -> Callable[[Callable[[], Sides]], Callable[[], Sides]]:
     def register(prepare: Callable[[], Sides]) -> Callable[[], Sides]:
-        REGISTERED.append(Benchmark(prepare, most, goal, rounds, databases))
+        REGISTERED.append(Benchmark(prepare, most, goal, rounds, warm_up, databases))
         return prepare
 
     return register

@@ -45,12 +45,12 @@ def application(environ: dict[str, str], start_response: Callable[..., object]) 
         where += f" AND b.path LIKE {MARK}"
         values.append(f"{asked['scope']}%")
     rows = "FROM enterprises_organization o JOIN enterprises_bureau b ON b.id = o.bureau_id"
-    count = connection().execute(f"SELECT COUNT(*) {rows} WHERE {where}", values).fetchone()[0]
+    count = connection().execute(f"SELECT COUNT(*) {rows} WHERE {where}", values).fetchall()[0][0]
     divisions = DIVISIONS if environ["PATH_INFO"] == "/api" else ""
     columns = COLUMNS[environ["PATH_INFO"]]
     order = "ORDER BY o.name, o.id LIMIT 50"
     page = connection().execute(f"SELECT {columns} {rows} {divisions} WHERE {where} {order}", values)
-    names = [column[0] for column in page.description]
+    names = [column[0] for column in page.description or ()]
     results = [dict(zip(names, row, strict=True)) for row in page]
     body = orjson.dumps({"count": count, "results": results}, default=str)
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])

@@ -47,6 +47,10 @@ def test_sides_take_turns_and_the_first_round_only_warms() -> None:
     assert result.floor_seconds is not None
     assert result.rounds == 2
 
+    calls.clear()
+    Benchmark(prepare, most=None, goal=None, rounds=1, warm_up=False).measure("sqlite")
+    assert calls.count("subject") == calls.count("floor") == 1
+
 
 def test_verdicts() -> None:
     assert [entry(value).verdict for value in (1.2, 1.9, 2.1)] == ["goal", "ok", "too slow"]
