@@ -282,6 +282,11 @@ def test_the_command_freezes_issues_and_writes_the_file(
     assert bulletin.verification_code in said
     content = output.read_bytes()
     assert hashlib.sha256(content).hexdigest() == bulletin.sha256
+    # Asked again, the paper in force is written out and none other issued.
+    again = output.with_name("again.pdf")
+    call_command("bulletin", "--period", "2024", "--bureau", "000000", "--output", str(again))
+    assert again.read_bytes() == content
+    assert Bulletin.objects.count() == 1
     text = "".join(page.extract_text() for page in PdfReader(output).pages).replace("\n", "")
     assert "全国共实施质量强链项目1个" in text
     assert "解决质量堵点卡点问题1个" in text

@@ -1,4 +1,4 @@
-"""Issue the bulletin of a bureau for a frozen period and write it to a file."""
+"""Write the bulletin of a bureau for a frozen period to a file; issued first when none is in force."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from bulletins import services
 from bulletins.management import sentences
+from bulletins.models import Bulletin
 
 
 class Command(BaseCommand):
@@ -25,8 +26,14 @@ class Command(BaseCommand):
         bureau = services.get_bureau(options["bureau"])
         if options["freeze"] and not period.is_frozen:
             services.freeze_now(period, None)
-        bulletin = services.issue_bulletin(period, bureau, None, again=options["again"], in_background=False)
-        bulletin = services.print_now(bulletin)
+        in_force = Bulletin.objects.filter(
+            period=period, bureau=bureau, status=Bulletin.Status.ISSUED
+        ).first()
+        if in_force is None or options["again"]:
+            in_force = services.issue_bulletin(
+                period, bureau, None, again=options["again"], in_background=False
+            )
+        bulletin = services.print_now(in_force)
         if options["output"]:
             with bulletin.pdf.open("rb") as document:
                 options["output"].write_bytes(document.read())
