@@ -1,7 +1,7 @@
 """What happens when somebody files, attaches or moves; called alike by page, API, admin and task."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -226,8 +226,10 @@ def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], a
         master = data["master"]
         if master.pk == locked.pk or master.merged_into_id or master.status in (S.DRAFT, *Bottleneck.ENDED):
             raise ValidationError({"master": _("只能归并到另一个仍在办理、自身未被归并的问题。")})
-    if row.name == "verify" and data["result"] == Bottleneck.Result.SOLVED:
-        _refuse_unmet(locked)
+    if row.name == "verify":
+        _refuse_unchecked(locked, data["checked"])
+        if data["result"] == Bottleneck.Result.SOLVED:
+            _refuse_unmet(locked)
     if row.name == "dispatch" and not hasattr(data["assigned_to"], "institution_profile"):
         raise ValidationError({"assigned_to": _("承担机构须是登记过能力的赋能机构。")})
     if row.name == "file_solution":
@@ -239,6 +241,12 @@ def _refuse_future(data: Mapping[str, Any], today: date) -> None:
     for key, day in (("after", "measured_after_on"), ("evidence", "issued_on")):
         if any(item[day] and item[day] > today for item in data[key]):
             raise ValidationError({key: _("日期不能晚于今天。")})
+
+
+def _refuse_unchecked(row: Bottleneck, checked: Collection[int]) -> None:
+    """The second lock: the verifier has looked at every piece of evidence, and it matched."""
+    if not set(row.evidence.values_list("pk", flat=True)) <= set(checked):
+        raise ValidationError({"checked": _("还有证据没有核对。全部相符才能核验通过。")})
 
 
 def _refuse_unmet(row: Bottleneck) -> None:
@@ -294,9 +302,7 @@ def _apply(
         case "verify":
             row.result = data["result"]
             row.resolved_at = at
-            row.evidence.filter(pk__in=data.get("checked", ())).update(
-                verify_state=Evidence.VerifyState.MATCHED
-            )
+            row.evidence.update(verify_state=Evidence.VerifyState.MATCHED)
             details = {"result": row.result}
         case "continue" | "resume" | "restart":
             row.due_on = data["due_on"]

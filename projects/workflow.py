@@ -267,8 +267,7 @@ MOVES: dict[str, Move] = {
             S.RESOLVED,
             Party.VERIFIER,
             _("已核验解决"),
-            needs=("result", "reason"),
-            takes=("checked",),
+            needs=("checked", "result", "reason"),
             guards=(another_person, grade_allows, has_evidence),
         ),
         Move(

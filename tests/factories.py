@@ -204,7 +204,7 @@ class Cast:
             "take": (self.engineer, {"reason": "由热处理实验室承接。"}),
             "file_solution": (self.engineer, solution(row)),
             "confirm": (self.filer, {}),
-            "verify": (self.verifier, {"result": "bottleneck_solved", "reason": "现场核对。"}),
+            "verify": (self.verifier, verification(row)),
         }
 
     def bring_to(self, status: str, at: datetime | None = None, **fields: Any) -> Bottleneck:
@@ -281,6 +281,12 @@ def solution(row: Bottleneck, after: str = "96") -> dict[str, Any]:
             }
         ],
     }
+
+
+def verification(row: Bottleneck) -> dict[str, Any]:
+    """What the verifier says: all evidence matched, and the problem is solved."""
+    checked = [proof.pk for proof in row.evidence.all()]
+    return {"checked": checked, "result": "bottleneck_solved", "reason": "现场核对。"}
 
 
 def png(name: str = "照片.png", salt: bytes = b"") -> SimpleUploadedFile:

@@ -335,7 +335,7 @@ class Cases:
                     (
                         case.id, element, EVIDENCE_TITLES[element], number, self.firms.name[case.assigned],
                         self.days.iso[max(day - 1 - int(r() * 8), case.taken)],
-                        "matched" if len(ahead) == 2 and r() < 0.7 else "unverified",
+                        "matched" if "verify" in case.plan.steps else "unverified",
                     )
                 )  # fmt: skip
         after = f'{{"metric": "{trouble.metric}", "value": "{case.value_after}"}}'

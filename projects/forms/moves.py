@@ -346,10 +346,11 @@ class MoveForm(forms.Form):
         )
 
     def ask_checked(self) -> None:
-        self.fields["checked"] = forms.MultipleChoiceField(
+        self.fields["checked"] = forms.TypedMultipleChoiceField(
             label=_("证据核对"),
             help_text=_("逐项打开核对，相符的打勾。有不符的，请办理“核验不通过”并写明。"),
-            choices=[(str(item.pk), proof_words(item)) for item in self.bottleneck.evidence.all()],
+            choices=[(item.pk, proof_words(item)) for item in self.bottleneck.evidence.all()],
+            coerce=int,
             widget=forms.CheckboxSelectMultiple,
         )
 
@@ -366,12 +367,6 @@ class MoveForm(forms.Form):
         if master is None:
             raise ValidationError(_("在您的范围内没有这个编号的问题。编号形如 DK-2024-320505-00001。"))
         return master
-
-    def clean_checked(self) -> list[str]:
-        checked = self.cleaned_data["checked"]
-        if len(checked) < len(self.fields["checked"].choices):
-            raise ValidationError(_("还有证据没有核对。全部相符才能核验通过。"))
-        return checked
 
     def clean_files(self) -> list[Any]:
         for upload in self.cleaned_data["files"]:

@@ -31,6 +31,7 @@ from projects.models import (
     Bottleneck,
     ChainProject,
     Consortium,
+    Evidence,
     KeyProject,
     Measure,
     Participation,
@@ -269,6 +270,7 @@ def test_nobody_verified_what_he_handled(demo: None) -> None:
 def test_solved_rows_have_evidence_and_reach_their_targets(demo: None) -> None:
     solved = Bottleneck.objects.filter(status=S.RESOLVED, result=Bottleneck.Result.SOLVED)
     assert not solved.filter(evidence__isnull=True).exists()
+    assert not Evidence.objects.filter(bottleneck__in=solved).exclude(verify_state="matched").exists()
     for measure in Measure.objects.filter(bottleneck__in=solved):
         assert measure.is_met
     assert not Bottleneck.objects.filter(measures__isnull=True).exists()

@@ -16,7 +16,7 @@ from projects.models import Bottleneck, Transition
 from projects.services import StaleRow
 from projects.timeline import SENTENCES
 from projects.workflow import MOVES, STATES, Party
-from tests.factories import STRAIGHT, Cast, bureau, draft, solution, user
+from tests.factories import STRAIGHT, Cast, bureau, draft, solution, user, verification
 
 S = Bottleneck.Status
 STATUSES = tuple(S)
@@ -87,7 +87,6 @@ def data_for(cast: Cast, row: Bottleneck, move: str) -> dict[str, Any]:
     """Everything that the move needs."""
     later = timezone.localdate() + timedelta(days=60)
     return {
-        "reason": "写明理由。",
         "reason_code": "dispute",
         "gaps": [{"field": "symptom", "text": "请补充。"}],
         "master": cast.bring_to(S.ACCEPTED) if move == "merge" else None,
@@ -95,8 +94,7 @@ def data_for(cast: Cast, row: Bottleneck, move: str) -> dict[str, Any]:
         "route": "DISP",
         "due_on": later,
         "assigned_to": cast.lab,
-        "result": "bottleneck_solved",
-    } | solution(row)
+    } | solution(row) | verification(row)
 
 
 def state_of(row: Bottleneck) -> tuple[Any, ...]:
@@ -248,9 +246,7 @@ def test_a_page_that_is_older_than_the_row_is_stale(cast: Cast):
 def test_who_worked_on_a_problem_may_not_verify_it(cast: Cast):
     row = cast.bring_to(S.VERIFICATION)
     with pytest.raises(PermissionDenied, match="经手"):
-        services.move(
-            row, "verify", by=cast.county_officer, data={"result": "bottleneck_solved", "reason": "好。"}
-        )
+        services.move(row, "verify", by=cast.county_officer, data=verification(row))
     cast.make(row, "verify")
     assert row.status == S.RESOLVED
     assert row.resolved_at is not None
@@ -264,7 +260,7 @@ def test_a_county_cannot_strike_off_above_city_grade(cast: Cast):
     with pytest.raises(PermissionDenied, match="县级"):
         cast.make(row, "verify")
     of_city = user(Role.OFFICER, cast.city)
-    services.move(row, "verify", by=of_city, data={"result": "bottleneck_solved", "reason": "现场核对。"})
+    services.move(row, "verify", by=of_city, data=verification(row))
     assert row.status == S.RESOLVED
 
 
@@ -276,6 +272,22 @@ def test_without_matching_evidence_nothing_is_solved(cast: Cast):
     row.evidence.all().delete()
     with pytest.raises(PermissionDenied, match="没有证据"):
         cast.make(row, "verify")
+
+
+def test_evidence_that_was_not_looked_at_is_no_proof(cast: Cast):
+    row = cast.bring_to(S.IN_PROGRESS)
+    data = solution(row)
+    data["evidence"].append(data["evidence"][0] | {"number": "W2026-0002"})
+    services.move(row, "file_solution", by=cast.engineer, data=data)
+    cast.make(row, "confirm")
+    before = state_of(row)
+    looked_at = row.evidence.first()
+    with pytest.raises(ValidationError) as refusal:
+        cast.make(row, "verify", checked=[looked_at.pk])
+    assert list(refusal.value.message_dict) == ["checked"]
+    assert state_of(row) == before
+    cast.make(row, "verify")
+    assert {proof.verify_state for proof in row.evidence.all()} == {"matched"}
 
 
 def test_a_missed_target_is_no_solution(cast: Cast):
