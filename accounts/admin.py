@@ -40,6 +40,7 @@ def grant_form_for(request: Any) -> type[GrantForm]:
 
 class GrantInline(Inline):
     model = Grant
+    fk_name = "user"
     autocomplete_fields = ["bureau", "organization"]
     fields = ["role", "bureau", "organization", "starts_on", "expires_on"]
 

@@ -250,6 +250,8 @@ class Organization(models.Model):
         DEREGISTERED = "deregistered", _("注销")
         REVOKED = "revoked", _("吊销")
         MOVED = "moved", _("迁出")
+        # Registered on the portal, not yet verified by the bureau: nobody else sees it, nothing counts it.
+        APPLYING = "applying", _("待核实")
 
     class Source(models.TextChoices):
         SELF = "self", _("自填")

@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "common",
+    "record",
     "enterprises",
     "accounts",
     "projects",

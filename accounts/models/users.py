@@ -1,4 +1,4 @@
-"""Users and what they were granted (`domain.md` 2.2, design decision 3)."""
+"""Users, what they were granted, and who stands in for whom (`domain.md` 2.2, design decision 3)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.scope import Scope, Viewer, widest
-from enterprises.models import Bureau, Organization
+from enterprises.models import Bureau, IndustryChain, Organization
 
 
 @dataclass(frozen=True)
@@ -111,29 +111,35 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         return self.filter(scope.within("bureau__path") | scope.within("organization__bureau__path"))
 
     def in_force(self, day: date) -> Self:
-        return self.filter(Q(expires_on__isnull=True) | Q(expires_on__gte=day), starts_on__lte=day)
+        return self.filter(
+            Q(expires_on__isnull=True) | Q(expires_on__gte=day), starts_on__lte=day, ended_at__isnull=True
+        )
 
 
 class Role(models.TextChoices):
-    """Roles of `domain.md` 2.2: the first three for an organisation, the others for a bureau subtree."""
+    """Roles of `domain.md` 2.2: the first four for an organisation, the others for a bureau subtree."""
 
     FILER = "filer", _("企业填报人")
     COORDINATOR = "coordinator", _("链主联络人")
+    SECRETARY = "secretary", _("联合体秘书")
     INSTITUTION = "institution", _("赋能机构经办人")
+    EXPERT = "expert", _("专家")
     OFFICER = "officer", _("经办人员")
     STATISTICIAN = "statistician", _("统计员")
     AUDITOR = "auditor", _("督查人员")
     ADMINISTRATOR = "administrator", _("管理员")
 
 
-ORGANIZATION_ROLES = (Role.FILER, Role.COORDINATOR, Role.INSTITUTION)
-BUREAU_ROLES = (Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR)
+ORGANIZATION_ROLES = (Role.FILER, Role.COORDINATOR, Role.SECRETARY, Role.INSTITUTION)
+BUREAU_ROLES = (Role.EXPERT, Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR)
 # Organisations whose people may file bottlenecks.
 FILING_ROLES = (Role.FILER, Role.COORDINATOR)
+# What a substitute may do in an officer's place.
+LENDABLE_ROLES = (Role.OFFICER,)
 
 
 class Grant(models.Model):
-    """User × role × bureau subtree or organisation × time."""
+    """User × role × bureau subtree or organisation × time, where wanted for one chain only."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="grants", verbose_name=_("用户"))
     role = models.CharField(_("角色"), max_length=14, choices=Role)
@@ -143,8 +149,30 @@ class Grant(models.Model):
     organization = models.ForeignKey(
         Organization, models.PROTECT, null=True, blank=True, related_name="grants", verbose_name=_("组织")
     )
+    chain = models.ForeignKey(
+        IndustryChain,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="grants",
+        verbose_name=_("限于产业链"),
+        help_text=_("留空表示不限产业链。"),
+    )
+    is_manager = models.BooleanField(
+        _("组织管理员"), default=False, help_text=_("可以邀请和移出本组织的同事。")
+    )
     starts_on = models.DateField(_("生效日期"), default=timezone.localdate)
     expires_on = models.DateField(_("失效日期"), null=True, blank=True)
+    granted_by = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        verbose_name=_("授权人"),
+    )
+    ended_at = models.DateTimeField(_("终止时间"), null=True, blank=True, editable=False)
 
     objects = GrantQuerySet.as_manager()
 
@@ -165,12 +193,24 @@ class Grant(models.Model):
                 condition=Q(expires_on__isnull=True) | Q(expires_on__gte=F("starts_on")),
                 violation_error_message=_("授权的失效日期不能早于生效日期。"),
             ),
+            models.CheckConstraint(
+                name="grant_manager_of_organization",
+                condition=Q(is_manager=False) | Q(organization__isnull=False),
+                violation_error_message=_("只有企业和机构的授权可以设为组织管理员。"),
+            ),
+            models.CheckConstraint(
+                name="grant_chain_for_bureau_roles",
+                condition=Q(chain__isnull=True) | Q(bureau__isnull=False),
+                violation_error_message=_("只有市场监管部门的授权可以限于一条产业链。"),
+            ),
             models.UniqueConstraint(
                 "user",
                 "role",
                 Coalesce("bureau", 0),
                 Coalesce("organization", 0),
+                Coalesce("chain", 0),
                 name="grant_once",
+                condition=Q(ended_at__isnull=True),
                 violation_error_message=_("该用户已有同样的授权。"),
             ),
         ]
@@ -186,3 +226,37 @@ class Grant(models.Model):
     def covers(self, bureau: Bureau) -> bool:
         """Whether the bureau lies in the subtree of the grant."""
         return self.bureau is not None and bureau.path.startswith(self.bureau.path)
+
+
+class Substitution(models.Model):
+    """An officer's dated substitute, who acts with the officer's grants; both names stand in the record."""
+
+    principal = models.ForeignKey(
+        User, models.PROTECT, related_name="substitutes", verbose_name=_("被代理人")
+    )
+    substitute = models.ForeignKey(User, models.PROTECT, related_name="principals", verbose_name=_("代理人"))
+    starts_on = models.DateField(_("开始日期"))
+    ends_on = models.DateField(_("结束日期"))
+    reason = models.CharField(_("事由"), max_length=100, blank=True)
+    created_at = models.DateTimeField(_("登记时间"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("提前结束时间"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("代理")
+        verbose_name_plural = _("代理")
+        ordering = ["-starts_on", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="substitution_by_another",
+                condition=~Q(principal=F("substitute")),
+                violation_error_message=_("不能由本人代理本人。"),
+            ),
+            models.CheckConstraint(
+                name="substitution_dates_in_order",
+                condition=Q(ends_on__gte=F("starts_on")),
+                violation_error_message=_("代理的结束日期不能早于开始日期。"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.substitute} → {self.principal}"

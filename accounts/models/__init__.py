@@ -1,0 +1,31 @@
+"""People, what they were granted, how organisations join, and what people are told."""
+
+from accounts.models.joining import Invitation, Registration
+from accounts.models.notices import Notice, NoticeChoice
+from accounts.models.users import (
+    BUREAU_ROLES,
+    FILING_ROLES,
+    LENDABLE_ROLES,
+    ORGANIZATION_ROLES,
+    Administrator,
+    Grant,
+    Role,
+    Substitution,
+    User,
+)
+
+__all__ = [
+    "BUREAU_ROLES",
+    "FILING_ROLES",
+    "LENDABLE_ROLES",
+    "ORGANIZATION_ROLES",
+    "Administrator",
+    "Grant",
+    "Invitation",
+    "Notice",
+    "NoticeChoice",
+    "Registration",
+    "Role",
+    "Substitution",
+    "User",
+]
