@@ -3,6 +3,8 @@
 import re
 import unicodedata
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 
 import puremagic
@@ -12,6 +14,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from projects.models import Attachment
+from projects.models.bottlenecks import attachment_path
 
 # An office file is a zip with these parts inside; anything else in a zip is refused.
 OFFICE_PARTS = {
@@ -64,6 +69,18 @@ def suffix_by_content(upload: UploadedFile) -> str | None:
         return None
     suffix = SAME_SUFFIX.get(suffix, suffix)
     return suffix if suffix in MIME_BY_SUFFIX else None
+
+
+@contextmanager
+def removed_on_failure() -> Iterator[list[Attachment]]:
+    """Files of the attachments put on the list are removed when the block fails: a rollback leaves them."""
+    stored: list[Attachment] = []
+    try:
+        yield stored
+    except BaseException:
+        for attachment in stored:
+            attachment.file.storage.delete(attachment_path(attachment))
+        raise
 
 
 def check(upload: UploadedFile) -> str:

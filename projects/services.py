@@ -150,7 +150,7 @@ def move(
     row = MOVES[name]
     data = dict(data or {})
     at = at or timezone.now()
-    with transaction.atomic():
+    with files.removed_on_failure() as stored, transaction.atomic():
         # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
         # A master is locked with its child, always in one order: else two could become each other's child.
         master = data.get("master") if "master" in row.needs else None
@@ -166,7 +166,7 @@ def move(
         if not choice.allowed or choice.grant is None:
             raise PermissionDenied(choice.refusal)
         _refuse_incomplete(locked, row, data, at)
-        details = _apply(locked, row, data, by=by, acting_bureau=choice.grant.bureau, at=at)
+        details = _apply(locked, row, data, by=by, acting_bureau=choice.grant.bureau, at=at, stored=stored)
         source, locked.status = locked.status, row.target
         day = timezone.localdate(at)
         locked.status_changed_at = at
@@ -265,6 +265,7 @@ def _apply(
     by: User,
     acting_bureau: Bureau | None,
     at: datetime,
+    stored: list[Attachment],
 ) -> dict[str, Any]:
     """Write what the move brings onto the row; returns what the event keeps of it."""
     details: dict[str, Any] = {}
@@ -298,7 +299,7 @@ def _apply(
             details = {"declined_by": row.assigned_to.uscc if row.assigned_to else ""}
             row.assigned_to = None
         case "file_solution":
-            details = _keep_solution(row, data, by=by)
+            details = _keep_solution(row, data, by=by, stored=stored)
         case "verify":
             row.result = data["result"]
             row.resolved_at = at
@@ -315,7 +316,9 @@ def _next_code(row: Bottleneck, at: datetime) -> str:
     return f"{prefix}-{NumberSeries.next(prefix):05d}"
 
 
-def _keep_solution(row: Bottleneck, data: Mapping[str, Any], *, by: User) -> dict[str, Any]:
+def _keep_solution(
+    row: Bottleneck, data: Mapping[str, Any], *, by: User, stored: list[Attachment]
+) -> dict[str, Any]:
     """Store solution, measured after-values, evidence and files; every metric must be measured again."""
     row.solution = data["solution"]
     after = {item["measure"]: item for item in data["after"]}
@@ -330,19 +333,23 @@ def _keep_solution(row: Bottleneck, data: Mapping[str, Any], *, by: User) -> dic
         measure.full_clean()
         measure.save()
         kept.append({"metric": measure.metric, "value": str(measure.value_after)})
-    numbers = []
+    scans = []
     for item in data["evidence"]:
         values = dict(item)
-        if upload := values.pop("file", None):
-            values["attachment"] = attach(row, upload, by=by)
+        scan = values.pop("file", None)
         evidence, _created = Evidence.objects.update_or_create(
             bottleneck=row, issuer=item["issuer"], number=item["number"], defaults=values
         )
         evidence.full_clean()
-        numbers.append(evidence.number)
+        scans.append((evidence, scan))
+    # Words before files: what is refused for its words stores nothing.
+    for evidence, scan in scans:
+        if scan:
+            evidence.attachment = _store(row, scan, by=by, stored=stored)
+            evidence.save(update_fields=["attachment"])
     for upload in data.get("files", ()):
-        attach(row, upload, by=by)
-    return {"after": kept, "evidence": numbers}
+        _store(row, upload, by=by, stored=stored)
+    return {"after": kept, "evidence": [evidence.number for evidence, _scan in scans]}
 
 
 def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachment:
@@ -351,28 +358,35 @@ def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachm
     Raises PermissionDenied when the user is not the party whose turn it is, ValidationError when the file is
     too large, one too many, or not what its name says.
     """
-    if not may_attach(bottleneck, by):
-        raise PermissionDenied(_("现在不轮到您补充材料。"))
+    with files.removed_on_failure() as stored, transaction.atomic():
+        locked = Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
+        if not may_attach(locked, by):
+            raise PermissionDenied(_("现在不轮到您补充材料。"))
+        return _store(locked, upload, by=by, stored=stored)
+
+
+def _store(locked: Bottleneck, upload: UploadedFile, *, by: User, stored: list[Attachment]) -> Attachment:
+    """Keep a file with a locked problem; what reaches the disk is put on the list first."""
     mime = files.check(upload)
     digest = hashlib.sha256()
     for chunk in upload.chunks():
         digest.update(chunk)
-    with transaction.atomic():
-        Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
-        known = bottleneck.attachments.filter(sha256=digest.hexdigest()).first()
-        if known:
-            return known
-        if bottleneck.attachments.count() >= MAX_ATTACHMENTS:
-            raise ValidationError(_("每个问题最多 %d 个附件，请先删除不需要的。") % MAX_ATTACHMENTS)
-        return Attachment.objects.create(
-            bottleneck=bottleneck,
-            file=upload,
-            name=files.clean_name(upload.name or ""),
-            size=upload.size or 0,
-            mime=mime,
-            sha256=digest.hexdigest(),
-            uploaded_by=by,
-        )
+    if known := locked.attachments.filter(sha256=digest.hexdigest()).first():
+        return known
+    if locked.attachments.count() >= MAX_ATTACHMENTS:
+        raise ValidationError(_("每个问题最多 %d 个附件，请先删除不需要的。") % MAX_ATTACHMENTS)
+    attachment = Attachment(
+        bottleneck=locked,
+        file=upload,
+        name=files.clean_name(upload.name or ""),
+        size=upload.size or 0,
+        mime=mime,
+        sha256=digest.hexdigest(),
+        uploaded_by=by,
+    )
+    stored.append(attachment)
+    attachment.save()
+    return attachment
 
 
 def detach(attachment: Attachment, *, by: User) -> None:

@@ -406,7 +406,7 @@ class Measure(models.Model):
         return self.value_after <= self.target
 
 
-def attachment_path(attachment: "Attachment", _name: str) -> str:
+def attachment_path(attachment: "Attachment", _name: str = "") -> str:
     """Files lie under their own random name; what the user called them stands in the row only."""
     return f"attachments/{attachment.public_id.hex[:2]}/{attachment.public_id.hex}"
 

@@ -2,18 +2,22 @@
 
 import io
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
+from django.db.models import QuerySet
 from django.test import Client, override_settings
 from django.urls import reverse
 
 from accounts.models import Role
 from projects import services
-from projects.models import Attachment, Bottleneck
-from tests.factories import Cast, bureau, draft, pdf, png, user
+from projects.models import Attachment, Bottleneck, Transition
+from tests.factories import Cast, bureau, draft, pdf, png, solution, user
 
 S = Bottleneck.Status
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"
@@ -124,6 +128,67 @@ def test_a_name_loses_what_could_mislead(cast: Cast):
     row = draft(cast.filer)
     kept = services.attach(row, png("..\\..\\报\u202e告\x07 .png"), by=cast.filer)
     assert kept.name == "报告 .png"
+
+
+def test_a_file_is_judged_by_the_state_that_the_problem_has_now(cast: Cast):
+    row = cast.bring_to(S.IN_PROGRESS)
+    as_seen = Bottleneck.objects.get(pk=row.pk)
+    cast.make(row, "file_solution")
+    with pytest.raises(PermissionDenied):
+        services.attach(as_seen, png(), by=cast.engineer)
+    assert not row.attachments.exists()
+
+
+# --- Nothing on the disk without a row ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(settings: Any, tmp_path: Path) -> Callable[[], set[Path]]:
+    """The files that are stored."""
+    default = settings.STORAGES["default"]
+    default = default | {"OPTIONS": default["OPTIONS"] | {"location": tmp_path}}
+    settings.STORAGES = settings.STORAGES | {"default": default}
+    return lambda: {path for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def filed_with_files(cast: Cast, row: Bottleneck, last: SimpleUploadedFile) -> None:
+    data = solution(row)
+    data["evidence"][0]["file"] = pdf()
+    services.move(row, "file_solution", by=cast.engineer, data=data | {"files": [png(), last]})
+
+
+def test_a_refused_solution_leaves_no_file_behind(cast: Cast, disk: Callable[[], set[Path]]):
+    row = cast.bring_to(S.IN_PROGRESS)
+    services.attach(row, png(salt=b"before"), by=cast.engineer)
+    before = disk()
+    assert len(before) == 1
+    with pytest.raises(ValidationError):
+        filed_with_files(cast, row, SimpleUploadedFile("报告.pdf", b"MZ"))
+    assert disk() == before
+    assert row.attachments.count() == 1
+    filed_with_files(cast, row, png(salt=b"last"))
+    assert len(disk()) == 4
+
+
+def test_a_failing_database_leaves_no_file_behind(
+    cast: Cast, disk: Callable[[], set[Path]], monkeypatch: pytest.MonkeyPatch
+):
+    row = cast.bring_to(S.IN_PROGRESS)
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transition.objects, "create", fail)
+        with pytest.raises(OperationalError):
+            filed_with_files(cast, row, png(salt=b"last"))
+    assert not disk()
+    # The file is on the disk when its row is written.
+    with monkeypatch.context() as patch:
+        patch.setattr(QuerySet, "_insert", fail)
+        with pytest.raises(OperationalError):
+            services.attach(row, png(), by=cast.engineer)
+    assert not disk()
 
 
 # --- Download ----------------------------------------------------------------------------------------------

@@ -87,6 +87,8 @@ def data_for(cast: Cast, row: Bottleneck, move: str) -> dict[str, Any]:
     """Everything that the move needs."""
     later = timezone.localdate() + timedelta(days=60)
     return {
+        **solution(row),
+        **verification(row),
         "reason_code": "dispute",
         "gaps": [{"field": "symptom", "text": "请补充。"}],
         "master": cast.bring_to(S.ACCEPTED) if move == "merge" else None,
@@ -94,7 +96,7 @@ def data_for(cast: Cast, row: Bottleneck, move: str) -> dict[str, Any]:
         "route": "DISP",
         "due_on": later,
         "assigned_to": cast.lab,
-    } | solution(row) | verification(row)
+    }
 
 
 def state_of(row: Bottleneck) -> tuple[Any, ...]:
