@@ -28,7 +28,7 @@ from projects.models import (
     Measure,
     Transition,
 )
-from projects.workflow import MOVES, REOPEN_WITHIN, STATES, Move, Party, clock_after, grant_for, judge
+from projects.workflow import MOVES, STATES, Move, Party, clock_after, grant_for, judge
 
 S = Bottleneck.Status
 MAX_ATTACHMENTS = 10
@@ -162,7 +162,7 @@ def move(
             pk=bottleneck.pk
         )
         _refuse_stale(locked, row, version)
-        choice = judge(locked, row, by)
+        choice = judge(locked, row, by, at)
         if not choice.allowed or choice.grant is None:
             raise PermissionDenied(choice.refusal)
         _refuse_incomplete(locked, row, data, at)
@@ -220,8 +220,6 @@ def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], a
         raise ValidationError([sentence for step in gaps.values() for _name, sentence in step])
     if data.get("due_on") and data["due_on"] < timezone.localdate(at):
         raise ValidationError({"due_on": _("期限不能早于今天。")})
-    if row.name == "reopen" and locked.resolved_at and at - locked.resolved_at > REOPEN_WITHIN:
-        raise ValidationError(_("核验解决已超过 12 个月，请作为新问题填报。"))
     if row.name == "merge":
         master = data["master"]
         if master.pk == locked.pk or master.merged_into_id or master.status in (S.DRAFT, *Bottleneck.ENDED):

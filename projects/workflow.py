@@ -1,19 +1,20 @@
 """The transition table of a bottleneck (`domain.md` chapter 4, design decision 4).
 
 Everything that asks "what may happen next?" reads this module: buttons, the API, the demo data, the tests.
-A move names its source states, its target, the party that may make it, what it needs and which guards it
+A move names its source states, its target, the parties that may make it, what it needs and which guards it
 passes. A state names whose turn it is and which clock runs. `projects.services.move` is the only place that
 carries a move out.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils import timezone
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import FILING_ROLES, Grant, Role, User
@@ -22,8 +23,6 @@ from enterprises.models import Bureau
 from projects.models import Bottleneck, Evidence
 
 S = Bottleneck.Status
-# A reopening is possible this long after the verification (`domain.md` 4.1).
-REOPEN_WITHIN = timedelta(days=365)
 # Who made one of these moves may not verify the problem (`domain.md` 4.2).
 HANDLED_BY = ("accept", "list", "dispatch", "restart", "continue", "take", "file_solution", "confirm")
 
@@ -50,6 +49,16 @@ class State:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """Somebody about to make a move, by which grant and when: what guards look at."""
+
+    bottleneck: Bottleneck
+    user: User
+    grant: Grant
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Move:
     """One row of the table. ``needs`` are the keys that the data of the move must fill."""
 
@@ -57,11 +66,11 @@ class Move:
     label: Any
     sources: tuple[S, ...]
     target: S
-    party: Party
+    parties: tuple[Party, ...]
     done: Any
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
-    guards: tuple[Callable[[Bottleneck, User, Grant], str], ...] = ()
+    guards: tuple[Callable[[Attempt], str], ...] = ()
     ends: bool = False
 
 
@@ -97,38 +106,46 @@ def statuses_of(*parties: str) -> list[str]:
     return [status for status, state in STATES.items() if state.turn in parties]
 
 
-def has_target(bottleneck: Bottleneck, _user: User, _grant: Grant) -> str:
-    if bottleneck.measures.exists():
+def has_target(attempt: Attempt) -> str:
+    if attempt.bottleneck.measures.exists():
         return ""
     return gettext("列入清单前要有量化的现值和目标值，请先退回企业补充。")
 
 
-def acts_as_city_or_above(_bottleneck: Bottleneck, _user: User, grant: Grant) -> str:
-    if grant.level <= Bureau.Level.CITY:
+def acts_as_city_or_above(attempt: Attempt) -> str:
+    if attempt.grant.level <= Bureau.Level.CITY:
         return ""
     return gettext("归并由市级及以上单位办理。")
 
 
-def another_person(bottleneck: Bottleneck, user: User, _grant: Grant) -> str:
-    if not bottleneck.transitions.filter(actor=user, move__in=HANDLED_BY).exists():
+def another_person(attempt: Attempt) -> str:
+    if not attempt.bottleneck.transitions.filter(actor=attempt.user, move__in=HANDLED_BY).exists():
         return ""
     return gettext("您经手过这个问题，核验须由另一名人员进行。")
 
 
-def grade_allows(bottleneck: Bottleneck, _user: User, grant: Grant) -> str:
+def grade_allows(attempt: Attempt) -> str:
     above_city = (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
-    if bottleneck.grade not in above_city or grant.level <= Bureau.Level.CITY:
+    if attempt.bottleneck.grade not in above_city or attempt.grant.level <= Bureau.Level.CITY:
         return ""
     return gettext("省级和国家级问题不能由县级单位核验销号。")
 
 
-def has_evidence(bottleneck: Bottleneck, _user: User, _grant: Grant) -> str:
-    states = set(bottleneck.evidence.values_list("verify_state", flat=True))
+def has_evidence(attempt: Attempt) -> str:
+    states = set(attempt.bottleneck.evidence.values_list("verify_state", flat=True))
     if not states:
         return gettext("没有证据的问题不能核验为已解决。")
     if Evidence.VerifyState.MISMATCH in states:
         return gettext("有证据核对不符，查清之前不能核验为已解决。")
     return ""
+
+
+def solved_lately(attempt: Attempt) -> str:
+    """A reopening is possible up to the same day of the next year (`domain.md` 4.1)."""
+    solved, today = timezone.localdate(attempt.bottleneck.resolved_at), timezone.localdate(attempt.at)
+    if (today.year, today.month, today.day) <= (solved.year + 1, solved.month, solved.day):
+        return ""
+    return gettext("核验解决已超过 12 个月，请作为新问题填报。")
 
 
 MOVES: dict[str, Move] = {
@@ -139,7 +156,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "提交"),
             (S.DRAFT, S.RETURNED),
             S.SUBMITTED,
-            Party.FILER,
+            (Party.FILER,),
             _("已提交"),
             takes=("reason",),
         ),
@@ -148,7 +165,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "撤回"),
             (S.SUBMITTED, S.RETURNED, S.ACCEPTED),
             S.WITHDRAWN,
-            Party.FILER,
+            (Party.FILER,),
             _("已撤回"),
             needs=("reason",),
             ends=True,
@@ -158,7 +175,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "受理"),
             (S.SUBMITTED,),
             S.ACCEPTED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已受理"),
             takes=("reason",),
         ),
@@ -167,7 +184,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "退回补正"),
             (S.SUBMITTED, S.ACCEPTED),
             S.RETURNED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已退回补正"),
             needs=("gaps",),
             takes=("reason",),
@@ -177,7 +194,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "不予受理"),
             (S.SUBMITTED,),
             S.REJECTED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已不予受理"),
             needs=("reason_code", "reason"),
             ends=True,
@@ -187,7 +204,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "归并"),
             (S.ACCEPTED,),
             S.MERGED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已归并"),
             needs=("master", "reason"),
             guards=(acts_as_city_or_above,),
@@ -198,7 +215,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "列入清单"),
             (S.ACCEPTED,),
             S.LISTED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已列入清单"),
             needs=("grade", "route", "due_on"),
             takes=("is_common", "reason"),
@@ -209,7 +226,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "派单"),
             (S.LISTED,),
             S.DISPATCHED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已派单"),
             needs=("assigned_to",),
             takes=("reason",),
@@ -219,7 +236,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "承接"),
             (S.DISPATCHED,),
             S.IN_PROGRESS,
-            Party.INSTITUTION,
+            (Party.INSTITUTION,),
             _("已承接"),
             needs=("reason",),
         ),
@@ -228,7 +245,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "不承接"),
             (S.DISPATCHED,),
             S.LISTED,
-            Party.INSTITUTION,
+            (Party.INSTITUTION,),
             _("已说明不承接"),
             needs=("reason",),
         ),
@@ -237,7 +254,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "提交解决办法"),
             (S.IN_PROGRESS,),
             S.SOLUTION_FILED,
-            Party.INSTITUTION,
+            (Party.INSTITUTION,),
             _("已提交解决办法"),
             needs=("solution", "after", "evidence"),
             takes=("files",),
@@ -247,7 +264,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "确认已解决"),
             (S.SOLUTION_FILED,),
             S.VERIFICATION,
-            Party.FILER,
+            (Party.FILER,),
             _("企业已确认解决"),
             takes=("reason",),
         ),
@@ -256,7 +273,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "尚未解决"),
             (S.SOLUTION_FILED,),
             S.IN_PROGRESS,
-            Party.FILER,
+            (Party.FILER,),
             _("企业认为尚未解决"),
             needs=("reason",),
         ),
@@ -265,7 +282,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "核验通过"),
             (S.VERIFICATION,),
             S.RESOLVED,
-            Party.VERIFIER,
+            (Party.VERIFIER,),
             _("已核验解决"),
             needs=("checked", "result", "reason"),
             guards=(another_person, grade_allows, has_evidence),
@@ -275,7 +292,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "阶段性解决"),
             (S.VERIFICATION,),
             S.PARTLY,
-            Party.VERIFIER,
+            (Party.VERIFIER,),
             _("已认定阶段性解决"),
             needs=("reason",),
             guards=(another_person, grade_allows),
@@ -285,7 +302,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "核验不通过"),
             (S.VERIFICATION,),
             S.IN_PROGRESS,
-            Party.VERIFIER,
+            (Party.VERIFIER,),
             _("核验未通过，继续攻关"),
             needs=("reason",),
             guards=(another_person,),
@@ -295,7 +312,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "继续攻关"),
             (S.PARTLY,),
             S.IN_PROGRESS,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("继续攻关"),
             needs=("due_on", "reason"),
         ),
@@ -304,7 +321,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "暂缓"),
             (S.IN_PROGRESS,),
             S.SUSPENDED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已暂缓"),
             needs=("reason",),
         ),
@@ -313,7 +330,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "恢复"),
             (S.SUSPENDED,),
             S.IN_PROGRESS,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已恢复攻关"),
             needs=("due_on", "reason"),
         ),
@@ -322,16 +339,17 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "重开"),
             (S.RESOLVED,),
             S.REOPENED,
-            Party.FILER,
+            (Party.FILER, Party.OFFICER),
             _("已重开"),
             needs=("reason",),
+            guards=(solved_lately,),
         ),
         Move(
             "restart",
             pgettext_lazy("move", "重新攻关"),
             (S.REOPENED,),
             S.IN_PROGRESS,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已重新攻关"),
             needs=("due_on", "reason"),
         ),
@@ -340,7 +358,7 @@ MOVES: dict[str, Move] = {
             pgettext_lazy("move", "终止"),
             (S.LISTED, S.IN_PROGRESS, S.SUSPENDED),
             S.TERMINATED,
-            Party.OFFICER,
+            (Party.OFFICER,),
             _("已终止"),
             needs=("reason",),
             ends=True,
@@ -385,16 +403,18 @@ def grant_for(bottleneck: Bottleneck, party: Party, user: User) -> Grant | None:
     return fits[0] if fits else None
 
 
-def judge(bottleneck: Bottleneck, move: Move, user: User) -> Choice:
-    """Whether the user may make the move now, with the reason in words when not."""
-    grant = grant_for(bottleneck, move.party, user)
+def judge(bottleneck: Bottleneck, move: Move, user: User, at: datetime | None = None) -> Choice:
+    """Whether the user may make the move, now unless said otherwise; with the reason in words when not."""
+    grant = next(filter(None, (grant_for(bottleneck, party, user) for party in move.parties)), None)
     if bottleneck.status not in move.sources:
         sentence = gettext("问题现在的状态是“%(state)s”，不能这样办理。")
         return Choice(move, sentence % {"state": bottleneck.get_status_display()}, grant)
     if grant is None:
-        return Choice(move, gettext("这一步由%(party)s办理。") % {"party": move.party.label}, None)
+        parties = pgettext("parties", "或").join(str(party.label) for party in move.parties)
+        return Choice(move, gettext("这一步由%(party)s办理。") % {"party": parties}, None)
+    attempt = Attempt(bottleneck, user, grant, at or timezone.now())
     for guard in move.guards:
-        if refusal := guard(bottleneck, user, grant):
+        if refusal := guard(attempt):
             return Choice(move, refusal, grant)
     return Choice(move, "", grant)
 

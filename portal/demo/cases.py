@@ -214,16 +214,17 @@ class Cases:
 
     def _step(self, case: Case, n: int, step: str, day: int, at: str) -> None:
         move = MOVE_OF[step]
+        party = move.parties[0]
         reason = self._draw(REASONS[step])
-        if move.party is Party.OFFICER or move.party is Party.VERIFIER:
-            acting = self._acting_bureau(case, step, verifies=move.party is Party.VERIFIER)
-            verifies = move.party is Party.VERIFIER
+        if party is Party.OFFICER or party is Party.VERIFIER:
+            verifies = party is Party.VERIFIER
+            acting = self._acting_bureau(case, step, verifies=verifies)
             actor = self.people.officers(acting)[1 - case.first if verifies else case.first]
             bureau, organization = acting.id, None
         else:
             bureau = None
-            organization = case.assigned if move.party is Party.INSTITUTION else case.plan.organization
-            actor = self.people.handler(organization) if move.party is Party.INSTITUTION else case.filer
+            organization = case.assigned if party is Party.INSTITUTION else case.plan.organization
+            actor = self.people.handler(organization) if party is Party.INSTITUTION else case.filer
         details = self._effect(case, n, step, day=day, at=at, bureau=bureau, reason=reason)
         source, case.status = case.status, str(move.target)
         self._start_clock(case, day)

@@ -326,8 +326,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
     )
     if not rows:
         return redirect("projects:desk")
-    outcomes = [Outcome(row, judge(row, table_row, user).refusal) for row in rows]
-    acting = next((choice for row in rows if (choice := grant_for(row, table_row.party, user))), grant)
+    choices = [judge(row, table_row, user) for row in rows]
+    outcomes = [Outcome(row, choice.refusal) for row, choice in zip(rows, choices, strict=True)]
+    acting = next((choice.grant for choice in choices if choice.grant), grant)
     initial = {"next": given.get("next", "")}
     form = MoveForm(
         given if request.method == "POST" else None,

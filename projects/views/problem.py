@@ -61,7 +61,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "clock": clock_of(row),
         "turn": turn_of(row),
         "actions": actions,
-        "yours": any(action["party"] == STATES[row.status].turn for action in actions["allowed"]),
+        "yours": any(STATES[row.status].turn in action["parties"] for action in actions["allowed"]),
         "facts": {step: facts_of(row, step, measures, contact) for step in ("happening", "extent", "help")},
         "measures": [(measure, charts.render(bullet_of(measure))) for measure in measures],
         "decisions": decisions_of(row),
@@ -117,7 +117,7 @@ def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
         )
         move = choice.move
         label = _("补正并重新提交") if move.name == "submit" else move.label
-        allowed.append({"label": label, "href": href, "ends": move.ends, "party": move.party})
+        allowed.append({"label": label, "href": href, "ends": move.ends, "parties": move.parties})
     return {"allowed": allowed, "refused": list(refused.items())}
 
 

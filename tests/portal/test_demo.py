@@ -217,7 +217,7 @@ def test_every_life_is_a_legal_walk(demo: None) -> None:
             assert event.target == move.target
             assert (event.bureau_id is None) != (event.organization_id is None)
             if event.organization_id is None:
-                unit = row.bureau if move.party == "verifier" else bureaus[handler]
+                unit = row.bureau if "verifier" in move.parties else bureaus[handler]
                 assert unit.path.startswith(bureaus[event.bureau_id].path)
             handler = event.handler_id
             if event.target != S.IN_PROGRESS:

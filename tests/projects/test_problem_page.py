@@ -103,6 +103,20 @@ def test_who_worked_on_it_reads_why_another_must_verify(cast: Cast, client: Clie
     assert len(page.context["actions"]["allowed"]) == 3
 
 
+def test_reopening_is_offered_to_firm_and_bureau_and_refused_after_a_year(cast: Cast, client: Client):
+    row = cast.bring_to(S.RESOLVED)
+    for person in (cast.filer, cast.city_officer):
+        (action,) = page_for(client, person, row).context["actions"]["allowed"]
+        assert action["label"] == "重开"
+    ((reason, _choices),) = page_for(client, cast.engineer, row).context["actions"]["refused"]
+    assert reason == "这一步由提出企业或办理单位办理。"
+    Bottleneck.objects.filter(pk=row.pk).update(resolved_at=row.resolved_at - timedelta(days=367))
+    for person in (cast.filer, cast.city_officer):
+        page = page_for(client, person, row)
+        assert page.context["actions"]["allowed"] == []
+        assert "核验解决已超过 12 个月" in page.content.decode()
+
+
 def test_an_auditor_reads_everything_and_moves_nothing(cast: Cast, client: Client):
     auditor = user(Role.AUDITOR, bureau())
     for status in (S.SUBMITTED, S.RETURNED, S.IN_PROGRESS, S.VERIFICATION):
