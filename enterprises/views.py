@@ -123,7 +123,7 @@ def organization_detail(request: HttpRequest, uscc: str) -> HttpResponse:
         ),
         uscc=uscc,
     )
-    is_party = user.may_call(organization)
+    is_party = user.may_call(organization, organization.bureau)
     context = {
         "organization": organization,
         "facts": _facts(organization),

@@ -472,7 +472,6 @@ UNFOLD = {
                     _admin_entry("straighten", _("指标值"), "projects.measure"),
                     _admin_entry("verified", _("证据"), "projects.evidence"),
                     _admin_entry("attach_file", _("附件"), "projects.attachment"),
-                    _admin_entry("contact_phone", _("问题联系人"), "projects.bottleneckcontact"),
                 ],
             },
         ],

@@ -14,7 +14,6 @@ from projects import services
 from projects.models import (
     Attachment,
     Bottleneck,
-    BottleneckContact,
     ChainProject,
     Consortium,
     ConsortiumMembership,
@@ -315,11 +314,6 @@ class AttachmentAdmin(OfBottleneck, ReadOnlyAdmin):
 class MeasureAdmin(OfBottleneck, ReadOnlyAdmin):
     list_display = ["metric", "unit", "value_now", "comparison", "target", "value_after", "bottleneck"]
     list_filter = ["unit"]
-
-
-@admin.register(BottleneckContact)
-class BottleneckContactAdmin(OfBottleneck, ReadOnlyAdmin):
-    list_display = ["bottleneck", "name", "phone"]
 
 
 class OfProject:

@@ -86,10 +86,16 @@ class User(AbstractUser):
             grant.organization_id == organization_id for grant in self.grants_of(*roles)
         )
 
-    def may_call(self, organization: Organization) -> bool:
-        """Whether contact data stand in full: for the organisation's people and its officers alone."""
-        return organization.pk in self.scope.organization_ids or self.holds_over(
-            organization.bureau, Role.OFFICER
+    def may_call(self, *parties: Organization | Bureau | None) -> bool:
+        """Whether contact data of these parties stand in full (design decision 12).
+
+        They do for the people of one of the organisations and the officers over one of the bureaus.
+        """
+        return any(
+            self.holds_over(party, Role.OFFICER)
+            if isinstance(party, Bureau)
+            else party is not None and party.pk in self.scope.organization_ids
+            for party in parties
         )
 
 

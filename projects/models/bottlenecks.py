@@ -9,7 +9,9 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.models import User
 from common.fields import CodeSetField
+from common.privacy import mask_name, mask_phone
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
 from projects.models.base import LedgerRow
 from projects.models.projects import ChainProject
@@ -318,6 +320,13 @@ class Bottleneck(LedgerRow):
 
     def __str__(self):
         return self.title or str(_("未命名的草稿"))
+
+    def contact_for(self, user: User) -> "BottleneckContact | None":
+        """Whom to call, as the user may read it: in full for the parties, masked for other readers."""
+        contact = getattr(self, "contact", None)
+        if contact is None or user.may_call(self.organization, self.assigned_to, self.bureau, self.handler):
+            return contact
+        return BottleneckContact(name=mask_name(contact.name), phone=mask_phone(contact.phone))
 
 
 class BottleneckContact(models.Model):

@@ -30,7 +30,7 @@ from projects.models import Bottleneck, Transition
 from projects.querysets import BottleneckQuerySet
 from projects.timeline import events_of, file_entry
 from projects.views.moves import BESIDE, address_of, already_done, institutions_context, row_for
-from projects.views.problem import actions_for, contact_for
+from projects.views.problem import actions_for
 from projects.workflow import HANDLED_BY, MOVES, STATES, Move, Party, grant_for, judge, statuses_of
 
 S = Bottleneck.Status
@@ -283,7 +283,7 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         "close": _address(request),
         "measures": [sentence_of(measure) for measure in row.measures.all()],
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
-        "contact": contact_for(row, request.user),
+        "contact": row.contact_for(request.user),
         "events": events[:EVENTS_SHOWN],
         "more_events": max(len(events) - EVENTS_SHOWN, 0),
     }

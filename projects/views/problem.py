@@ -14,15 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import FILING_ROLES, Role, User
+from accounts.models import User
 from common import charts, formats
-from common.privacy import mask_name, mask_phone
 from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
 from projects.forms.filing import UploadForm
-from projects.models import Attachment, Bottleneck, BottleneckContact, ChainProject, KeyProject, Measure
+from projects.models import Attachment, Bottleneck, ChainProject, KeyProject, Measure
 from projects.timeline import events_of, file_entry
 from projects.workflow import STATES, Choice, choices_for
 
@@ -53,7 +52,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if row.status == Bottleneck.Status.DRAFT and services.row_is_editable_by(row, user):
         return redirect("projects:bottleneck_edit", row.public_id, "check")
     measures = list(row.measures.all())
-    contact, actions = contact_for(row, user), actions_for(row, user)
+    contact, actions = row.contact_for(user), actions_for(row, user)
     children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
     context = {
         "bottleneck": row,
@@ -79,24 +78,6 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "may_attach": services.may_attach(row, user),
     }
     return render(request, "projects/bottleneck_detail.html", context)
-
-
-def contact_for(row: Bottleneck, user: User) -> BottleneckContact | None:
-    """Whom to call: in full for the parties, masked for other readers (design decision 12)."""
-    contact = getattr(row, "contact", None)
-    if contact is None or is_party(row, user):
-        return contact
-    return BottleneckContact(name=mask_name(contact.name), phone=mask_phone(contact.phone))
-
-
-def is_party(row: Bottleneck, user: User) -> bool:
-    """The firm, the officers of the handling line, the institution at work."""
-    return (
-        user.acts_for(row.organization_id, *FILING_ROLES)
-        or user.acts_for(row.assigned_to_id, Role.INSTITUTION)
-        or user.holds_over(row.handler, Role.OFFICER)
-        or user.holds_over(row.bureau, Role.OFFICER)
-    )
 
 
 def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:

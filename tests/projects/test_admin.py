@@ -22,8 +22,9 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 OURS = ("accounts", "enterprises", "projects", "bulletins")
-# Parts of an organisation, edited on its page; and rows that the admin cannot address by one key.
-ELSEWHERE = {"OrganizationContact", "InstitutionProfile", "CountedRow"}
+# Parts of an organisation, edited on its page; whom to call about a problem, which its page alone tells; and
+# rows that the admin cannot address by one key.
+ELSEWHERE = {"OrganizationContact", "InstitutionProfile", "BottleneckContact", "CountedRow"}
 MODELS = [model for model in admin.site._registry if model._meta.app_label in (*OURS, "authtoken")]
 READ_ONLY = ("projects.transition", "bulletins.statvalue", "bulletins.snapshot", "bulletins.bulletin")
 
@@ -219,6 +220,18 @@ def test_what_services_write_is_not_typed(name: str, superuser: User) -> None:
     assert (
         client.post(reverse(f"admin:{app}_{model}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
     )
+
+
+def test_whom_to_call_about_a_problem_stands_on_its_page_only(city_admin: User) -> None:
+    """Administrators are no party: there alone it is decided who reads the number in full."""
+    row = factories.Cast().filed()
+    client = as_user(city_admin)
+    assert client.get(f"/admin/projects/bottleneckcontact/{row.pk}/change/").status_code == 404
+    page = client.get(reverse("admin:projects_bottleneck_change", args=[row.pk])).content.decode()
+    assert "13800000000" not in page
+    client.force_login(factories.user(Role.AUDITOR, row.bureau))
+    page = client.get(reverse("projects:bottleneck_detail", args=[row.public_id])).content.decode()
+    assert "13800000000" not in page and "138****0000" in page
 
 
 def test_states_are_not_typed(superuser: User) -> None:
