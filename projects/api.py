@@ -331,6 +331,7 @@ class MoveSerializer(serializers.Serializer):
     reason = serializers.CharField(max_length=1000, required=False)
     gaps = GapSerializer(many=True, required=False)
     reason_code = serializers.ChoiceField(RejectReason.choices, required=False)
+    turn_to = serializers.CharField(max_length=200, required=False, help_text="Who else may help the firm.")
     master = serializers.CharField(required=False, help_text="The code of the problem it is merged into.")
     grade = serializers.ChoiceField(Bottleneck.Grade.choices, required=False)
     route = serializers.ChoiceField(Bottleneck.Route.choices, required=False)

@@ -280,7 +280,7 @@ def _apply(
         case "return":
             details = {"gaps": data["gaps"]}
         case "reject":
-            details = {"reason_code": data["reason_code"]}
+            details = {"reason_code": data["reason_code"], "turn_to": data["turn_to"]}
         case "merge":
             row.merged_into = data["master"]
             details = {"master": data["master"].code}

@@ -101,6 +101,8 @@ def _event(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> E
     if gaps := step.details.get("gaps"):
         lines = [f"{number}. {gap['text']}" for number, gap in enumerate(gaps, start=1)]
         note = "\n".join([*lines, note] if note else lines)
+    if turn_to := step.details.get("turn_to"):
+        note = "\n".join([note, _("可以求助：%(turn_to)s") % {"turn_to": turn_to}])
     return Event(
         at=step.at,
         code=step.target,

@@ -196,7 +196,7 @@ MOVES: dict[str, Move] = {
             S.REJECTED,
             (Party.OFFICER,),
             _("已不予受理"),
-            needs=("reason_code", "reason"),
+            needs=("reason_code", "reason", "turn_to"),
             ends=True,
         ),
         Move(

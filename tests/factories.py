@@ -252,7 +252,7 @@ BESIDE: dict[str, tuple[str, str, str, dict[str, Any]]] = {
         S.SUBMITTED,
         "reject",
         "county_officer",
-        {"reason_code": "dispute", "reason": "属合同纠纷。"},
+        {"reason_code": "dispute", "reason": "属合同纠纷。", "turn_to": "当地人民法院"},
     ),
     S.WITHDRAWN: (S.SUBMITTED, "withdraw", "filer", {"reason": "已自行解决。"}),
     S.SUSPENDED: (S.IN_PROGRESS, "suspend", "city_officer", {"reason": "等待设备到位。"}),

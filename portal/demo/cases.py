@@ -15,6 +15,7 @@ from portal.demo.catalogue import (
     SOLUTIONS,
     SYMPTOMS,
     TRIED,
+    TURN_TO,
     Trouble,
     troubles,
 )
@@ -278,7 +279,8 @@ class Cases:
             case "reject":
                 dispute = reason == REASONS["reject"][0]
                 code = RejectReason.DISPUTE if dispute else RejectReason.NOT_QUALITY
-                return f'{{"reason_code": "{code.value}"}}'
+                turn_to = TURN_TO[0 if dispute else 1]
+                return f'{{"reason_code": "{code.value}", "turn_to": "{turn_to}"}}'
             case "merge" if case.master:
                 return f'{{"master": "{case.master.code}"}}'
             case "list":

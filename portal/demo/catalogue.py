@@ -183,7 +183,7 @@ REASONS = {
     "return": ("请一次性补齐后重新提交。", "关键数据不完整，暂不能判断。"),
     "submit": ("", ""),
     "resubmit": ("已按要求补齐。", "已补充检测记录和批次信息。"),
-    "reject": ("属于供货合同纠纷，建议向仲裁机构或法院主张。", "不属于质量问题，已告知咨询电话。"),
+    "reject": ("属于供货合同纠纷。", "不属于质量问题。"),
     "withdraw": ("与供应商协商后已自行解决。", "产品停产，不再需要。"),
     "merge": ("与已列入的问题产品和缺口相同，归并办理。", "同链同类问题，作为共性问题一并攻关。"),
     "list": ("经复核列入本级清单。", "符合小切口、可量化的要求，列入清单。"),
@@ -203,6 +203,9 @@ REASONS = {
     "restart": ("核对新情况，确需重新攻关。", "与承担机构商定新的验证方案。"),
     "terminate": ("产品退出市场，企业同意终止。", "技术路线已被替代。"),
 }
+
+# Where the firm of a rejected problem may turn, in the order of the reasons.
+TURN_TO = ("约定的仲裁机构或人民法院", "12345 政务服务便民热线")
 
 INSTITUTIONS = (
     # kind, elements, name, credit-code prefix, weight

@@ -169,13 +169,13 @@ class MoveForm(forms.Form):
             required="reason" in self.move.needs,
             widget=text_area(1000, 3),
         )
-        if self.move.name == "reject":
-            self.fields["turn_to"] = Text(
-                label=_("可以求助的部门"),
-                help_text=_("企业可以向谁反映，尽量写明电话或地址。"),
-                max_length=200,
-            )
-            self.composed["reason"] = lambda: _("%(reason)s\n可以求助：%(turn_to)s") % self.cleaned_data
+
+    def ask_turn_to(self) -> None:
+        self.fields["turn_to"] = Text(
+            label=_("可以求助的部门"),
+            help_text=_("企业可以向谁反映，尽量写明电话或地址。"),
+            max_length=200,
+        )
 
     def ask_gaps(self) -> None:
         """One line for each field of the filing, and one box for whatever else is missing."""

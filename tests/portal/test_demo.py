@@ -226,6 +226,7 @@ def test_every_life_is_a_legal_walk(demo: None) -> None:
             for key in set(move.needs) & {
                 "gaps",
                 "reason_code",
+                "turn_to",
                 "master",
                 "grade",
                 "route",

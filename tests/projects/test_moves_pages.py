@@ -4,15 +4,17 @@ import threading
 from datetime import date, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import Role
 from projects import services
 from projects.forms.moves import REASONS, default_due_on
 from projects.models import Bottleneck, Evidence
+from projects.timeline import events_of
 from projects.workflow import MOVES
 from tests import factories
 from tests.factories import Cast, S
@@ -143,10 +145,19 @@ def test_the_gaps_are_kept_by_field(cast):
     ]
 
 
-def test_where_to_turn_stands_in_the_reason(cast):
+def test_a_rejection_keeps_what_was_typed_and_is_read_in_the_language_of_the_reader(cast):
     row = cast.filed()
-    as_user(cast.county_officer).post(address(row, "reject"), typed(row, "reject", cast))
-    assert row.transitions.last().reason == "写明理由。\n可以求助：当地人民法院"
+    client = as_user(cast.county_officer)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    client.post(address(row, "reject"), typed(row, "reject", cast))
+    step = row.transitions.last()
+    assert step.reason == "写明理由。"
+    assert step.details == {"reason_code": "dispute", "turn_to": "当地人民法院"}
+    event = events_of(row)[0]
+    assert event.sentence == "吴江区市场监督管理局不予受理：属于合同或消费纠纷"
+    assert event.note == "写明理由。\n可以求助：当地人民法院"
+    with translation.override("en"):
+        assert events_of(row)[0].note == "写明理由。\nWhere to turn instead: 当地人民法院"
 
 
 def test_the_plan_date_is_a_working_day_three_months_on():

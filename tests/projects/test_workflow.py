@@ -92,6 +92,7 @@ def data_for(cast: Cast, row: Bottleneck, move: str) -> dict[str, Any]:
         **solution(row),
         **verification(row),
         "reason_code": "dispute",
+        "turn_to": "当地人民法院",
         "gaps": [{"field": "symptom", "text": "请补充。"}],
         "master": cast.bring_to(S.ACCEPTED) if move == "merge" else None,
         "grade": "CITY",
@@ -408,7 +409,7 @@ def test_of_two_officers_who_decide_at_once_one_wins_and_the_other_reads_what_ha
             copies[1],
             "reject",
             by=other,
-            data={"reason_code": "dispute", "reason": "合同纠纷。"},
+            data={"reason_code": "dispute", "reason": "合同纠纷。", "turn_to": "当地人民法院"},
             version=row.version,
         ),
     )
