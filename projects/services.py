@@ -28,6 +28,7 @@ from projects.models import (
     Measure,
     Transition,
 )
+from projects.models.base import at_field
 from projects.workflow import MOVES, STATES, Move, Party, clock_after, grant_for, judge
 
 S = Bottleneck.Status
@@ -328,7 +329,8 @@ def _keep_solution(
         measure.value_after = item["value_after"]
         measure.method_after = item.get("method_after", "")
         measure.measured_after_on = item["measured_after_on"]
-        measure.full_clean()
+        with at_field("after"):
+            measure.full_clean()
         measure.save()
         kept.append({"metric": measure.metric, "value": str(measure.value_after)})
     scans = []
@@ -338,7 +340,8 @@ def _keep_solution(
         evidence, _created = Evidence.objects.update_or_create(
             bottleneck=row, issuer=item["issuer"], number=item["number"], defaults=values
         )
-        evidence.full_clean()
+        with at_field("evidence"):
+            evidence.full_clean()
         scans.append((evidence, scan))
     # Words before files: what is refused for its words stores nothing.
     for evidence, scan in scans:

@@ -3,6 +3,7 @@
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -22,6 +23,7 @@ from projects import files
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
 from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, readable, text_area
 from projects.models import Bottleneck, Evidence
+from projects.models.projects import refuse_before_founding, refuse_impossible_past
 from projects.services import MAX_ATTACHMENTS
 from projects.workflow import Move, RejectReason
 
@@ -69,8 +71,8 @@ def not_later_than_today(day: date) -> date:
     return day
 
 
-def past_day(**kwargs: Any) -> Day:
-    field = Day(validators=[not_later_than_today], **kwargs)
+def past_day(refuse_earlier: Callable[[date], None], **kwargs: Any) -> Day:
+    field = Day(validators=[not_later_than_today, refuse_earlier], **kwargs)
     field.widget.attrs["max"] = timezone.localdate().isoformat()
     return field
 
@@ -108,7 +110,7 @@ class EvidenceForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["issued_on"] = past_day(label=_("出具日期"))
+        self.fields["issued_on"] = past_day(refuse_impossible_past, label=_("出具日期"))
         self.order_fields(self.field_order)
 
     def clean_file(self) -> Any:
@@ -294,11 +296,12 @@ class MoveForm(forms.Form):
     def ask_after(self) -> None:
         """The value of every metric after the solution, measured in the same way as before."""
         self.measures = list(self.bottleneck.measures.all())
+        too_early = partial(refuse_before_founding, self.bottleneck.organization)
         for measure in self.measures:
             value = Number(label=_("解决后的值"), max_digits=14, decimal_places=4)
             value.suffix = unit_of(measure)
             self.fields[f"after_{measure.pk}_value"] = value
-            self.fields[f"after_{measure.pk}_on"] = past_day(label=_("测得日期"))
+            self.fields[f"after_{measure.pk}_on"] = past_day(too_early, label=_("测得日期"))
             self.fields[f"after_{measure.pk}_method"] = Text(
                 label=_("怎样测得"), max_length=100, required=False, initial=measure.method
             )

@@ -1,9 +1,22 @@
 """What every row of the ledger carries (`domain.md` 3.0)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+
+@contextmanager
+def at_field(name: str) -> Iterator[None]:
+    """What the block refuses stands at this field, or at this key of a move."""
+    try:
+        yield
+    except ValidationError as fault:
+        raise ValidationError({name: fault.messages}) from fault
 
 
 class LedgerRow(models.Model):

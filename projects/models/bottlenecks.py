@@ -13,8 +13,8 @@ from accounts.models import User
 from common.fields import CodeSetField
 from common.privacy import mask_name, mask_phone
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
-from projects.models.base import LedgerRow
-from projects.models.projects import ChainProject
+from projects.models.base import LedgerRow, at_field
+from projects.models.projects import ChainProject, refuse_before_founding, refuse_impossible_past
 from projects.querysets import BottleneckQuerySet
 
 
@@ -405,6 +405,12 @@ class Measure(models.Model):
     def __str__(self):
         return self.metric
 
+    def clean(self):
+        with at_field("measured_on"):
+            refuse_before_founding(self.bottleneck.organization, self.measured_on)
+        with at_field("measured_after_on"):
+            refuse_before_founding(self.bottleneck.organization, self.measured_after_on)
+
     @property
     def is_met(self) -> bool | None:
         """Whether the value after the solution reaches the target; None while it is not measured."""
@@ -500,6 +506,11 @@ class Evidence(models.Model):
 
     def __str__(self):
         return f"{self.title} {self.number}"
+
+    def clean(self):
+        # A standard may be older than the firm.
+        with at_field("issued_on"):
+            refuse_impossible_past(self.issued_on)
 
 
 class Transition(models.Model):

@@ -10,14 +10,24 @@ from django.utils.translation import pgettext_lazy
 
 from common import formats
 from enterprises.models import Bureau, IndustryChain, Organization
-from projects.models.base import LedgerRow
+from projects.models.base import LedgerRow, at_field
 from projects.querysets import ChainProjectQuerySet, ParticipationQuerySet
+
+# No paper and no number of the ledger is older than the state; such a day is a slip of the hand.
+FIRST_DAY = date(1949, 10, 1)
+
+
+def refuse_impossible_past(day: date | None) -> None:
+    if day and day < FIRST_DAY:
+        raise ValidationError(_("日期早于 %(first)s，请核对年份。"), params={"first": formats.day(FIRST_DAY)})
 
 
 def refuse_before_founding(organization: Organization, day: date | None) -> None:
     """Nothing happens to an organisation before it is founded (`domain.md` V6)."""
     founded = organization.founded_on
-    if day and founded and day < founded:
+    if not founded:
+        refuse_impossible_past(day)
+    elif day and day < founded:
         raise ValidationError(
             _("早于该组织的成立日期 %(founded)s，请填写当天或以后的日期。"),
             params={"founded": formats.day(founded)},
@@ -27,10 +37,8 @@ def refuse_before_founding(organization: Organization, day: date | None) -> None
 def refuse_joined_before_founding(row: models.Model) -> None:
     """The same for a row with an `organization` and a `joined_on`, at its field."""
     if row.organization_id:
-        try:
+        with at_field("joined_on"):
             refuse_before_founding(row.organization, row.joined_on)
-        except ValidationError as refusal:
-            raise ValidationError({"joined_on": refusal}) from refusal
 
 
 class ChainProject(LedgerRow):

@@ -153,8 +153,10 @@ def test_a_rejection_keeps_what_was_typed_and_is_read_in_the_language_of_the_rea
     step = row.transitions.last()
     assert step.reason == "写明理由。"
     assert step.details == {"reason_code": "dispute", "turn_to": "当地人民法院"}
-    event = events_of(row)[0]
-    assert event.sentence == "吴江区市场监督管理局不予受理：属于合同或消费纠纷"
+    with translation.override("zh-hans"):
+        event = events_of(row)[0]
+        sentence = str(event.sentence)
+    assert sentence == "吴江区市场监督管理局不予受理：属于合同或消费纠纷"
     assert event.note == "写明理由。\n可以求助：当地人民法院"
     with translation.override("en"):
         assert events_of(row)[0].note == "写明理由。\nWhere to turn instead: 当地人民法院"
@@ -221,6 +223,15 @@ def test_a_day_in_the_future_is_refused(cast):
     data["evidence-0-issued_on"] = (timezone.localdate() + timedelta(days=1)).isoformat()
     page = as_user(cast.engineer).post(address(row, "file_solution"), data).content.decode()
     assert "不能晚于今天" in page
+
+
+def test_a_day_long_past_is_refused_at_its_field(cast):
+    row = cast.bring_to(S.IN_PROGRESS)
+    field = f"after_{row.measures.get().pk}_on"
+    data = typed(row, "file_solution", cast) | {field: "0001-01-01", "evidence-0-issued_on": "0001-01-01"}
+    form = as_user(cast.engineer).post(address(row, "file_solution"), data).context["form"]
+    wrong = ["日期早于 1949-10-01，请核对年份。"]
+    assert (form.errors, form.evidence.errors) == ({field: wrong}, [{"issued_on": wrong}])
 
 
 # --- Verification -------------------------------------------------------------------------------------------

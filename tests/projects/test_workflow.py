@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +11,13 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Role
+from enterprises.models import Organization
 from projects import services, workflow
 from projects.models import Bottleneck, Transition
 from projects.services import StaleRow
 from projects.timeline import SENTENCES
 from projects.workflow import MOVES, STATES, Party
-from tests.factories import STRAIGHT, Cast, bureau, draft, solution, user, verification
+from tests.factories import MEASURE, STRAIGHT, Cast, bureau, draft, solution, user, verification
 
 S = Bottleneck.Status
 STATUSES = tuple(S)
@@ -345,6 +346,38 @@ def test_nothing_is_measured_or_proved_in_the_future(cast: Cast, key: str, day: 
     with pytest.raises(ValidationError) as refusal:
         services.move(row, "file_solution", by=cast.engineer, data=data)
     assert list(refusal.value.message_dict) == [key]
+
+
+@pytest.mark.parametrize(
+    ("founded", "day", "words"),
+    [(None, date(1, 1, 1), "1949-10-01"), (date(2020, 5, 1), date(2020, 4, 30), "2020-05-01")],
+)
+def test_nothing_is_measured_before_the_firm_was_founded(
+    cast: Cast, founded: date | None, day: date, words: str
+):
+    Organization.objects.filter(pk=cast.firm.pk).update(founded_on=founded)
+    row = cast.bring_to(S.IN_PROGRESS)
+    data = solution(row)
+    data["after"][0]["measured_after_on"] = day
+    with pytest.raises(ValidationError, match=words) as refusal:
+        services.move(row, "file_solution", by=cast.engineer, data=data)
+    assert list(refusal.value.message_dict) == ["after"]
+    new = draft(cast.filer)
+    metric = MEASURE | {"measured_on": day}
+    with pytest.raises(ValidationError, match=words):
+        services.revise(new, by=cast.filer, version=new.version, values={}, measures=[metric])
+
+
+def test_no_proof_is_older_than_the_state(cast: Cast):
+    Organization.objects.filter(pk=cast.firm.pk).update(founded_on=date(2020, 5, 1))
+    row = cast.bring_to(S.IN_PROGRESS)
+    data = solution(row)
+    data["evidence"][0]["issued_on"] = date(1949, 9, 30)
+    with pytest.raises(ValidationError, match="1949-10-01") as refusal:
+        services.move(row, "file_solution", by=cast.engineer, data=data)
+    assert list(refusal.value.message_dict) == ["evidence"]
+    data["evidence"][0]["issued_on"] = date(1990, 1, 1)
+    services.move(row, "file_solution", by=cast.engineer, data=data)
 
 
 def test_of_two_problems_merged_into_each_other_at_once_one_stays(cast: Cast):
