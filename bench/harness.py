@@ -168,15 +168,22 @@ def postgresql() -> str:
 
 def load_demo(database: str) -> Entry:
     """Load the national demo data anew, and say how long that took."""
-    env = os.environ | empty_database(database, "national")
-    manage = [sys.executable, "manage.py"]
-    subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=env, check=True)
+    env = empty_database(database, "national")
+    migrate(env)
     started = time.perf_counter()
-    subprocess.run([*manage, "demo", "--scale", "national"], cwd=ROOT, env=env, check=True)
+    manage(env, "demo", "--scale", "national")
     elapsed = time.perf_counter() - started
     (FOLDER / database / "national" / "loaded").touch()
     limit = DEMO_LOAD_SECONDS.get(database)
     return Entry(DEMO_LOAD, database, elapsed, None, None, None, None, rounds=1, most_seconds=limit)
+
+
+def migrate(env: dict[str, str]) -> None:
+    manage(env, "migrate", "--verbosity", "0")
+
+
+def manage(env: dict[str, str], *command: str) -> None:
+    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=os.environ | env, check=True)
 
 
 def is_loaded(database: str) -> bool:
@@ -184,7 +191,7 @@ def is_loaded(database: str) -> bool:
 
 
 def copy_of_national(database: str) -> dict[str, str]:
-    """The environment of a portal with a copy of the national demo data."""
+    """The environment of a portal with a copy of the national demo data, brought to today's tables."""
     folder = FOLDER / database / "copy"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -193,7 +200,9 @@ def copy_of_national(database: str) -> dict[str, str]:
     else:
         create_database("copy", 'TEMPLATE "national" STRATEGY FILE_COPY')
     (folder / "static").symlink_to(bootstrap.VAR / "static")
-    return environment(database, "copy")
+    env = environment(database, "copy")
+    migrate(env)
+    return env
 
 
 def environment(database: str, name: str) -> dict[str, str]:
