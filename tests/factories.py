@@ -2,12 +2,15 @@
 
 import io
 import itertools
+import threading
 import uuid
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import BUREAU_ROLES, FILING_ROLES, Grant, Role, User
@@ -356,3 +359,25 @@ def key_project(on: ChainProject | None = None, **fields: Any) -> KeyProject:
     row.milestones.create(title="方案", due_on=date(2024, 9, 1), weight=40, done_on=date(2024, 8, 20))
     row.milestones.create(title="验证", due_on=date(2025, 5, 1), weight=60)
     return row
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Run the calls in threads of their own, all started together; results or exceptions in order."""
+    results: list[Any] = [None] * len(calls)
+    start = threading.Barrier(len(calls))
+
+    def run(index: int) -> None:
+        start.wait()
+        try:
+            results[index] = calls[index]()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

@@ -16,7 +16,7 @@ from accounts.models import Role
 from projects import services
 from projects.forms.filing import MeasureForms
 from projects.models import Bottleneck
-from tests.factories import Cast, chain, draft, grant, organization, png, user
+from tests.factories import Cast, at_once, chain, draft, grant, organization, png, user
 
 S = Bottleneck.Status
 
@@ -126,6 +126,20 @@ def test_a_doubled_click_on_the_first_save_makes_one_draft(cast: Cast, filer: Cl
     row = Bottleneck.objects.get()
     assert [answer.url for answer in answers] == [edit_url(row, "extent")] * 2
     assert (row.organization, row.bureau, row.filer) == (cast.firm, cast.county, cast.filer)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_saves_at_once_make_one_draft():
+    cast = Cast()
+    people = [Client() for _ in range(2)]
+    for client in people:
+        client.force_login(cast.filer)
+    address = start(people[0])
+    data = typed(people[0].get(address)) | {"title": "柔轮断裂", "chain": chain().pk}
+    answers = at_once(*(lambda c=client: c.post(address, data) for client in people))
+    row = Bottleneck.objects.get()
+    assert [answer.url for answer in answers] == [edit_url(row, "extent")] * 2, answers
+    assert (row.title, row.version) == ("柔轮断裂", 2)
 
 
 def test_who_files_for_several_firms_says_for_which(cast: Cast, filer: Client):

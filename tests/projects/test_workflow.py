@@ -1,13 +1,10 @@
 """The transition table and the one function that carries a move out."""
 
-import threading
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Role
@@ -17,7 +14,7 @@ from projects.models import Bottleneck, Transition
 from projects.services import StaleRow
 from projects.timeline import SENTENCES
 from projects.workflow import MOVES, STATES, Party
-from tests.factories import MEASURE, STRAIGHT, Cast, bureau, draft, solution, user, verification
+from tests.factories import MEASURE, STRAIGHT, Cast, at_once, bureau, draft, solution, user, verification
 
 S = Bottleneck.Status
 STATUSES = tuple(S)
@@ -380,7 +377,7 @@ def test_no_proof_is_older_than_the_state(cast: Cast):
     services.move(row, "file_solution", by=cast.engineer, data=data)
 
 
-def test_of_two_problems_merged_into_each_other_at_once_one_stays(cast: Cast):
+def test_of_two_problems_merged_into_each_other_one_after_the_other_one_stays(cast: Cast):
     one, other = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED)
     as_chosen = Bottleneck.objects.get(pk=one.pk)
     services.move(one, "merge", by=cast.city_officer, data={"master": other, "reason": "同一缺口。"})
@@ -406,28 +403,6 @@ def test_an_institution_that_declines_sees_the_problem_no_more(cast: Cast):
 
 
 # --- Two people at once ------------------------------------------------------------------------------------
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Run the calls in threads of their own, all started together; results or exceptions in order."""
-    results: list[Any] = [None] * len(calls)
-    start = threading.Barrier(len(calls))
-
-    def run(index: int) -> None:
-        start.wait()
-        try:
-            results[index] = calls[index]()
-        except Exception as error:
-            results[index] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 @pytest.mark.django_db(transaction=True)
@@ -486,6 +461,22 @@ def test_two_saves_of_a_draft_at_once_do_not_overwrite_each_other():
         lambda: services.revise(row, by=cast.filer, version=row.version, values={"symptom": "乙"}),
     )
     assert sorted(type(result).__name__ for result in results) == ["Bottleneck", "StaleRow"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_problems_merged_into_each_other_at_once_one_stays():
+    cast = Cast()
+    pair = [cast.bring_to(S.ACCEPTED) for _ in range(2)]
+    copies = [Bottleneck.objects.get(pk=row.pk) for row in pair]
+
+    def merge(child: Bottleneck, master: Bottleneck) -> Transition:
+        return services.move(
+            child, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"}
+        )
+
+    results = at_once(lambda: merge(pair[0], copies[1]), lambda: merge(pair[1], copies[0]))
+    assert sorted(type(result).__name__ for result in results) == ["Transition", "ValidationError"]
+    assert sorted(Bottleneck.objects.values_list("status", flat=True)) == [S.ACCEPTED, S.MERGED]
 
 
 def test_the_straight_way_is_walked_to_its_end(cast: Cast):
