@@ -1,5 +1,6 @@
 """The workspace and the filing journey: nothing typed is lost, nothing is written twice."""
 
+import threading
 import uuid
 from datetime import date, timedelta
 from decimal import Decimal
@@ -129,8 +130,16 @@ def test_a_doubled_click_on_the_first_save_makes_one_draft(cast: Cast, filer: Cl
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_first_saves_at_once_make_one_draft():
+def test_two_first_saves_at_once_make_one_draft(monkeypatch: pytest.MonkeyPatch):
     cast = Cast()
+    # Both have looked and found no row before either writes one.
+    gate, draft_for = threading.Barrier(2, timeout=30), services.draft_for
+
+    def after_both_looked(*args: Any) -> Bottleneck:
+        gate.wait()
+        return draft_for(*args)
+
+    monkeypatch.setattr(services, "draft_for", after_both_looked)
     people = [Client() for _ in range(2)]
     for client in people:
         client.force_login(cast.filer)
