@@ -6,6 +6,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
+from common.throttle import client_address
+from record import acting
+
 
 class AdminPolicyMiddleware:
     """Loosens the content-security policy below the admin's address, and nowhere else."""
@@ -31,3 +34,22 @@ class NoNulMiddleware:
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("NUL in the address")
         return self.get_response(request)
+
+
+class ActingMiddleware:
+    """Says for the record who acts in a request: its user, in the chosen grant, from its address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with acting.as_told_by(lambda: acting_in(request)):
+            return self.get_response(request)
+
+
+def acting_in(request: HttpRequest) -> acting.Acting:
+    """Who acts in a request, as known by now: an interface has its user only after the token was read."""
+    where = acting.Acting(address=acting.address(client_address(request)))
+    if not request.user.is_authenticated:
+        return where
+    return where.as_(request.user, request.grant or None)  # type: ignore[attr-defined]

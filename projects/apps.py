@@ -5,3 +5,8 @@ from django.utils.translation import gettext_lazy as _
 class ProjectsConfig(AppConfig):
     name = "projects"
     verbose_name = _("项目与堵点")
+
+    def ready(self) -> None:
+        from projects import recorded  # noqa: PLC0415  (needs the models of all apps)
+
+        recorded.declare()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from projects.models import (
 )
 from projects.models.base import at_field
 from projects.workflow import MOVES, STATES, Move, Party, clock_after, grant_for, judge
+from record.acting import by_whom, on_behalf
 
 S = Bottleneck.Status
 MAX_ATTACHMENTS = 10
@@ -53,21 +55,23 @@ def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottle
     """
     if not user.acts_for(organization.pk, *FILING_ROLES):
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
-    draft, _created = Bottleneck.objects.get_or_create(
-        public_id=public_id,
-        defaults={
-            "organization": organization,
-            "bureau": organization.bureau,
-            "handler": organization.bureau,
-            "filer": user,
-            "created_by": user,
-        },
-    )
+    with on_behalf(user):
+        draft, _created = Bottleneck.objects.get_or_create(
+            public_id=public_id,
+            defaults={
+                "organization": organization,
+                "bureau": organization.bureau,
+                "handler": organization.bureau,
+                "filer": user,
+                "created_by": user,
+            },
+        )
     if draft.organization_id != organization.pk:
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
     return draft
 
 
+@by_whom
 def revise(
     bottleneck: Bottleneck,
     *,
@@ -151,7 +155,7 @@ def move(
     row = MOVES[name]
     data = dict(data or {})
     at = at or timezone.now()
-    with files.removed_on_failure() as stored, transaction.atomic():
+    with files.removed_on_failure() as stored, transaction.atomic(), ExitStack() as recorded:
         # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
         # A master is locked with its child, always in one order: else two could become each other's child.
         master = data.get("master") if "master" in row.needs else None
@@ -167,6 +171,7 @@ def move(
         if not choice.allowed or choice.grant is None:
             raise PermissionDenied(choice.refusal)
         _refuse_incomplete(locked, row, data, at)
+        recorded.enter_context(on_behalf(by, choice.grant, data.get("reason", "")))
         details = _apply(locked, row, data, by=by, acting_bureau=choice.grant.bureau, at=at, stored=stored)
         source, locked.status = locked.status, row.target
         day = timezone.localdate(at)
@@ -302,12 +307,18 @@ def _apply(
         case "verify":
             row.result = data["result"]
             row.resolved_at = at
-            row.evidence.update(verify_state=Evidence.VerifyState.MATCHED)
+            _mark_matched(row)
             details = {"result": row.result}
         case "continue" | "resume" | "restart":
             row.due_on = data["due_on"]
             details = {"due_on": row.due_on.isoformat()}
     return details
+
+
+def _mark_matched(row: Bottleneck) -> None:
+    for evidence in row.evidence.all():
+        evidence.verify_state = Evidence.VerifyState.MATCHED
+        evidence.save(update_fields=["verify_state"])
 
 
 def _next_code(row: Bottleneck, at: datetime) -> str:
@@ -353,6 +364,7 @@ def _keep_solution(
     return {"after": kept, "evidence": [evidence.number for evidence, _scan in scans]}
 
 
+@by_whom
 def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachment:
     """Keep an uploaded file with the problem; the same content twice is one attachment.
 
@@ -390,6 +402,7 @@ def _store(locked: Bottleneck, upload: UploadedFile, *, by: User, stored: list[A
     return attachment
 
 
+@by_whom
 def detach(attachment: Attachment, *, by: User) -> None:
     """Remove a file from a draft or returned problem; raises PermissionDenied otherwise."""
     with transaction.atomic():
@@ -401,6 +414,7 @@ def detach(attachment: Attachment, *, by: User) -> None:
         transaction.on_commit(partial(storage.delete, name))
 
 
+@by_whom
 def discard(draft: Bottleneck, *, by: User) -> None:
     """Delete a draft with its files; raises PermissionDenied once it has been filed."""
     with transaction.atomic():
@@ -437,7 +451,7 @@ def void(row: Bottleneck | ChainProject | Consortium | KeyProject, *, by: User, 
         raise PermissionDenied(_("作废由该单位或上级单位的管理员办理。"))
     if not reason.strip():
         raise ValidationError({"reason": _("作废要写明原因。")})
-    with transaction.atomic():
+    with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         locked = type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
         if locked.voided_at:
             raise StaleRow(_("这条记录已经作废。"))

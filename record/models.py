@@ -60,6 +60,8 @@ class Event(models.Model):
     before = models.JSONField(_("修改前"), default=dict)
     after = models.JSONField(_("修改后"), default=dict)
     reason = models.TextField(_("原因"), blank=True)
+    # What is told once only says here what that is: who read which row in which hour.
+    once = models.CharField(_("唯一标识"), max_length=120, null=True, unique=True, editable=False)  # noqa: DJ001
 
     objects = EventQuerySet.as_manager()
 
@@ -76,6 +78,13 @@ class Event(models.Model):
 
     def __str__(self):
         return f"{self.get_kind_display()} {self.entity} {self.row}"
+
+    def save(self, *args, **kwargs):
+        """Appended, never changed."""
+        super().save(*args, **(kwargs | {"force_insert": True}))
+
+    def delete(self, *args, **kwargs):
+        raise TypeError("Events are only ever appended.")
 
 
 class Seal(models.Model):

@@ -1,6 +1,6 @@
 """Which events: the named questions."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from django.db import models
 
@@ -19,3 +19,9 @@ class EventQuerySet(models.QuerySet["Event"]):
     def about(self, row: models.Model) -> Self:
         """What happened to a row and to all that belongs to it, newest first."""
         return self.filter(topic_entity=row._meta.label_lower, topic_row=str(row.pk))
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("Events are only ever appended.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Events are only ever appended.")

@@ -1,0 +1,20 @@
+"""What is recorded of changes to periods, frozen figures and bulletins.
+
+Working roll-ups come and go by themselves and decide nothing; the figures follow from their snapshot.
+"""
+
+from bulletins.models import Bulletin, Period, Snapshot
+from common.jobs import Job
+from record.recording import watch
+
+JOB = [field.name for field in Job._meta.get_fields()]
+
+
+def declare() -> None:
+    watch(Period)
+    watch(Snapshot, topic="period", ignored=[*JOB, "created_at", "created_by"], when=_is_frozen)
+    watch(Bulletin, path=["bureau__path"], ignored=[*JOB, "public_id", "created_at", "created_by"])
+
+
+def _is_frozen(snapshot: Snapshot) -> bool:
+    return snapshot.version > 0

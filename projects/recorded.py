@@ -1,0 +1,55 @@
+"""What is recorded of changes to projects, consortia, key projects and problems.
+
+Steps of a problem (`Transition`) are appended with the change of its row, whose event says the same.
+"""
+
+from projects.models import (
+    Attachment,
+    Bottleneck,
+    BottleneckContact,
+    ChainProject,
+    Consortium,
+    ConsortiumMembership,
+    Evidence,
+    KeyProject,
+    Measure,
+    Milestone,
+    Participation,
+    ProjectGoal,
+    ProjectRegion,
+)
+from record.recording import watch
+
+# When and by whom a row was made and stored says the event itself; the revision counts the events.
+LEDGER = ["created_at", "created_by", "updated_at", "version"]
+
+
+def declare() -> None:
+    watch(
+        Bottleneck,
+        path=["bureau__path"],
+        firm=["organization__uscc"],
+        ignored=[*LEDGER, "public_id", "status_changed_at", "clock_started_on"],
+    )
+    for part in (BottleneckContact, Measure, Evidence, Attachment):
+        watch(
+            part,
+            topic="bottleneck",
+            path=["bottleneck__bureau__path"],
+            firm=["bottleneck__organization__uscc"],
+            hidden=["name", "phone"] if part is BottleneckContact else [],
+            ignored=["public_id", "uploaded_at", "uploaded_by"] if part is Attachment else [],
+        )
+    watch(ChainProject, path=["bureau__path"], ignored=LEDGER)
+    watch(Consortium, path=["bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
+    watch(KeyProject, path=["project__bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
+    for part in (ProjectGoal, ProjectRegion):
+        watch(part, topic="project", path=["project__bureau__path"])
+    watch(Participation, topic="project", path=["bureau__path"], firm=["organization__uscc"])
+    watch(
+        ConsortiumMembership,
+        topic="consortium",
+        path=["consortium__bureau__path"],
+        firm=["organization__uscc"],
+    )
+    watch(Milestone, topic="key_project", path=["key_project__project__bureau__path"])

@@ -1,0 +1,342 @@
+"""Which models are watched, and how a change of one of their rows becomes an event.
+
+Django sends `post_save` after the transaction of a lone `save()`; row and event would not share one. Hence
+the saving itself is wrapped. Deleting and many-to-many tables have their transaction and their signals.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property, wraps
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.files.base import File
+from django.db import models, transaction
+from django.db.models.signals import m2m_changed, pre_delete
+from django.utils import timezone
+
+from record import acting
+from record.models import Event
+
+# In place of personal data: that it changed, never what it was.
+HIDDEN = "***"
+BLANKS = (None, "", [], {})
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How rows of a model are recorded.
+
+    ``topic`` names the foreign key to the row on whose page the event is told, none for the row itself.
+    ``path`` and ``firm`` are lookups of the bureau path and the credit code to which the row belongs; of
+    several the first that leads somewhere counts. ``hidden`` fields are personal data. ``ignored`` ones say
+    nothing of their own: times of storing, revision numbers, progress of jobs. Rows that are ``nameless``
+    are called by what belongs into no record, such as an address. ``when`` says which rows are recorded, all
+    unless given.
+    """
+
+    model: type[models.Model]
+    topic: str = ""
+    path: tuple[str, ...] = ()
+    firm: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    nameless: bool = False
+    when: Callable[[Any], bool] | None = None
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The fields told of, by the name of their column's attribute."""
+        return {
+            field.attname: field
+            for field in self.model._meta.concrete_fields
+            if field.name not in self.ignored and not (field.primary_key and not field.is_relation)
+        }
+
+    @cached_property
+    def entity(self) -> str:
+        return self.model._meta.label_lower
+
+    @cached_property
+    def topic_field(self) -> Any:
+        return self.model._meta.get_field(self.topic) if self.topic else None
+
+    @cached_property
+    def topic_entity(self) -> str:
+        return self.topic_field.related_model._meta.label_lower if self.topic else self.entity
+
+
+WATCHED: dict[type[models.Model], Watched] = {}
+_writing: ContextVar[tuple[type[models.Model], ...]] = ContextVar("writing", default=())
+
+
+def watch(
+    model: type[models.Model],
+    *,
+    topic: str = "",
+    path: Iterable[str] = (),
+    firm: Iterable[str] = (),
+    hidden: Iterable[str] = (),
+    ignored: Iterable[str] = (),
+    nameless: bool = False,
+    when: Callable[[Any], bool] | None = None,
+) -> None:
+    """Record every change of the model's rows; declared once, in `recorded.py` of its app."""
+    WATCHED[model] = Watched(
+        model, topic, tuple(path), tuple(firm), frozenset(hidden), frozenset(ignored), nameless, when
+    )
+    model.save_base = _recorded(model.save_base)  # type: ignore[method-assign]
+    for kind in apps.get_models():
+        if kind._meta.concrete_model is model:
+            pre_delete.connect(_on_delete, sender=kind, dispatch_uid=f"record:{kind._meta.label}")
+    for many in model._meta.many_to_many:
+        if many.remote_field.through._meta.auto_created:
+            m2m_changed.connect(_on_many, sender=many.remote_field.through, dispatch_uid=f"record:{many}")
+
+
+def being_written() -> tuple[type[models.Model], ...]:
+    """Models that are written at this moment by somebody who records it."""
+    return _writing.get()
+
+
+@contextmanager
+def accounted(*written: type[models.Model]) -> Iterator[None]:
+    """The block writes rows of these models past `save()` and accounts for it itself."""
+    token = _writing.set((*_writing.get(), *written))
+    try:
+        yield
+    finally:
+        _writing.reset(token)
+
+
+# --- Events ------------------------------------------------------------------------------------------------
+
+
+def write(
+    kind: str,
+    row: models.Model,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    belongs: tuple[str, str] | None = None,
+    once: str | None = None,
+) -> None:
+    """Append an event on a row of a watched model, as the work of whoever acts now.
+
+    ``belongs`` are bureau path and credit code where they are known; an event with ``once`` is not written
+    when one with the same text stands already.
+    """
+    watched = WATCHED[row._meta.concrete_model or type(row)]
+    path, firm = belongs or _belongs(watched, row)
+    store(
+        kind,
+        entity=watched.entity,
+        row=str(row.pk),
+        label="" if watched.nameless else str(row)[:200],
+        topic_entity=watched.topic_entity,
+        topic_row=str(getattr(row, watched.topic_field.attname) if watched.topic else row.pk),
+        path=path,
+        firm=firm,
+        before=before or {},
+        after=after or {},
+        once=once,
+    )
+
+
+def store(kind: str, *, path: str = "", once: str | None = None, **values: Any) -> None:
+    """Append an event; one that belongs nowhere else belongs where the actor works."""
+    who = acting.now()
+    event = Event(
+        at=timezone.now(),
+        kind=kind,
+        path=path or who.path,
+        actor_id=who.actor_id,
+        principal_id=who.principal_id,
+        office=who.office,
+        job=who.job,
+        address=who.address,
+        reason=who.reason,
+        once=once,
+        **values,
+    )
+    Event.objects.bulk_create([event], ignore_conflicts=once is not None)
+
+
+def loaded(model: type[models.Model], rows: int, label: str) -> None:
+    """Append the one event of a bulk load: how many rows of the model came, and from where."""
+    entity = WATCHED[model].entity
+    store(
+        Event.Kind.CREATED,
+        entity=entity,
+        row="",
+        label=label,
+        topic_entity=entity,
+        topic_row="",
+        after={"rows": rows},
+    )
+
+
+def _belongs(watched: Watched, row: models.Model) -> tuple[str, str]:
+    return _first(_walk(row, lookup) for lookup in watched.path), _first(
+        _walk(row, lookup) for lookup in watched.firm
+    )
+
+
+def _first(places: Iterable[Any]) -> str:
+    return next((str(place) for place in places if place), "")
+
+
+def _walk(row: Any, lookup: str) -> Any:
+    for name in lookup.split("__"):
+        row = getattr(row, name, None)
+        if row is None:
+            return None
+    return row
+
+
+# --- Saving ------------------------------------------------------------------------------------------------
+
+
+def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
+    @wraps(save_base)
+    def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
+        model = self._meta.concrete_model or type(self)
+        watched, only = WATCHED[model], kwargs.get("update_fields")
+        names = [
+            name
+            for name, field in watched.fields.items()
+            if only is None or field.name in only or name in only
+        ]
+        with transaction.atomic(savepoint=False), accounted(model):
+            if watched.when and not watched.when(self):
+                return save_base(self, *args, **kwargs)
+            before = _stored(watched, self.pk, names) if self.pk is not None else None
+            save_base(self, *args, **kwargs)
+            after = _plain(watched, names, [self.__dict__.get(name) for name in names])
+            if after is None:
+                after = (_stored(watched, self.pk, names) or ({}, None))[0]
+            return _tell(watched, self, before, after)
+
+    return save
+
+
+def _tell(
+    watched: Watched,
+    row: models.Model,
+    before: tuple[dict[str, Any], tuple[str, str]] | None,
+    after: dict[str, Any],
+) -> None:
+    if before is None:
+        write(Event.Kind.CREATED, row, after=_shown(watched, after, after))
+        return
+    old, belongs = before
+    changed = [name for name, value in after.items() if value != old[name]]
+    if not changed:
+        return
+    relations = any(watched.fields[name].is_relation for name in changed)
+    write(
+        Event.Kind.CHANGED,
+        row,
+        before=_shown(watched, old, changed),
+        after=_shown(watched, after, changed),
+        # A row that was moved belongs where it came to.
+        belongs=None if relations else belongs,
+    )
+
+
+def _shown(watched: Watched, values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The values that say something, personal ones covered."""
+    return {
+        watched.fields[name].name: HIDDEN if watched.fields[name].name in watched.hidden else values[name]
+        for name in names
+        if values[name] not in BLANKS
+    }
+
+
+def _stored(watched: Watched, pk: Any, names: list[str]) -> tuple[dict[str, Any], tuple[str, str]] | None:
+    """The row as the database holds it, and where it belongs, in one query."""
+    lookups = [*watched.path, *watched.firm]
+    found = list(watched.model._base_manager.filter(pk=pk).values_list(*names, *lookups)[:1])
+    if not found:
+        return None
+    values, places = found[0][: len(names)], found[0][len(names) :]
+    paths = len(watched.path)
+    return _plain(watched, names, values) or {}, (_first(places[:paths]), _first(places[paths:]))
+
+
+def _plain(watched: Watched, names: list[str], values: Iterable[Any]) -> dict[str, Any] | None:
+    """Values as they are stored in an event, the same for the same value; None when the database computes."""
+    plain = {}
+    for name, value in zip(names, values, strict=True):
+        if hasattr(value, "resolve_expression"):
+            return None
+        plain[name] = _as_stored(watched.fields[name], value)
+    return plain
+
+
+def _as_stored(field: Any, value: Any) -> Any:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, File):
+        value = value.name
+    if value is not None and not isinstance(field, models.JSONField):
+        value = (field.target_field if field.is_relation else field).to_python(value)
+    match value:
+        case Decimal():
+            return f"{value:.{field.decimal_places}f}"
+        case datetime():
+            return value.astimezone(timezone.get_default_timezone()).isoformat()
+        case date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case tuple():
+            return field.get_prep_value(value)
+    return value
+
+
+# --- Deleting and many-to-many -----------------------------------------------------------------------------
+
+
+def _on_delete(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
+    watched = WATCHED[sender._meta.concrete_model or sender]
+    if watched.when and not watched.when(instance):
+        return
+    if found := _stored(watched, instance.pk, list(watched.fields)):
+        values, belongs = found
+        write(Event.Kind.DELETED, instance, before=_shown(watched, values, values), belongs=belongs)
+
+
+def _on_many(
+    sender: type[models.Model],
+    *,
+    instance: models.Model,
+    action: str,
+    reverse: bool,
+    model: type[models.Model],
+    pk_set: set[int] | None,
+    **kwargs: Any,
+) -> None:
+    if action not in ("post_add", "post_remove", "pre_clear"):
+        return
+    holder = model if reverse else type(instance)
+    field = next(it for it in holder._meta.many_to_many if it.remote_field.through is sender)
+    if action == "pre_clear":
+        accessor = field.remote_field.get_accessor_name() if reverse else field.name
+        pk_set = set(getattr(instance, str(accessor)).values_list("pk", flat=True))
+    if not pk_set:
+        return
+    pairs = (
+        [(row, [instance.pk]) for row in model._base_manager.filter(pk__in=pk_set)]
+        if reverse
+        else [(instance, sorted(pk_set))]
+    )
+    side = "after" if action == "post_add" else "before"
+    for row, others in pairs:
+        write(Event.Kind.CHANGED, row, **{side: {field.name: others}})

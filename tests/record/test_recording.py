@@ -1,0 +1,245 @@
+"""Every change of a watched row leaves an event: who, for whom, from where, before, after, why."""
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import F, Value
+from django.test import Client
+from django.urls import reverse
+
+from enterprises.models import Enterprise, Organization, OrganizationContact
+from projects import services
+from projects.models import KeyProject
+from record import acting, recording
+from record.models import Event
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> factories.Cast:
+    return factories.Cast()
+
+
+def last(entity: str = "") -> Event:
+    rows = Event.objects.all()
+    return (rows.filter(entity=entity) if entity else rows).first()
+
+
+def client_of(user) -> Client:
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+# --- What is told of a change ------------------------------------------------------------------------------
+
+
+def test_a_change_tells_the_changed_fields_only_with_their_values_before_and_after(cast):
+    row = cast.firm
+    row.size, row.employees = "small", 12
+    row.save()
+    event = last()
+    assert (event.kind, event.entity, event.row) == ("changed", "enterprises.organization", str(row.pk))
+    assert event.before == {}
+    assert event.after == {"size": "small", "employees": 12}
+    row.employees = None
+    row.save()
+    assert (last().before, last().after) == ({"employees": 12}, {})
+
+
+def test_a_row_saved_unchanged_leaves_no_event(cast):
+    before = Event.objects.count()
+    cast.firm.save()
+    Organization.objects.get(pk=cast.firm.pk).save()
+    assert Event.objects.count() == before
+
+
+def test_numbers_typed_as_text_are_no_change(cast):
+    row = factories.draft(cast.filer)
+    measure = row.measures.get()
+    before = Event.objects.count()
+    measure.target = "95"
+    measure.save()
+    assert Event.objects.count() == before
+
+
+def test_a_value_that_the_database_computes_is_told_as_it_came_out(cast):
+    Organization.objects.filter(pk=cast.firm.pk).update(employees=3)
+    cast.firm.employees = F("employees") + Value(1)
+    cast.firm.save(update_fields=["employees"])
+    assert (last().before, last().after) == ({"employees": 3}, {"employees": 4})
+
+
+def test_a_new_row_and_a_deleted_row_tell_all_they_hold(cast):
+    row = factories.draft(cast.filer)
+    created = last("projects.measure")
+    assert created.kind == "created"
+    assert created.after["metric"] == factories.MEASURE["metric"]
+    services.discard(row, by=cast.filer)
+    deleted = last("projects.measure")
+    assert deleted.kind == "deleted"
+    assert deleted.before == created.after
+
+
+def test_a_business_seen_through_a_proxy_is_recorded_as_the_organisation_it_is(cast):
+    row = Enterprise.objects.get(pk=cast.firm.pk)
+    row.size = "large"
+    row.save()
+    assert last().entity == "enterprises.organization"
+
+
+def test_rows_that_are_linked_many_to_many_are_told_from_either_side(cast):
+    problem = cast.filed()
+    task = factories.key_project(lead=cast.lab)
+    task.bottlenecks.add(problem)
+    assert (last().entity, last().after) == ("projects.keyproject", {"bottlenecks": [problem.pk]})
+    problem.key_projects.remove(task)
+    assert (last().entity, last().row) == ("projects.keyproject", str(task.pk))
+    assert last().before == {"bottlenecks": [problem.pk]}
+    assert not KeyProject.bottlenecks.through.objects.exists()
+
+
+def test_personal_data_never_stand_in_the_record(cast):
+    contact = cast.firm.contact
+    contact.contact_phone = "13912345678"
+    contact.save()
+    assert last().after == {"contact_phone": "***"}
+    person = factories.user(name="李秀英", email="li@example.org")
+    person.set_password("another-long-password")
+    person.save()
+    person.delete()
+    told = str(list(Event.objects.values()))
+    for secret in ("13912345678", "13800000001", "王敏", "李秀英", "li@example.org", person.username, "md5$"):
+        assert secret not in told
+
+
+def test_an_event_is_told_on_the_page_of_the_row_to_which_it_belongs(cast):
+    row = factories.draft(cast.filer)
+    told = {event.entity for event in Event.objects.about(row)}
+    assert told == {"projects.bottleneck", "projects.bottleneckcontact", "projects.measure"}
+    event = last("projects.measure")
+    assert (event.path, event.firm) == (cast.county.path, cast.firm.uscc)
+
+
+def test_a_moved_organisation_belongs_where_it_came_to(cast):
+    cast.firm.bureau = cast.city
+    cast.firm.save()
+    assert last().path == cast.city.path
+    assert (last().before, last().after) == ({"bureau": cast.county.pk}, {"bureau": cast.city.pk})
+
+
+# --- Row and event together --------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("write", ["save", "delete"])
+def test_row_and_event_stand_or_fall_together_even_outside_a_transaction(monkeypatch, write):
+    row = factories.organization()
+    contact = OrganizationContact.objects.get(organization=row)
+    events = Event.objects.count()
+    monkeypatch.setattr(recording, "store", lambda *args, **kwargs: 1 / 0)
+    contact.contact_name = "新联系人"
+    with pytest.raises(ZeroDivisionError):
+        getattr(contact, write)()
+    assert not connection.in_atomic_block
+    assert OrganizationContact.objects.get(organization=row).contact_name == "王敏"
+    assert Event.objects.count() == events
+
+
+def test_what_is_rolled_back_leaves_no_event(cast):
+    events = Event.objects.count()
+    with pytest.raises(ValidationError), transaction.atomic():
+        cast.firm.size = "large"
+        cast.firm.save()
+        raise ValidationError("no")
+    assert Event.objects.count() == events
+
+
+def test_events_are_appended_never_changed():
+    factories.organization()
+    event = Event.objects.first()
+    event.reason = "anders"
+    with pytest.raises(Exception, match=r"(?i)unique"), transaction.atomic():
+        event.save()
+    for change in (event.delete, Event.objects.all().delete, lambda: Event.objects.update(reason="x")):
+        with pytest.raises(TypeError):
+            change()
+
+
+# --- Who, for whom, from where, why ------------------------------------------------------------------------
+
+
+def test_a_request_tells_who_acts_in_which_office_and_from_where(cast):
+    row = factories.draft(cast.filer)
+    address = reverse("projects:bottleneck_edit", args=[row.public_id, "check"])
+    client_of(cast.filer).post(address, {"version": row.version}, REMOTE_ADDR="192.0.2.7")
+    row.refresh_from_db()
+    assert row.status == "submitted"
+    event = Event.objects.about(row).filter(entity="projects.bottleneck").first()
+    assert (event.actor, event.office, event.address) == (cast.filer, cast.firm.uscc, "192.0.2.7")
+
+
+def test_a_service_called_without_a_request_is_the_work_of_whom_it_names(cast):
+    row = cast.filed()
+    assert {event.actor for event in Event.objects.about(row)} == {cast.filer}
+
+
+def test_a_move_is_told_with_its_reason_and_the_office_whose_grant_allowed_it(cast):
+    row = cast.filed()
+    gaps = [{"field": "title", "text": "请写明产品型号。"}]
+    services.move(row, "return", by=cast.county_officer, data={"reason": "材料不全", "gaps": gaps})
+    event = Event.objects.about(row).first()
+    assert (event.actor, event.office, event.reason) == (cast.county_officer, cast.county.code, "材料不全")
+
+
+def test_evidence_found_in_order_is_told_one_by_one(cast):
+    row = cast.bring_to("resolved")
+    told = Event.objects.about(row).filter(entity="projects.evidence", kind="changed")
+    assert {event.after["verify_state"] for event in told} == {"matched"}
+
+
+def test_another_person_in_the_same_request_acts_without_the_office_of_the_first(cast):
+    with acting.on_behalf(cast.filer, cast.filer.grants_in_force[0]):
+        with acting.on_behalf(cast.county_officer):
+            assert acting.now().office == ""
+        assert acting.now().office == cast.firm.uscc
+
+
+def test_a_command_is_told_as_the_job(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["manage.py", "load_divisions", "--year", "2023"])
+    factories.organization()
+    assert (last().actor, last().job) == (None, "manage.py load_divisions")
+
+
+@pytest.mark.parametrize("text", ["", "unix:", "1.2.3", "a" * 300])
+def test_what_is_no_address_is_left_out(text):
+    assert acting.address(text) is None
+
+
+def test_every_watched_field_exists():
+    for watched in recording.WATCHED.values():
+        names = {field.name for field in watched.model._meta.get_fields()}
+        assert watched.hidden | watched.ignored <= names, watched.model
+        watched.model._base_manager.values_list(*watched.path, *watched.firm).first()
+
+
+def test_every_business_model_is_watched_or_stands_here_with_its_reason():
+    unwatched = {
+        "bulletins.countedrow": "follows from its snapshot",
+        "bulletins.statvalue": "follows from its snapshot",
+        "enterprises.numberseries": "a counter",
+        "projects.transition": "appended with the change of its problem",
+        "accounts.notice": "tells of events",
+        "accounts.noticechoice": "a person's own choice of mails",
+    }
+    ours = {
+        model._meta.label_lower
+        for app in ("enterprises", "accounts", "projects", "bulletins")
+        for model in apps.get_app_config(app).get_models()
+        if not model._meta.proxy
+    }
+    watched = {watched.entity for watched in recording.WATCHED.values()}
+    assert ours - watched == set(unwatched)
