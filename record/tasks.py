@@ -1,0 +1,13 @@
+"""What the workers do: call the service, return."""
+
+from celery import shared_task
+
+from record import chain
+
+
+@shared_task
+def seal() -> None:
+    """Every few seconds, and of no use once the next is due: sealing per transaction would put a message on
+    the broker for every click."""
+    chain.seal_pending()
+    chain.close_days()
