@@ -53,3 +53,20 @@ def acting_in(request: HttpRequest) -> acting.Acting:
     if not request.user.is_authenticated:
         return where
     return where.as_(request.user, request.grant or None)  # type: ignore[attr-defined]
+
+
+class NoOverflowMiddleware:
+    """Refuses numbers and days beyond what the database and the calendar can hold.
+
+    Filters and choices of the admin site hand them on unseen; SQLite's driver is the first that notices.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        if isinstance(exception, OverflowError):
+            raise BadRequest("a number beyond the range") from exception

@@ -248,6 +248,36 @@ def test_states_are_not_typed(superuser: User) -> None:
         assert 'name="version"' not in page
 
 
+# --- Numbers that no key can be -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["9" * 30, "9223372036854775808", "-9223372036854775809", "²"])
+def test_a_row_with_an_impossible_key_is_absent(key: str, superuser: User) -> None:
+    client = as_user(superuser)
+    for model in MODELS:
+        for page in ("change", "delete", "history"):
+            name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+            assert client.get(reverse(name, args=[key])).status_code in (302, 403), (model, page)
+
+
+@pytest.mark.parametrize(
+    "query", [{name: "9" * 30} for name in ("id__in", "bottleneck__id__exact", "bureau__id__exact", "p")]
+)
+def test_a_filter_by_an_impossible_number_breaks_no_list(query: dict[str, str], superuser: User) -> None:
+    client = as_user(superuser)
+    for model in MODELS:
+        assert client.get(changelist(model), query).status_code in (200, 302, 400), model
+
+
+def test_an_impossible_choice_is_refused(superuser: User) -> None:
+    client = as_user(superuser)
+    form = {"user": "9" * 30, "role": Role.OFFICER, "bureau": "9" * 30, "starts_on": "2024-01-01"}
+    assert client.post(reverse("admin:accounts_grant_add"), form).status_code in (200, 400)
+    selected = {"action": "delete_selected", "_selected_action": ["9" * 30]}
+    assert client.post(changelist(Grant), selected).status_code in (200, 302, 400)
+    assert not Grant.objects.exists()
+
+
 # --- Actions ---------------------------------------------------------------------------------------------
 
 
