@@ -22,20 +22,33 @@ admin.site.unregister(TokenProxy)
 class GrantForm(forms.ModelForm):
     """Nobody gives away more than is under the own administration."""
 
-    administered: Any = None
+    request: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offers what the administrator may see, so that a guessed key tells nobody's name.
+
+        What the stored grant names stays: it may be ended although its user holds grants elsewhere too.
+        """
+        super().__init__(*args, **kwargs)
+        for name in {"user", "organization"} & set(self.fields):
+            field: Any = self.fields[name]
+            seen = admin.site.get_model_admin(field.queryset.model).get_queryset(self.request)
+            stored = getattr(self.instance, f"{name}_id")
+            field.queryset = field.queryset.filter(Q(pk__in=seen.values("pk")) | Q(pk=stored))
+            field.error_messages["invalid_choice"] = _("没有这条记录，或它不在您的管理范围内。")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         bureau, organization = cleaned.get("bureau"), cleaned.get("organization")
         unit = bureau or (organization and organization.bureau)
-        if unit and not self.administered.scope.covers(unit):
+        if unit and not self.request.user.administered.scope.covers(unit):
             field = "bureau" if bureau else "organization"
             raise ValidationError({field: _("“%s”不在您的管理范围内，请选择本单位或下级。") % unit})
         return cleaned
 
 
 def grant_form_for(request: Any) -> type[GrantForm]:
-    return type("GrantForm", (GrantForm,), {"administered": request.user.administered})
+    return type("GrantForm", (GrantForm,), {"request": request})
 
 
 class GrantInline(Inline):

@@ -38,6 +38,13 @@ class BureauAdmin(PortalAdmin):
     autocomplete_fields = ["parent", "division"]
     readonly_fields = ["path"]
 
+    def get_search_results(self, request, queryset, search_term):
+        """Grants are given for units under the own administration; other rows may name any unit."""
+        if request.GET.get("model_name") == "grant":
+            scope = request.user.administered.scope
+            queryset = queryset if scope.everything else queryset.filter(scope.within("path"))
+        return super().get_search_results(request, queryset, search_term)
+
 
 @admin.register(NumberSeries)
 class NumberSeriesAdmin(ReadOnlyAdmin):

@@ -15,7 +15,7 @@ from rest_framework.authtoken.models import Token
 
 from accounts.models import Grant, Role, User
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
-from enterprises.models import Division, NumberSeries
+from enterprises.models import Bureau, Division, NumberSeries
 from projects.models import Bottleneck
 from tests import factories
 
@@ -168,6 +168,61 @@ def test_nobody_grants_more_than_is_under_the_own_administration(city_admin: Use
     assert not person.grants.exists()
     client.post(address, grant_form(person, Role.OFFICER, factories.county()))
     assert person.grants.get().role == Role.OFFICER
+
+
+def test_a_guessed_user_or_organisation_is_refused_and_not_named(city_admin: User) -> None:
+    other = factories.bureau("330000", "浙江省局", factories.bureau())
+    client, address = as_user(city_admin), reverse("admin:accounts_grant_add")
+    stranger = factories.user(Role.OFFICER, other, name="外省经办")
+    page = client.post(address, grant_form(stranger, Role.OFFICER, factories.county())).content.decode()
+    assert "没有这条记录，或它不在您的管理范围内。" in page and "外省经办" not in page
+    assert stranger.grants.count() == 1
+    firm, person = factories.organization("外省厂", at=other), factories.user()
+    form = {"user": person.pk, "role": Role.FILER, "organization": firm.pk, "starts_on": "2024-01-01"}
+    page = client.post(address, form).content.decode()
+    assert "没有这条记录，或它不在您的管理范围内。" in page and "外省厂" not in page
+    assert not person.grants.exists()
+    assert client.post(reverse("admin:authtoken_tokenproxy_add"), {"user": stranger.pk}).status_code == 403
+    assert not Token.objects.exists()
+
+
+def test_a_grant_is_ended_although_its_user_serves_elsewhere_too(city_admin: User) -> None:
+    person = factories.user(Role.OFFICER, factories.bureau("330000", "浙江省局", factories.bureau()))
+    here = factories.grant(person, Role.OFFICER, factories.county())
+    form = grant_form(person, Role.OFFICER, factories.county()) | {"expires_on": "2024-06-30"}
+    address = reverse("admin:accounts_grant_change", args=[here.pk])
+    assert as_user(city_admin).post(address, form).status_code == 302
+    here.refresh_from_db()
+    assert here.expires_on == date(2024, 6, 30)
+
+
+@pytest.mark.parametrize(
+    ("field", "inside", "outside"),
+    [
+        ("bureau", {"320500", "320509"}, {"000000", "320000", "330000"}),
+        ("user", {"里人"}, {"外人"}),
+        ("organization", {"苏州厂"}, {"外省厂"}),
+    ],
+)
+def test_what_is_offered_for_a_grant_lies_under_the_own_administration(
+    field: str, inside: set[str], outside: set[str], city_admin: User
+) -> None:
+    other = factories.bureau("330000", "330000 局", factories.bureau())
+    factories.user(Role.OFFICER, factories.county(), name="里人")
+    factories.user(Role.OFFICER, other, name="外人")
+    factories.organization("苏州厂")
+    factories.organization("外省厂", at=other)
+    query = {"app_label": "accounts", "model_name": "grant", "field_name": field, "term": ""}
+    answer = as_user(city_admin).get(reverse("admin:autocomplete"), query).json()
+    offered = [row["text"] for row in answer["results"]]
+    if field == "bureau":
+        offered = list(
+            Bureau.objects.filter(pk__in=[row["id"] for row in answer["results"]]).values_list(
+                "code", flat=True
+            )
+        )
+    assert inside <= set(offered)
+    assert not outside & set(offered)
 
 
 def test_a_local_administrator_makes_no_superuser(city_admin: User) -> None:
