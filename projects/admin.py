@@ -219,7 +219,10 @@ class TransitionInline(ReadOnlyInline):
 
 @admin.register(Bottleneck)
 class BottleneckAdmin(LedgerAdmin):
-    """What a firm filed and what was decided changes by moves alone; here one marks and strikes out."""
+    """What a firm filed and what was decided changes by moves alone; here one marks, links and strikes out.
+
+    Who may see it is the firm's choice.
+    """
 
     list_display = [
         "code",
@@ -250,7 +253,7 @@ class BottleneckAdmin(LedgerAdmin):
     inlines = [MeasureInline, EvidenceInline, AttachmentInline, TransitionInline]
 
     def get_readonly_fields(self, request, obj=None):
-        changeable = {"is_test", "project", "visibility"}
+        changeable = {"is_test", "project"}
         return [field.name for field in self.opts.fields if field.name not in changeable]
 
     def get_exclude(self, request, obj=None):

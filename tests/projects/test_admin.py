@@ -303,6 +303,25 @@ def test_states_are_not_typed(superuser: User) -> None:
         assert 'name="version"' not in page
 
 
+def test_who_may_see_a_problem_and_what_it_says_is_the_firms_business(superuser: User) -> None:
+    row = factories.Cast().filed()
+    before = Bottleneck.objects.filter(pk=row.pk).values().get()
+    address = reverse("admin:projects_bottleneck_change", args=[row.pk])
+    client = as_user(superuser)
+    form = client.get(address).context["adminform"].form
+    assert set(form.fields) == {"is_test", "project"}
+    inlines = {
+        f"{name}-{part}": 0
+        for name in ("measures", "evidence", "attachments", "transitions")
+        for part in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    typed = {"visibility": "public", "title": "改题", "status": "resolved", "consent_publish": "on"}
+    assert client.post(address, typed | inlines | {"is_test": "on"}).status_code == 302
+    after = Bottleneck.objects.filter(pk=row.pk).values().get()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed - {"updated_at", "version"} == {"is_test"}
+
+
 # --- Numbers that no key can be -----------------------------------------------------------------------------
 
 
