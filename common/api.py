@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from datetime import UTC
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import django_filters as df
 from django import forms
@@ -39,6 +39,21 @@ class CodeList(serializers.ListField):
     """The codes of a `CodeSetField`."""
 
     child = serializers.CharField()
+
+
+class CodeChoice(serializers.ChoiceField):
+    """A value of a code list; the refusal names the codes that would do."""
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        if key == "invalid_choice":
+            raise ValidationError(
+                _("“%(value)s”不在可选项中，可选：%(accepted)s。")
+                % {
+                    "value": formats.excerpt(str(kwargs["input"])),
+                    "accepted": formats.listed(code for code in self.choices if code),
+                }
+            )
+        super().fail(key, **kwargs)
 
 
 class RowSerializer(serializers.Serializer):
@@ -132,7 +147,9 @@ class CountedCursorPagination(CursorPagination):
         if path is None:
             accepted = formats.listed(view.sorts)
             sentence = _("不能按“%(value)s”排序，可选：%(accepted)s，前面加减号为倒序。")
-            raise ValidationError({"sort": [sentence % {"value": asked, "accepted": accepted}]})
+            raise ValidationError(
+                {"sort": [sentence % {"value": formats.excerpt(asked), "accepted": accepted}]}
+            )
         sign = "-" if asked.startswith("-") else ""
         return (f"{sign}{path}", f"{sign}id") if path != "id" else (f"{sign}id",)
 

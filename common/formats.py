@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Literal
 
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import get_language, gettext, ngettext
 
 BLANK = "—"
@@ -68,6 +69,11 @@ def ratio(numerator: Number, denominator: Number, places: int = 1) -> str:
 def listed(words: Iterable[object]) -> str:
     """Things named one after another: 计量、标准; outside Chinese with commas."""
     return gettext("、").join(str(word) for word in words)
+
+
+def excerpt(text: str) -> str:
+    """What somebody typed, as long as a sentence can quote it."""
+    return Truncator(text).chars(40)
 
 
 def wan(yuan: Number) -> str:

@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import CodeList, DetailView, MomentField, RowSerializer, RowsView
+from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView
 from enterprises.models import NqiElement, Organization
 from projects import services
 from projects.filters import (
@@ -20,7 +20,7 @@ from projects.filters import (
     ParticipationFilter,
     ProjectFilter,
 )
-from projects.forms.moves import find_master
+from projects.forms.moves import GAPS, find_master
 from projects.models import (
     Bottleneck,
     ChainProject,
@@ -305,7 +305,12 @@ class BottleneckDetailSerializer(BottleneckSerializer):
 
 
 class GapSerializer(serializers.Serializer):
-    field = serializers.CharField(allow_blank=True, default="")
+    field = CodeChoice(
+        GAPS,
+        allow_blank=True,
+        default="",
+        help_text="The field of the filing; blank for the problem as a whole.",
+    )
     text = serializers.CharField(max_length=1000)
 
 
@@ -317,7 +322,7 @@ class AfterSerializer(serializers.Serializer):
 
 
 class ProofSerializer(serializers.Serializer):
-    element = serializers.ChoiceField(NqiElement.choices)
+    element = CodeChoice(NqiElement.choices)
     title = serializers.CharField(max_length=100)
     number = serializers.CharField(max_length=60)
     issuer = serializers.CharField(max_length=100)
@@ -330,18 +335,18 @@ class MoveSerializer(serializers.Serializer):
     version = serializers.IntegerField(help_text="The version that the caller has read.")
     reason = serializers.CharField(max_length=1000, required=False)
     gaps = GapSerializer(many=True, required=False)
-    reason_code = serializers.ChoiceField(RejectReason.choices, required=False)
+    reason_code = CodeChoice(RejectReason.choices, required=False)
     turn_to = serializers.CharField(max_length=200, required=False, help_text="Who else may help the firm.")
     master = serializers.CharField(required=False, help_text="The code of the problem it is merged into.")
-    grade = serializers.ChoiceField(Bottleneck.Grade.choices, required=False)
-    route = serializers.ChoiceField(Bottleneck.Route.choices, required=False)
+    grade = CodeChoice(Bottleneck.Grade.choices, required=False)
+    route = CodeChoice(Bottleneck.Route.choices, required=False)
     due_on = serializers.DateField(required=False)
     is_common = serializers.BooleanField(required=False)
     assigned_to = serializers.CharField(required=False, help_text="The credit code of an institution.")
     solution = serializers.CharField(max_length=3000, required=False)
     after = AfterSerializer(many=True, required=False)
     evidence = ProofSerializer(many=True, required=False)
-    result = serializers.ChoiceField(Bottleneck.Result.choices, required=False)
+    result = CodeChoice(Bottleneck.Result.choices, required=False)
     checked = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=BigIntegerField.MAX_BIGINT),
         required=False,

@@ -250,6 +250,18 @@ def test_a_move_of_a_foreign_problem_is_not_found(cast: factories.Cast, foreign:
     error_of(send(foreign, cast.filed(), "accept"), 404)
 
 
+@pytest.mark.parametrize("field", ["nonsense", "consent_publish", 7])
+def test_a_gap_points_to_a_field_of_the_filing(field: Any, cast: factories.Cast) -> None:
+    row = cast.filed()
+    error = error_of(send(cast.county_officer, row, "return", gaps=[{"field": field, "text": "缺"}]), 400)
+    sentence = error["fields"]["gaps"][0]
+    assert f"“{field}”不在可选项中" in sentence and "symptom" in sentence
+    gaps = [{"field": "symptom", "text": "请写明时间。"}, {"text": "请附报告。"}]
+    answer = send(cast.county_officer, row, "return", gaps=gaps)
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["details"]["gaps"] == [gaps[0], {"field": "", "text": "请附报告。"}]
+
+
 # --- Schema ------------------------------------------------------------------------------------------------
 
 
