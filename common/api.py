@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiFilterExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -54,6 +55,12 @@ class CodeChoice(serializers.ChoiceField):
                 }
             )
         super().fail(key, **kwargs)
+
+
+class SessionLoginScheme(SessionScheme):
+    """Described as what it is, the session cookie."""
+
+    target_class = "common.authentication.SessionLogin"
 
 
 class RowSerializer(serializers.Serializer):

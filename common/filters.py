@@ -163,7 +163,10 @@ def _unknown_code(value: str, choices: Any) -> ValidationError:
     return ValidationError(
         _("“%(value)s”不在可选项中，可选：%(accepted)s。"),
         code="invalid_choice",
-        params={"value": value, "accepted": formats.listed(code for code, _label in choices if code)},
+        params={
+            "value": formats.excerpt(value),
+            "accepted": formats.listed(code for code, _label in choices if code),
+        },
     )
 
 
@@ -290,7 +293,12 @@ class RowField(QuickFieldMixin, forms.Field):
         for row in self.queryset:
             if row.code == value:
                 return row
-        raise ValidationError(self.error_messages["unknown"], code="unknown", params={"value": value})
+        raise self.unknown(value)
+
+    def unknown(self, code: str) -> ValidationError:
+        return ValidationError(
+            self.error_messages["unknown"], code="unknown", params={"value": formats.excerpt(code)}
+        )
 
 
 # --- Filter sets ------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Filters of organisations and institutions, and those that every app uses: bureau and chain."""
 
 import django_filters as df
-from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -63,7 +62,7 @@ class BureauField(RowField):
             return None
         self.chosen = self.queryset.filter(code=value).first() if value.isdigit() else None
         if self.chosen is None:
-            raise ValidationError(self.error_messages["unknown"], code="unknown", params={"value": value})
+            raise self.unknown(value)
         return self.chosen
 
 

@@ -262,6 +262,32 @@ def test_a_gap_points_to_a_field_of_the_filing(field: Any, cast: factories.Cast)
     assert answer.json()["details"]["gaps"] == [gaps[0], {"field": "", "text": "请附报告。"}]
 
 
+# --- What programs and probes send -------------------------------------------------------------------------
+
+NUL_SENTENCES = {
+    "zh-hans": "文字中有不可见的空字符（NUL），无法保存，请删除。",
+    "en": "The text holds an invisible null character (NUL), which cannot be stored. Please delete it.",
+}
+CSRF_SENTENCES = {"zh-hans": "请求头 X-CSRFToken", "en": "the header X-CSRFToken"}
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_refusal_is_a_sentence_in_the_language_of_the_user(language: str, cast: factories.Cast) -> None:
+    row = cast.filed()
+    client = as_user(cast.county_officer)
+    client.cookies["django_language"] = language
+    address = f"/api/v1/bottlenecks/{row.public_id}/moves/reject/"
+    body = json.dumps({"version": row.version, "reason": "a\0b", "reason_code": "dispute"})
+    error = error_of(client.post(address, body, content_type="application/json"), 400)
+    assert error["fields"] == {"reason": [NUL_SENTENCES[language]]}
+    careful = Client(enforce_csrf_checks=True)
+    careful.cookies = client.cookies
+    error = error_of(careful.post(address, body, content_type="application/json"), 403)
+    assert error["code"] == "csrf_failed" and CSRF_SENTENCES[language] in error["message"]
+    error = error_of(client.get("/api/v1/organizations/", {"bureau": "x" * 3000, "chain": "x" * 3000}), 400)
+    assert all(len(sentences[0]) < 150 for sentences in error["fields"].values())
+
+
 # --- Schema ------------------------------------------------------------------------------------------------
 
 

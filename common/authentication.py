@@ -1,0 +1,22 @@
+"""How a caller of the API shows who is asking."""
+
+from django.utils.translation import gettext as _
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+
+
+class SessionLogin(SessionAuthentication):
+    """The login of the pages, which protects what is sent with a token of its own."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as fault:
+            raise PermissionDenied(
+                _(
+                    "没有执行：用登录会话提交时，请求头 X-CSRFToken 应与 Cookie 中的 csrftoken 一致。"
+                    "程序请用令牌。"
+                ),
+                code="csrf_failed",
+            ) from fault
