@@ -20,6 +20,13 @@ from enterprises.models import (
 from enterprises.resources import OrganizationResource
 
 
+class ExportForm(SelectableFieldsExportForm):
+    """Offers the columns by their headings alone."""
+
+    def _get_field_label(self, resource, field_name):
+        return resource.fields[field_name].column_name
+
+
 @admin.register(Division)
 class DivisionAdmin(PortalAdmin):
     list_display = ["code", "name", "level", "parent", "valid_from", "valid_to"]
@@ -94,7 +101,7 @@ class OrganizationAdmin(ImportExportModelAdmin, ExportActionModelAdmin, PortalAd
 
     resource_classes = [OrganizationResource]
     import_form_class = ImportForm
-    export_form_class = SelectableFieldsExportForm
+    export_form_class = ExportForm
     list_display = ["name", "uscc", "bureau", "legal_form", "size", "status", "test_mark"]
     list_filter = ["legal_form", "size", "status", ["bureau", AutocompleteSelectFilter], "source", "is_test"]
     list_filter_submit = True

@@ -1,14 +1,20 @@
-"""Organisations as a spreadsheet: Chinese headings, natural keys, and faults in sentences, cell by cell."""
+"""Organisations as a spreadsheet: natural keys, and faults in sentences, cell by cell.
+
+A file speaks the language of whoever exports it; headings and words in any of our languages are read.
+"""
 
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from import_export import fields, resources, widgets
 
 from common import formats, uscc
@@ -47,10 +53,13 @@ class WordWidget(widgets.Widget):
         super().__init__()
         self.choices = list(choices)
 
+    @cached_property
+    def codes(self) -> dict[str, str]:
+        return {text: code for code, word in self.choices for text in (code, *spellings(word))}
+
     def code_of(self, text: str) -> str:
-        for code, word in self.choices:
-            if text in (code, str(word)):
-                return code
+        if text in self.codes:
+            return self.codes[text]
         accepted = formats.listed(word for _code, word in self.choices)
         raise ValueError(
             _("“%(value)s”不在可选项中，可填：%(accepted)s。") % {"value": text, "accepted": accepted}
@@ -73,7 +82,7 @@ class WordsWidget(WordWidget):
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         words = dict(self.choices)
-        return "、".join(str(words[code]) for code in value or () if code in words)
+        return formats.listed(words[code] for code in value or () if code in words)
 
 
 class DayWidget(widgets.Widget):
@@ -130,6 +139,15 @@ class TextWidget(widgets.Widget):
         return value or ""
 
 
+def spellings(word: Any) -> set[str]:
+    """A word in each of our languages."""
+    found = set()
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            found.add(str(word))
+    return found
+
+
 def _text(value: Any) -> str:
     """A cell as text; spreadsheets hand over whole numbers as floats."""
     if isinstance(value, float) and value.is_integer():
@@ -153,26 +171,39 @@ class Field(fields.Field):
             super().save(instance, row, is_m2m, **kwargs)
 
 
+# Without these columns no row can be read.
+REQUIRED = ("uscc", "name", "bureau")
+
+
 class OrganizationResource(resources.ModelResource):
     """A row is the organisation with its credit code: a known one is changed, a new one is added."""
 
-    uscc = Field("uscc", "统一社会信用代码", TextWidget())
-    name = Field("name", "名称", TextWidget())
+    uscc = Field("uscc", gettext_lazy("统一社会信用代码"), TextWidget())
+    name = Field("name", gettext_lazy("名称"), TextWidget())
     legal_form = Field(
-        "legal_form", "组织形式", WordWidget(Organization.LegalForm.choices), default="enterprise"
+        "legal_form",
+        gettext_lazy("组织形式"),
+        WordWidget(Organization.LegalForm.choices),
+        default="enterprise",
     )
-    bureau = Field("bureau", "主管单位代码", CodeWidget(Bureau, _unknown_bureau))
-    registered_division = Field("registered_division", "登记地代码", CodeWidget(Division, _unknown_division))
-    operating_division = Field("operating_division", "经营地代码", CodeWidget(Division, _unknown_division))
-    address = Field("address", "地址", TextWidget())
-    legal_rep = Field("legal_rep", "法定代表人", TextWidget())
-    founded_on = Field("founded_on", "成立日期", DayWidget())
-    gbt4754_class = Field("gbt4754_class", "行业小类代码", TextWidget())
-    size = Field("size", "企业规模", WordWidget(Organization.Size.choices))
-    tags = Field("tags", "企业称号", WordsWidget(Organization.Tag.choices))
-    annual_output = Field("annual_output", "年产值（元）", NumberWidget(whole=False))
-    employees = Field("employees", "从业人数", NumberWidget(whole=True))
-    status = Field("status", "登记状态", WordWidget(Organization.Status.choices), default="active")
+    bureau = Field("bureau", gettext_lazy("主管单位代码"), CodeWidget(Bureau, _unknown_bureau))
+    registered_division = Field(
+        "registered_division", gettext_lazy("登记地代码"), CodeWidget(Division, _unknown_division)
+    )
+    operating_division = Field(
+        "operating_division", gettext_lazy("经营地代码"), CodeWidget(Division, _unknown_division)
+    )
+    address = Field("address", gettext_lazy("地址"), TextWidget())
+    legal_rep = Field("legal_rep", gettext_lazy("法定代表人"), TextWidget())
+    founded_on = Field("founded_on", gettext_lazy("成立日期"), DayWidget())
+    gbt4754_class = Field("gbt4754_class", gettext_lazy("行业小类代码"), TextWidget())
+    size = Field("size", gettext_lazy("企业规模"), WordWidget(Organization.Size.choices))
+    tags = Field("tags", gettext_lazy("企业称号"), WordsWidget(Organization.Tag.choices))
+    annual_output = Field("annual_output", gettext_lazy("年产值（元）"), NumberWidget(whole=False))
+    employees = Field("employees", gettext_lazy("从业人数"), NumberWidget(whole=True))
+    status = Field(
+        "status", gettext_lazy("登记状态"), WordWidget(Organization.Status.choices), default="active"
+    )
 
     class Meta:
         model = Organization
@@ -208,21 +239,32 @@ class OrganizationResource(resources.ModelResource):
         return rows.visible_to(self.administrator) if self.administrator else rows
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
-        known = {field.column_name for field in self.fields.values()}
-        missing = [
-            name for name in ("统一社会信用代码", "名称", "主管单位代码") if name not in dataset.headers
-        ]
+        headings = {
+            spelling: str(field.column_name)
+            for field in self.fields.values()
+            for spelling in spellings(field.column_name)
+        }
+        dataset.headers = [headings.get(_text(head), head) for head in dataset.headers or ()]
+        missing = [head for head in map(self.heading, REQUIRED) if head not in dataset.headers]
         if missing:
+            known = [self.heading(name) for name in self.fields]
             raise ValidationError(
                 _("文件第一行缺少列：%(missing)s。可以有的列：%(known)s。")
-                % {"missing": formats.listed(missing), "known": formats.listed(sorted(known))}
+                % {"missing": formats.listed(missing), "known": formats.listed(known)}
             )
         for field in self.fields.values():
             if isinstance(field.widget, CodeWidget):
                 field.widget.read()
 
+    def after_export(self, queryset: Any, dataset: Any, **kwargs: Any) -> None:
+        dataset.title = str(self._meta.model._meta.verbose_name_plural)
+
+    def heading(self, name: str) -> str:
+        return str(self.fields[name].column_name)
+
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
-        row["统一社会信用代码"] = uscc.normalise(_text(row["统一社会信用代码"]))
+        head = self.heading("uscc")
+        row[head] = uscc.normalise(_text(row[head]))
 
     def validate_instance(
         self, instance: Any, import_validation_errors: Any = None, validate_unique: bool = True

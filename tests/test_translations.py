@@ -58,7 +58,6 @@ CHINESE_BY_NATURE = {
     "bulletins/dictionary.py": "docs/indicators.md, which is written in Chinese",
     "bulletins/paper": "the typesetting of official papers",
     "common/charts.py": "names of the regions on the map of tiles",
-    "enterprises/resources.py": "headings of the import file, the same for all",
     "enterprises/services.py": "how official names of divisions are built",
     "portal/demo": "demo data",
     "portal/styleguide.py": "a page for developers",
@@ -71,6 +70,9 @@ CHINESE_WORDS = {
     ("common/formats.py", " 万元"): "a unit of Chinese only; other languages write yuan",
     ("projects/forms/filing.py", "%Y年%m月%d日"): "a way in which a date may be typed",
     ("projects/forms/filing.py", r"^\+?[0-9][0-9 ()\-]{5,19}( ?[转x#] ?[0-9]{1,6})?$"): "a typed extension",
+    ("enterprises/resources.py", "%Y年%m月%d日"): "a way in which a date may be typed",
+    ("enterprises/resources.py", "，"): "a separator that may be typed",
+    ("enterprises/resources.py", "、"): "a separator that may be typed",
     ("bulletins/views/periods.py", r"(?<=[。.])\s+"): "the end of a sentence in either language",
 }
 

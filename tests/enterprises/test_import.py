@@ -1,11 +1,13 @@
 """Organisations in and out of the admin site as spreadsheets."""
 
 import io
+from datetime import date
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from openpyxl import load_workbook
 
 from accounts.models import Role, User
 from enterprises.models import Organization
@@ -142,3 +144,52 @@ def test_officers_do_not_import() -> None:
         factories.user(Role.OFFICER, factories.county()), backend="django.contrib.auth.backends.ModelBackend"
     )
     assert client.get(reverse(IMPORT)).status_code == 302
+
+
+# --- Two languages ------------------------------------------------------------------------------------------
+
+TITLES = {
+    "zh-hans": ["统一社会信用代码", "名称", "组织形式", "主管单位代码"],
+    "en": ["Unified social credit code", "Name", "Legal form", "Code of the bureau in charge"],
+}
+
+
+def workbook(client: Client, language: str) -> bytes:
+    client.cookies["django_language"] = language
+    address = reverse("admin:enterprises_organization_export")
+    form = client.get(address).context["form"]
+    chosen = {name: "on" for name in form.fields if name.startswith("organizationresource_")}
+    number = {word: number for number, word in form.fields["format"].choices}["xlsx"]
+    return client.post(address, {"format": number, "resource": "0", **chosen}).content
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("read_in", ["zh-hans", "en"])
+def test_a_workbook_is_written_in_ones_own_language_and_read_in_any(
+    language: str, read_in: str, client: Client
+) -> None:
+    firm = factories.organization(
+        "演示厂",
+        size="small",
+        tags=sorted(Organization.Tag.values),
+        status="active",
+        founded_on=date(2012, 5, 31),
+        annual_output="1234567.80",
+        employees=12,
+    )
+    content = workbook(client, language)
+    sheet = load_workbook(io.BytesIO(content)).active
+    assert sheet.title == {"zh-hans": "组织", "en": "Organisation"}[language]
+    heads = [cell.value for cell in sheet[1]]
+    assert heads[:4] == TITLES[language]
+    assert len(set(heads)) == 15
+    before = Organization.objects.filter(pk=firm.pk).values().get()
+    Organization.objects.filter(pk=firm.pk).update(size="", tags=(), employees=None, founded_on=None)
+    client.cookies["django_language"] = read_in
+    upload = SimpleUploadedFile("x.xlsx", content)
+    answer = client.post(reverse(IMPORT), {"import_file": upload, "format": "1", "resource": ""})
+    client.looked_at = answer  # type: ignore[attr-defined]
+    assert answer.context.get("confirm_form"), answer.content.decode()
+    confirm(client)
+    after = Organization.objects.filter(pk=firm.pk).values().get()
+    assert after | {"updated_at": before["updated_at"]} == before
