@@ -1,16 +1,21 @@
 """The API: scope, filters, pages, one form of failure, and moves."""
 
 import json
+import re
+from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.authtoken.models import Token
 
 from accounts.models import Role, User
+from bulletins.models import Period
 from enterprises.models import Organization
 from projects.models import Bottleneck
 from tests import factories
@@ -264,11 +269,88 @@ def test_a_gap_points_to_a_field_of_the_filing(field: Any, cast: factories.Cast)
 
 # --- What programs and probes send -------------------------------------------------------------------------
 
+STRANGE = ("9" * 30, "0000-00-00", "9999-12-31", "²", "\u202e\x01😀" + "x" * 3000)
 NUL_SENTENCES = {
     "zh-hans": "文字中有不可见的空字符（NUL），无法保存，请删除。",
     "en": "The text holds an invisible null character (NUL), which cannot be stored. Please delete it.",
 }
 CSRF_SENTENCES = {"zh-hans": "请求头 X-CSRFToken", "en": "the header X-CSRFToken"}
+
+
+def reads() -> list[tuple[str, list[str]]]:
+    """Every address that is read, with its query parameters."""
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    return [
+        (path, [one["name"] for one in described["get"].get("parameters", []) if one["in"] == "query"])
+        for path, described in sorted(paths.items())
+        if "get" in described and "/schema/" not in path
+    ]
+
+
+def test_strange_values_in_an_address_break_nothing(cast: factories.Cast) -> None:
+    make_rows(cast, 1)
+    Period.objects.create(code="2024", kind="year", start_on=date(2024, 1, 1), end_on=date(2024, 12, 31))
+    client = as_user(cast.county_officer)
+    for path, names in reads():
+        for value in STRANGE:
+            whole = re.sub(r"{\w+}", quote(value, safe=""), path)
+            if whole != path:
+                assert client.get(whole).status_code == 404, (path, value)
+            for name in names:
+                query = {"period": "2024"} if "figures" in path else {}
+                answer = client.get(path, query | {name: [value, value]})
+                assert answer.status_code in (200, 400, 404), (path, name, value)
+                assert "x" * 100 not in answer.content.decode(), (
+                    "a refusal quotes no more than a reader needs"
+                )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        '"x"',
+        "\ud7ff",
+        *(
+            json.dumps({"version": 1, **data})
+            for data in (
+                {"version": 10**30},
+                {"version": "1e400"},
+                {"version": []},
+                {"gaps": {"field": "symptom"}},
+                {"gaps": [[], None, {"field": [], "text": {}}]},
+                {"gaps": [{"field": "symptom", "text": "a\0b"}]},
+                {"gaps": [{"field": "symptom", "text": "\ud800"}]},
+                {"gaps": []},
+                {"reason": "x" * 5000},
+                {"due_on": "0000-00-00"},
+                {"due_on": "9999-12-31", "grade": "CITY", "route": "DISP"},
+                {"due_on": "0001-01-01", "grade": [], "route": {}},
+                {"master": "\0", "reason": "a"},
+                {"master": 10**30, "reason": "a"},
+                {"assigned_to": "ſ" * 18},
+                {"reason_code": {}, "reason": None},
+                {"checked": [-1, None, "x"]},
+                {"after": [{"measure": 10**30, "value_after": "NaN", "measured_after_on": "9999-12-31"}]},
+                {"after": [{"measure": 10**30, "value_after": "1e400", "measured_after_on": ""}]},
+                {"evidence": [{"element": None, "issued_on": 20240101}]},
+            )
+        ),
+    ],
+)
+def test_strange_bodies_break_nothing(body: str, cast: factories.Cast) -> None:
+    row = cast.filed()
+    client = as_user(cast.county_officer)
+    for name in ("return", "reject", "merge", "list"):
+        answer = client.post(
+            f"/api/v1/bottlenecks/{row.public_id}/moves/{name}/", body, content_type="application/json"
+        )
+        assert answer.status_code in (201, 400, 403, 409), (name, answer.content)
+    Bottleneck.objects.get(pk=row.pk).full_clean()
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
