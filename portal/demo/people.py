@@ -16,7 +16,7 @@ USER_FIELDS = (
     "is_active",
     "date_joined",
 )
-GRANT_FIELDS = ("user", "role", "bureau", "organization", "starts_on")
+GRANT_FIELDS = ("user", "role", "bureau", "organization", "is_manager", "starts_on")
 JOINED = "2022-01-04 01:00:00"
 # What Django takes for a password that fits nothing.
 NO_PASSWORD = "!"  # noqa: S105
@@ -135,4 +135,4 @@ class People:
     def _grant(
         self, user: int, role: Role, bureau: int | None = None, organization: int | None = None
     ) -> None:
-        self.grants.append((user, role.value, bureau, organization, JOINED[:10]))
+        self.grants.append((user, role.value, bureau, organization, 0, JOINED[:10]))
