@@ -10,3 +10,6 @@ class AccountsConfig(AppConfig):
         from accounts import recorded  # noqa: PLC0415  (needs the models of all apps)
 
         recorded.declare()
+        from accounts.security import signals  # noqa: PLC0415
+
+        signals.connect()

@@ -1,20 +1,17 @@
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from portal import api
 from portal.health import healthz, readyz
-from portal.login import LoginView
 from portal.search import search
 from portal.views import home, role_switch
 
 urlpatterns = [
     path("", home, name="home"),
-    path("login/", LoginView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", include("accounts.security.urls")),
     path("language/", set_language, name="set_language"),
     path("role/", role_switch, name="role_switch"),
     path("search/", search, name="search"),
