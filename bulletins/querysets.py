@@ -31,10 +31,13 @@ class BulletinQuerySet(JobQuerySet["Bulletin"]):
         return self.exclude(status=self.model.Status.DRAFT)
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Issued bulletins are public; drafts are for statisticians, auditors, administrators of the line."""
+        """Issued bulletins are public; drafts are for statisticians, auditors, administrators of the line.
+
+        A bulletin speaks of every chain, so whoever reads one chain only reads no drafts.
+        """
         seen = ~Q(status=self.model.Status.DRAFT)
         if isinstance(user, User):
             for grant in user.grants_of(Role.STATISTICIAN, Role.ADMINISTRATOR, Role.AUDITOR):
-                if grant.bureau:
+                if grant.bureau and not grant.chain_id:
                     seen |= Q(bureau__path__startswith=grant.bureau.path)
         return self.filter(seen)

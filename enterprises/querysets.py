@@ -40,19 +40,33 @@ class ChainQuerySet(models.QuerySet["IndustryChain"]):
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, user: Viewer) -> Self:
-        """Bureaus see the organisations they serve; an organisation sees itself and the institutions."""
+        """Bureaus see the organisations they serve; an organisation sees itself and the institutions.
+
+        Organisations have no chain of their own. Whoever serves one chain only sees those that take part in a
+        project of the chain or have filed a problem of it.
+        """
         scope = user.scope
         if scope.everything:
             return self
         seen = scope.within("bureau__path") | Q(pk__in=scope.organization_ids)
+        for reach in scope.reaches:
+            seen |= Q(bureau__path__startswith=reach.path) & self._on_chain(reach.chain_id)
         if scope.organization_ids:
             seen |= Q(institution_profile__isnull=False)
         return self.filter(seen)
 
+    def _on_chain(self, chain_id: int) -> Q:
+        taking_part = self.model.participations.rel.related_model._base_manager.filter(
+            project__chain=chain_id
+        )
+        problems = self.model.bottlenecks.rel.related_model._base_manager.filter(chain=chain_id)
+        filed = problems.exclude(status="draft")
+        return Q(pk__in=taking_part.values("organization")) | Q(pk__in=filed.values("organization"))
+
     def readable_by(self, user: Viewer) -> Self:
         """What is visible, and every institution: bureaus dispatch to any of them, firms look for help."""
         scope = user.scope
-        if scope.everything or not (scope.bureau_paths or scope.organization_ids):
+        if scope.everything or not (scope.is_of_bureau or scope.organization_ids):
             return self.visible_to(user)
         return self.filter(
             Q(pk__in=self.visible_to(user).values("pk")) | Q(institution_profile__isnull=False)

@@ -40,9 +40,10 @@ class ChainProjectQuerySet(LedgerQuerySet["ChainProject"]):
         scope = user.scope
         if scope.everything:
             return self
-        seen = scope.within("bureau__path")
-        if scope.bureau_paths:
-            seen |= Q(pk__in=self.model._base_manager.filter(scope.within("regions__path")).values("pk"))
+        seen = scope.within("bureau__path", "chain")
+        if scope.is_of_bureau:
+            joined = scope.within("regions__path", "chain")
+            seen |= Q(pk__in=self.model._base_manager.filter(joined).values("pk"))
         if scope.organization_ids:
             seen |= self.related_to(participations__organization__in=scope.organization_ids)
         return self.filter(seen)
@@ -76,7 +77,7 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
         scope = user.scope
         if scope.everything:
             return self.filter(project__in=projects.counted())
-        admitted = scope.within("bureau__path") | Q(organization__in=scope.organization_ids)
+        admitted = scope.within("bureau__path", "project__chain") | Q(organization__in=scope.organization_ids)
         return self.filter(
             Q(project__in=projects.visible_to(user).counted()) | admitted & Q(project__in=projects.counted())
         )
@@ -88,12 +89,13 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
 
 class ConsortiumQuerySet(LedgerQuerySet["Consortium"]):
     def visible_to(self, user: Viewer) -> Self:
-        """Bureaus see the consortia of their subtree, organisations those they belong to."""
+        """Bureaus see the consortia of their subtree, organisations those they lead or belong to."""
         scope = user.scope
         if scope.everything:
             return self
-        seen = scope.within("bureau__path")
+        seen = scope.within("bureau__path", "chain")
         if scope.organization_ids:
+            seen |= Q(lead__in=scope.organization_ids)
             seen |= self.related_to(memberships__organization__in=scope.organization_ids)
         return self.filter(seen)
 
@@ -113,11 +115,10 @@ class KeyProjectQuerySet(LedgerQuerySet["KeyProject"]):
         scope = user.scope
         if scope.everything:
             return self
-        seen = scope.within("project__bureau__path")
-        if scope.bureau_paths:
-            seen |= Q(
-                pk__in=self.model._base_manager.filter(scope.within("project__regions__path")).values("pk")
-            )
+        seen = scope.within("project__bureau__path", "project__chain")
+        if scope.is_of_bureau:
+            joined = scope.within("project__regions__path", "project__chain")
+            seen |= Q(pk__in=self.model._base_manager.filter(joined).values("pk"))
         if scope.organization_ids:
             seen |= Q(lead__in=scope.organization_ids)
             seen |= self.related_to(project__participations__organization__in=scope.organization_ids)
@@ -145,8 +146,8 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         if scope.everything:
             return self.filter(own | filed)
         seen = own
-        if scope.bureau_paths:
-            seen |= filed & (scope.within("bureau__path") | scope.within("handler__path"))
+        if scope.is_of_bureau:
+            seen |= filed & (scope.within("bureau__path", "chain") | scope.within("handler__path", "chain"))
         if scope.organization_ids:
             seen |= filed & Q(assigned_to__in=scope.organization_ids)
         return self.filter(seen)

@@ -188,6 +188,7 @@ def move(
             source=source,
             target=row.target,
             actor=by,
+            principal=choice.grant.principal,
             bureau=choice.grant.bureau,
             organization=choice.grant.organization,
             handler=locked.handler,

@@ -66,9 +66,9 @@ def file_entry(attachment: Attachment) -> dict[str, Any]:
 def events_of(bottleneck: Bottleneck) -> list[Event]:
     """Every step and every added file of a problem, in a fixed number of queries."""
     steps = list(
-        bottleneck.transitions.select_related("actor", "bureau", "organization", "handler").order_by(
-            "sequence"
-        )
+        bottleneck.transitions.select_related(
+            "actor", "principal", "bureau", "organization", "handler"
+        ).order_by("sequence")
     )
     codes = {step.details.get("assigned_to") for step in steps} - {None}
     names = dict(Organization.objects.filter(uscc__in=codes).values_list("uscc", "name")) if codes else {}
@@ -107,9 +107,16 @@ def _event(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> E
         at=step.at,
         code=step.target,
         sentence=_sentence(bottleneck, step, names),
-        actor=str(step.actor or ""),
+        actor=_actor(step),
         note=note,
     )
+
+
+def _actor(step: Transition) -> str:
+    """Who acted; a substitute with the name of the officer in whose place it acted."""
+    if step.principal is None:
+        return str(step.actor or "")
+    return _("%(actor)s（代%(principal)s）") % {"actor": step.actor, "principal": step.principal}
 
 
 def _sentence(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> str:

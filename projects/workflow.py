@@ -6,13 +6,14 @@ passes. A state names whose turn it is and which clock runs. `projects.services.
 carries a move out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +57,11 @@ class Attempt:
     user: User
     grant: Grant
     at: datetime
+
+    @property
+    def people(self) -> list[User]:
+        """Who counts as the one who acts: the user, and the officer whose substitute the user is here."""
+        return [self.user, self.grant.principal] if self.grant.principal else [self.user]
 
 
 @dataclass(frozen=True)
@@ -118,9 +124,17 @@ def acts_as_city_or_above(attempt: Attempt) -> str:
     return gettext("归并由市级及以上单位办理。")
 
 
+def handled_by(people: Iterable[User]) -> Q:
+    """Events by which one of the people handled a problem, in person or through a substitute."""
+    return Q(Q(actor__in=people) | Q(principal__in=people), move__in=HANDLED_BY)
+
+
 def another_person(attempt: Attempt) -> str:
-    if not attempt.bottleneck.transitions.filter(actor=attempt.user, move__in=HANDLED_BY).exists():
+    if not attempt.bottleneck.transitions.filter(handled_by(attempt.people)).exists():
         return ""
+    if attempt.grant.principal:
+        sentence = gettext("您或您所代的%(principal)s经手过这个问题，核验须由另一名人员进行。")
+        return sentence % {"principal": attempt.grant.principal}
     return gettext("您经手过这个问题，核验须由另一名人员进行。")
 
 
@@ -390,33 +404,47 @@ class Choice:
         return not self.refusal
 
 
+def grants_for(bottleneck: Bottleneck, party: Party, user: User) -> list[Grant]:
+    """The grants by which the user is this party of the problem, the one that speaks first."""
+    if party == Party.FILER:
+        return [g for g in user.grants_of(*FILING_ROLES) if g.organization_id == bottleneck.organization_id]
+    if party == Party.INSTITUTION:
+        return [g for g in user.grants_of(Role.INSTITUTION) if g.organization_id == bottleneck.assigned_to_id]
+    unit = bottleneck.handler if party == Party.OFFICER else bottleneck.bureau
+    fits = [g for g in user.grants_of(Role.OFFICER) if g.covers(unit, bottleneck.chain_id)]
+    # The nearest bureau speaks: an officer of a county and of its city acts for the county here. Of one
+    # bureau an own grant speaks before one that is lent.
+    return sorted(fits, key=lambda grant: (-grant.level, grant.principal is not None))
+
+
 def grant_for(bottleneck: Bottleneck, party: Party, user: User) -> Grant | None:
     """The grant by which the user is this party of the problem."""
-    if party == Party.FILER:
-        fits = [g for g in user.grants_of(*FILING_ROLES) if g.organization_id == bottleneck.organization_id]
-    elif party == Party.INSTITUTION:
-        fits = [g for g in user.grants_of(Role.INSTITUTION) if g.organization_id == bottleneck.assigned_to_id]
-    else:
-        unit = bottleneck.handler if party == Party.OFFICER else bottleneck.bureau
-        # The nearest bureau speaks: an officer of a county and of its city acts for the county here.
-        fits = [g for g in reversed(user.grants_of(Role.OFFICER)) if g.covers(unit)]
-    return fits[0] if fits else None
+    return next(iter(grants_for(bottleneck, party, user)), None)
 
 
 def judge(bottleneck: Bottleneck, move: Move, user: User, at: datetime | None = None) -> Choice:
-    """Whether the user may make the move, now unless said otherwise; with the reason in words when not."""
-    grant = next(filter(None, (grant_for(bottleneck, party, user) for party in move.parties)), None)
+    """Whether the user may make the move, now unless said otherwise; with the reason in words when not.
+
+    A guard that refuses one grant may pass another: a substitute may verify in the own name what the officer
+    it stands in for has handled.
+    """
+    grants = [grant for party in move.parties for grant in grants_for(bottleneck, party, user)]
+    first = grants[0] if grants else None
     if bottleneck.status not in move.sources:
         sentence = gettext("问题现在的状态是“%(state)s”，不能这样办理。")
-        return Choice(move, sentence % {"state": bottleneck.get_status_display()}, grant)
-    if grant is None:
+        return Choice(move, sentence % {"state": bottleneck.get_status_display()}, first)
+    if first is None:
         parties = pgettext("parties", "或").join(str(party.label) for party in move.parties)
         return Choice(move, gettext("这一步由%(party)s办理。") % {"party": parties}, None)
-    attempt = Attempt(bottleneck, user, grant, at or timezone.now())
-    for guard in move.guards:
-        if refusal := guard(attempt):
-            return Choice(move, refusal, grant)
-    return Choice(move, "", grant)
+    at = at or timezone.now()
+    refusals = []
+    for grant in grants:
+        attempt = Attempt(bottleneck, user, grant, at)
+        refusal = next(filter(None, (guard(attempt) for guard in move.guards)), "")
+        if not refusal:
+            return Choice(move, "", grant)
+        refusals.append(refusal)
+    return Choice(move, refusals[0], first)
 
 
 def choices_for(bottleneck: Bottleneck, user: User) -> list[Choice]:

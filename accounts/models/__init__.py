@@ -4,9 +4,11 @@ from accounts.models.joining import Invitation, Registration
 from accounts.models.notices import Notice, NoticeChoice
 from accounts.models.users import (
     BUREAU_ROLES,
+    CHAIN_ROLES,
     FILING_ROLES,
     LENDABLE_ROLES,
     ORGANIZATION_ROLES,
+    SEEING_ROLES,
     Administrator,
     Grant,
     Role,
@@ -16,9 +18,11 @@ from accounts.models.users import (
 
 __all__ = [
     "BUREAU_ROLES",
+    "CHAIN_ROLES",
     "FILING_ROLES",
     "LENDABLE_ROLES",
     "ORGANIZATION_ROLES",
+    "SEEING_ROLES",
     "Administrator",
     "Grant",
     "Invitation",

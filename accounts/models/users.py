@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.scope import Scope, Viewer, widest
+from common.scope import Reach, Scope, Viewer, widest, widest_reaches
 from enterprises.models import Bureau, IndustryChain, Organization
 
 
@@ -51,11 +51,25 @@ class User(AbstractUser):
 
     @cached_property
     def grants_in_force(self) -> list["Grant"]:
-        """Today's grants with their bureaus and organisations, the widest bureau first."""
+        """Today's grants with their bureaus and organisations, the widest bureau first, own before lent.
+
+        Lent are those of officers whose substitute the user is today, and which they hold themselves: nobody
+        lends on what was lent to him.
+        """
         if not self.is_active:
             return []
-        grants = self.grants.in_force(timezone.localdate()).select_related("bureau", "organization__bureau")
-        return sorted(grants, key=lambda grant: (grant.level, grant.role, grant.pk))
+        today = timezone.localdate()
+        lenders = Substitution.objects.in_force(today).filter(substitute=self, principal__is_active=True)
+        grants = list(
+            Grant.objects.in_force(today)
+            .filter(Q(user=self) | Q(role__in=LENDABLE_ROLES, user__in=lenders.values("principal")))
+            .select_related("bureau", "organization__bureau", "chain", "user")
+        )
+        for grant in grants:
+            grant.principal = grant.user if grant.user_id != self.pk else None
+        return sorted(
+            grants, key=lambda grant: (grant.level, grant.role, grant.principal is not None, grant.pk)
+        )
 
     @cached_property
     def scope(self) -> Scope:
@@ -76,9 +90,9 @@ class User(AbstractUser):
     def grants_of(self, *roles: str) -> list["Grant"]:
         return [grant for grant in self.grants_in_force if grant.role in roles]
 
-    def holds_over(self, bureau: Bureau, *roles: str) -> bool:
-        """Whether one of the roles is held for a subtree in which the bureau lies."""
-        return any(grant.covers(bureau) for grant in self.grants_of(*roles))
+    def holds_over(self, bureau: Bureau, *roles: str, chain_id: int | None = None) -> bool:
+        """Whether one of the roles is held for a subtree in which the bureau lies, or for a chain there."""
+        return any(grant.covers(bureau, chain_id) for grant in self.grants_of(*roles))
 
     def acts_for(self, organization_id: int | None, *roles: str) -> bool:
         """Whether one of the roles is held for the organisation."""
@@ -86,13 +100,14 @@ class User(AbstractUser):
             grant.organization_id == organization_id for grant in self.grants_of(*roles)
         )
 
-    def may_call(self, *parties: Organization | Bureau | None) -> bool:
+    def may_call(self, *parties: Organization | Bureau | None, chain_id: int | None = None) -> bool:
         """Whether contact data of these parties stand in full (design decision 12).
 
-        They do for the people of one of the organisations and the officers over one of the bureaus.
+        They do for the people of one of the organisations and the officers over one of the bureaus, where
+        their grant is limited to a chain for rows of that chain.
         """
         return any(
-            self.holds_over(party, Role.OFFICER)
+            self.holds_over(party, Role.OFFICER, chain_id=chain_id)
             if isinstance(party, Bureau)
             else party is not None and party.pk in self.scope.organization_ids
             for party in parties
@@ -100,11 +115,19 @@ class User(AbstractUser):
 
 
 def _scope_of(grants: Iterable["Grant"]) -> Scope:
-    bureaus = [grant.bureau for grant in grants if grant.bureau]
+    grants = list(grants)
+    bureaus = [
+        (grant.bureau, grant.chain_id) for grant in grants if grant.bureau and grant.role in SEEING_ROLES
+    ]
+    paths = widest({bureau.path for bureau, chain_id in bureaus if chain_id is None})
+    reaches = {Reach(bureau.path, chain_id) for bureau, chain_id in bureaus if chain_id is not None}
     return Scope(
-        bureau_paths=widest({bureau.path for bureau in bureaus}),
+        bureau_paths=paths,
         organization_ids=frozenset(grant.organization_id for grant in grants if grant.organization_id),
-        everything=any(bureau.level == Bureau.Level.NATIONAL for bureau in bureaus),
+        everything=any(
+            bureau.level == Bureau.Level.NATIONAL for bureau, chain_id in bureaus if chain_id is None
+        ),
+        reaches=widest_reaches(reaches, paths),
     )
 
 
@@ -140,6 +163,10 @@ ORGANIZATION_ROLES = (Role.FILER, Role.COORDINATOR, Role.SECRETARY, Role.INSTITU
 BUREAU_ROLES = (Role.EXPERT, Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR)
 # Organisations whose people may file bottlenecks.
 FILING_ROLES = (Role.FILER, Role.COORDINATOR)
+# Whose people read the rows of their subtree; an expert reads what it is asked to review and nothing else.
+SEEING_ROLES = (Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR)
+# Roles that may be held for one chain only; figures, periods and administration are whole.
+CHAIN_ROLES = (Role.EXPERT, Role.OFFICER, Role.AUDITOR)
 # What a substitute may do in an officer's place.
 LENDABLE_ROLES = (Role.OFFICER,)
 
@@ -182,6 +209,9 @@ class Grant(models.Model):
 
     objects = GrantQuerySet.as_manager()
 
+    # Whose grant it is when the user at hand holds it as a substitute; set by `User.grants_in_force`.
+    principal: User | None = None
+
     class Meta:
         verbose_name = _("授权")
         verbose_name_plural = _("授权")
@@ -205,9 +235,14 @@ class Grant(models.Model):
                 violation_error_message=_("只有企业和机构的授权可以设为组织管理员。"),
             ),
             models.CheckConstraint(
-                name="grant_chain_for_bureau_roles",
-                condition=Q(chain__isnull=True) | Q(bureau__isnull=False),
-                violation_error_message=_("只有市场监管部门的授权可以限于一条产业链。"),
+                name="grant_chain_for_some_roles",
+                condition=Q(chain__isnull=True) | Q(role__in=CHAIN_ROLES),
+                violation_error_message=_("只有经办人员、督查人员和专家的授权可以限于一条产业链。"),
+            ),
+            models.CheckConstraint(
+                name="grant_by_another",
+                condition=Q(granted_by__isnull=True) | ~Q(granted_by=F("user")),
+                violation_error_message=_("不能给本人授权，请由另一名管理员办理。"),
             ),
             models.UniqueConstraint(
                 "user",
@@ -229,9 +264,28 @@ class Grant(models.Model):
         """The level of the bureau; organisations stand below every bureau."""
         return self.bureau.level if self.bureau else Bureau.Level.OUTPOST + 1
 
-    def covers(self, bureau: Bureau) -> bool:
-        """Whether the bureau lies in the subtree of the grant."""
-        return self.bureau is not None and bureau.path.startswith(self.bureau.path)
+    def covers(self, bureau: Bureau, chain_id: int | None = None) -> bool:
+        """Whether the bureau lies in the subtree of the grant; of a grant for one chain, with that chain."""
+        return (
+            self.bureau is not None
+            and bureau.path.startswith(self.bureau.path)
+            and self.chain_id in (None, chain_id)
+        )
+
+    @property
+    def words(self) -> str:
+        """Role, limit and whose substitute: what stands under the name of the office."""
+        words = str(self.get_role_display())
+        if self.chain:
+            words = _("%(role)s（%(chain)s）") % {"role": words, "chain": self.chain.name}
+        if self.principal:
+            words = _("%(role)s，代%(principal)s") % {"role": words, "principal": self.principal}
+        return words
+
+
+class SubstitutionQuerySet(models.QuerySet["Substitution"]):
+    def in_force(self, day: date) -> Self:
+        return self.filter(starts_on__lte=day, ends_on__gte=day, ended_at__isnull=True)
 
 
 class Substitution(models.Model):
@@ -246,6 +300,8 @@ class Substitution(models.Model):
     reason = models.CharField(_("事由"), max_length=100, blank=True)
     created_at = models.DateTimeField(_("登记时间"), auto_now_add=True)
     ended_at = models.DateTimeField(_("提前结束时间"), null=True, blank=True, editable=False)
+
+    objects = SubstitutionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("代理")

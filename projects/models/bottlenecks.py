@@ -324,7 +324,8 @@ class Bottleneck(LedgerRow):
     def contact_for(self, user: User) -> "BottleneckContact | None":
         """Whom to call, as the user may read it: in full for the parties, masked for other readers."""
         contact = getattr(self, "contact", None)
-        if contact is None or user.may_call(self.organization, self.assigned_to, self.bureau, self.handler):
+        parties = (self.organization, self.assigned_to, self.bureau, self.handler)
+        if contact is None or user.may_call(*parties, chain_id=self.chain_id):
             return contact
         return BottleneckContact(name=mask_name(contact.name), phone=mask_phone(contact.phone))
 
@@ -527,6 +528,15 @@ class Transition(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("经手人")
     )
+    principal = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("被代理人"),
+        help_text=_("经手人代其办理。"),
+    )
     bureau = models.ForeignKey(
         Bureau, models.PROTECT, null=True, related_name="+", verbose_name=_("代表单位")
     )
@@ -551,6 +561,11 @@ class Transition(models.Model):
                 name="transition_in_sequence",
                 fields=["bottleneck", "sequence"],
                 violation_error_message=_("这一步已被他人办理。"),
+            ),
+            models.CheckConstraint(
+                name="transition_for_another",
+                condition=Q(principal__isnull=True) | ~Q(principal=F("actor")),
+                violation_error_message=_("不能由本人代理本人。"),
             ),
         ]
 

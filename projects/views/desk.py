@@ -31,7 +31,7 @@ from projects.querysets import BottleneckQuerySet
 from projects.timeline import events_of, file_entry
 from projects.views.moves import BESIDE, address_of, already_done, institutions_context, row_for
 from projects.views.problem import actions_for
-from projects.workflow import HANDLED_BY, MOVES, STATES, Move, Party, grant_for, judge, statuses_of
+from projects.workflow import MOVES, STATES, Move, Party, grant_for, handled_by, judge, statuses_of
 
 S = Bottleneck.Status
 PER_PAGE = 25
@@ -63,22 +63,26 @@ def desk_grant(request: HttpRequest) -> Grant:
     return grant
 
 
-def rows_of(user: User, bureau: Bureau) -> BottleneckQuerySet:
-    """Every filed problem of the bureau's subtree that the user may see."""
+def rows_of(user: User, grant: Grant) -> BottleneckQuerySet:
+    """Every filed problem of the subtree, and of the chain, for which the desk is kept."""
     rows = Bottleneck.objects.visible_to(user).exclude(status=S.DRAFT).filter(voided_at__isnull=True)
-    if bureau.level == Bureau.Level.NATIONAL:
+    if grant.chain_id:
+        rows = rows.filter(chain=grant.chain_id)
+    if grant.level == Bureau.Level.NATIONAL:
         return rows
-    return rows.filter(bureau__in=Bureau.objects.within(bureau))
+    return rows.filter(bureau__in=Bureau.objects.within(grant.bureau))
 
 
-def to_handle(rows: BottleneckQuerySet, bureau: Bureau, user: User, _today: date) -> BottleneckQuerySet:
+def to_handle(rows: BottleneckQuerySet, grant: Grant, user: User, _today: date) -> BottleneckQuerySet:
     """What waits for this bureau, and what this user may verify of its own and of the level below."""
+    bureau = grant.bureau
     here = Q(status__in=statuses_of(Party.OFFICER), handler=bureau)
     near = Q(handler=bureau) | Q(handler__parent=bureau) | Q(bureau=bureau)
     verifiable = Q(status__in=statuses_of(Party.VERIFIER)) & near
     if bureau.level > Bureau.Level.CITY:
         verifiable &= ~Q(grade__in=(Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION))
-    handled = Transition.objects.filter(bottleneck=OuterRef("pk"), actor=user, move__in=HANDLED_BY)
+    people = [user, grant.principal] if grant.principal else [user]
+    handled = Transition.objects.filter(handled_by(people), bottleneck=OuterRef("pk"))
     return rows.filter(here | (verifiable & ~Exists(handled)))
 
 
@@ -90,12 +94,12 @@ class Queue:
     label: Any
     empty: Any
     statuses: Collection[str] = ()
-    found_by: Callable[[BottleneckQuerySet, Bureau, User, date], BottleneckQuerySet] | None = None
+    found_by: Callable[[BottleneckQuerySet, Grant, User, date], BottleneckQuerySet] | None = None
     sort: str = "clock"
 
-    def rows(self, rows: BottleneckQuerySet, bureau: Bureau, user: User, today: date) -> BottleneckQuerySet:
+    def rows(self, rows: BottleneckQuerySet, grant: Grant, user: User, today: date) -> BottleneckQuerySet:
         if self.found_by:
-            return self.found_by(rows, bureau, user, today)
+            return self.found_by(rows, grant, user, today)
         return rows.filter(status__in=self.statuses)
 
 
@@ -113,12 +117,12 @@ QUEUES: dict[str, Queue] = {
     "overdue": Queue(
         gettext_lazy("超期"),
         gettext_lazy("没有超期的问题。"),
-        found_by=lambda rows, _bureau, _user, today: rows.overdue_on(today),
+        found_by=lambda rows, _grant, _user, today: rows.overdue_on(today),
     ),
     "soon": Queue(
         gettext_lazy("即将到期"),
         gettext_lazy("时限用去七成以上的问题会列在这里。"),
-        found_by=lambda rows, _bureau, _user, today: rows.due_soon_on(today),
+        found_by=lambda rows, _grant, _user, today: rows.due_soon_on(today),
     ),
     "firm": Queue(
         gettext_lazy("等企业"),
@@ -140,12 +144,12 @@ QUEUES: dict[str, Queue] = {
 
 
 def counts_of(
-    queues: dict[str, Queue], rows: BottleneckQuerySet, bureau: Bureau, user: User, today: date
+    queues: dict[str, Queue], rows: BottleneckQuerySet, grant: Grant, user: User, today: date
 ) -> dict[str, int]:
     """How many rows stand in each queue; those that are statuses only are counted in one go."""
     by_status = dict(rows.order_by().values_list("status").annotate(n=Count("pk")))
     return {
-        name: queue.rows(rows, bureau, user, today).count()
+        name: queue.rows(rows, grant, user, today).count()
         if queue.found_by
         else sum(by_status.get(status, 0) for status in queue.statuses)
         for name, queue in queues.items()
@@ -165,8 +169,8 @@ def desk(request: HttpRequest, name: str = "") -> HttpResponse:
     name = name or next(iter(queues))
     if name not in queues:
         raise Http404
-    rows, queue = rows_of(user, grant.bureau), queues[name]
-    filterset = BottleneckFilter(request.GET, queue.rows(rows, grant.bureau, user, today), request=request)
+    rows, queue = rows_of(user, grant), queues[name]
+    filterset = BottleneckFilter(request.GET, queue.rows(rows, grant, user, today), request=request)
     sort = request.GET.get("sort", "")
     if sort.removeprefix("-") not in COLUMNS:
         sort = queue.sort
@@ -180,7 +184,7 @@ def desk(request: HttpRequest, name: str = "") -> HttpResponse:
         # The address follows the opened row, and going back leaves the list at once.
         response["HX-Replace-Url"] = request.get_full_path()
         return response
-    counts = counts_of(queues, rows, grant.bureau, user, today)
+    counts = counts_of(queues, rows, grant, user, today)
     context = {
         "filter": filterset,
         "page": page,
