@@ -1,6 +1,12 @@
 """What is recorded of changes to people, their grants, and how organisations join."""
 
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+
 from accounts.models import Grant, Invitation, Registration, Substitution, User
+from record import services
+from record.models import Event
 from record.recording import watch
 
 
@@ -36,3 +42,14 @@ def declare() -> None:
         ignored=["created_at", "digest"],
         nameless=True,
     )
+    user_logged_in.connect(_on_sign_in, dispatch_uid="record")
+    user_logged_out.connect(_on_sign_out, dispatch_uid="record")
+
+
+def _on_sign_in(user: User, **kwargs: Any) -> None:
+    services.signed(Event.Kind.SIGNED_IN, user)
+
+
+def _on_sign_out(user: User | None, **kwargs: Any) -> None:
+    if user:
+        services.signed(Event.Kind.SIGNED_OUT, user)

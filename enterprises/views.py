@@ -17,6 +17,7 @@ from common.privacy import mask_email, mask_name, mask_phone
 from common.scope import Viewer
 from enterprises.filters import InstitutionFilter, OrganizationFilter
 from enterprises.models import InstitutionProfile, NqiElement, Organization, OrganizationContact
+from record.services import looked_at
 
 # Rows of each part of a page; beyond them a link leads to the list.
 SHOWN = 10
@@ -124,6 +125,8 @@ def organization_detail(request: HttpRequest, uscc: str) -> HttpResponse:
         uscc=uscc,
     )
     is_party = user.may_call(organization, organization.bureau)
+    if is_party:
+        looked_at(organization, organization.pk, user)
     context = {
         "organization": organization,
         "facts": _facts(organization),

@@ -1,13 +1,17 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from common.throttle import client_address
 from record import acting
+from record.services import refused
+
+# What is recorded of answers: not allowed, and too often.
+REFUSALS = (403, 429)
 
 
 class AdminPolicyMiddleware:
@@ -37,14 +41,34 @@ class NoNulMiddleware:
 
 
 class ActingMiddleware:
-    """Says for the record who acts in a request: its user, in the chosen grant, from its address."""
+    """Says for the record who acts in a request, and records what the request was refused."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with acting.as_told_by(lambda: acting_in(request)):
-            return self.get_response(request)
+            response = self.get_response(request)
+            if response.status_code in REFUSALS:
+                record_refusal(request, response)
+            return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        if isinstance(exception, PermissionDenied):
+            request.refusal = str(exception)  # type: ignore[attr-defined]
+
+
+def record_refusal(request: HttpRequest, response: HttpResponseBase) -> None:
+    """With the words in which the page or the interface gave the reason."""
+    said = getattr(response, "data", None)
+    told = said["error"]["message"] if isinstance(said, dict) and "error" in said else ""
+    match = request.resolver_match
+    refused(
+        page=match.view_name if match else "",
+        row=str(next(iter(match.kwargs.values()), "")) if match else "",
+        label=f"{request.method} {request.path}",
+        reason=getattr(request, "refusal", "") or told or str(response.reason_phrase),  # type: ignore[attr-defined]
+    )
 
 
 def acting_in(request: HttpRequest) -> acting.Acting:

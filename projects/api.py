@@ -1,5 +1,7 @@
 """Projects, participations, consortia, key projects and problems to read; the moves of a problem to make."""
 
+from typing import cast
+
 from django.core.exceptions import ValidationError as Refused
 from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
@@ -35,6 +37,7 @@ from projects.models import (
     Transition,
 )
 from projects.workflow import MOVES, RejectReason, choices_for
+from record.services import looked_at
 
 
 class CountedView(DetailView):
@@ -381,6 +384,11 @@ class BottleneckViewSet(CountedView):
     filterset_class = BottleneckFilter
     lookup_field = "public_id"
     lookup_value_converter = "uuid"
+
+    def get_object(self) -> Bottleneck:
+        row = cast(Bottleneck, super().get_object())
+        looked_at(row, row.organization_id, self.request.user)
+        return row
 
     def detailed(self, queryset):
         return queryset.select_related(

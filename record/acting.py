@@ -86,6 +86,14 @@ def on_behalf(user: Any, grant: Any = None, reason: str | None = None) -> Iterat
         yield
 
 
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """What the block writes has this reason."""
+    acting = now()
+    with as_told_by(lambda: replace(acting, reason=reason)):
+        yield
+
+
 def by_whom(service: Callable[P, R]) -> Callable[P, R]:
     """For services: what they write is recorded as the work of their argument ``by``, whoever calls them."""
     parameters = signature(service)

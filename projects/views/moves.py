@@ -29,6 +29,7 @@ from projects.models import Bottleneck, Transition
 from projects.timeline import file_entry
 from projects.views.problem import bullet_of, posted_version
 from projects.workflow import MOVES, STATES, Choice, Move, choices_for, judge
+from record.services import looked_at
 
 # The element of the desk in which a row is handled beside the list.
 BESIDE = "beside"
@@ -36,7 +37,7 @@ BESIDE = "beside"
 
 def row_for(user: User, public_id: uuid.UUID) -> Bottleneck:
     """The problem with all that its forms show; 404 outside the user's scope."""
-    return get_object_or_404(
+    row = get_object_or_404(
         Bottleneck.objects.visible_to(user)
         .select_related(
             "organization", "chain", "segment", "bureau", "handler__parent", "assigned_to", "contact"
@@ -44,6 +45,8 @@ def row_for(user: User, public_id: uuid.UUID) -> Bottleneck:
         .prefetch_related("measures", "attachments", "evidence__attachment"),
         public_id=public_id,
     )
+    looked_at(row, row.organization_id, user)
+    return row
 
 
 @login_required
@@ -301,4 +304,5 @@ def _refused(request: HttpRequest, row: Bottleneck, choice: Choice) -> HttpRespo
     if not _beside(request):
         raise PermissionDenied(choice.refusal)
     context = {"bottleneck": row, "move": choice.move, "reason": choice.refusal}
+    request.refusal = choice.refusal
     return render(request, "projects/moves/_refused.html", context, status=403)

@@ -24,6 +24,7 @@ from projects.forms.filing import UploadForm
 from projects.models import Attachment, Bottleneck, ChainProject, KeyProject, Measure
 from projects.timeline import events_of, file_entry
 from projects.workflow import STATES, Choice, choices_for
+from record.services import looked_at
 
 # Shown in the browser itself; everything else is saved. Neither can carry a script.
 SHOWN_IN_BROWSER = ("image/jpeg", "image/png")
@@ -51,6 +52,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     )  # fmt: skip
     if row.status == Bottleneck.Status.DRAFT and services.row_is_editable_by(row, user):
         return redirect("projects:bottleneck_edit", row.public_id, "check")
+    looked_at(row, row.organization_id, user)
     measures = list(row.measures.all())
     contact, actions = row.contact_for(user), actions_for(row, user)
     children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
@@ -138,9 +140,12 @@ def decisions_of(row: Bottleneck) -> list[tuple[str, Any]]:
 def attachment(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     """A file of a problem for those who may see the problem; never run by the browser."""
     row = get_object_or_404(
-        Attachment.objects.filter(bottleneck__in=Bottleneck.objects.visible_to(request.user)),
+        Attachment.objects.filter(bottleneck__in=Bottleneck.objects.visible_to(request.user)).select_related(
+            "bottleneck__bureau", "bottleneck__organization"
+        ),
         public_id=public_id,
     )
+    looked_at(row, row.bottleneck.organization_id, request.user)
     try:
         content = row.file.open("rb")
     except FileNotFoundError:

@@ -1,0 +1,49 @@
+"""What is recorded besides changes: who looked, who signed in and out, and what was refused."""
+
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from common.scope import Viewer
+from record import acting, recording
+from record.models import Event
+
+
+def looked_at(row: models.Model, organization_id: int, by: Viewer) -> None:
+    """Somebody reads restricted detail of an organisation: told to it, once per person, row and hour.
+
+    Its own people look at what is theirs.
+    """
+    if organization_id in by.scope.organization_ids:
+        return
+    hour = timezone.localtime().strftime("%Y-%m-%dT%H")
+    recording.write(
+        Event.Kind.READ, row, once=f"read:{acting.now().actor_id}:{row._meta.label_lower}:{row.pk}:{hour}"
+    )
+
+
+def signed(kind: str, user: Any) -> None:
+    """The user has signed in or out."""
+    grants = user.grants_in_force
+    with acting.on_behalf(user, grants[0] if grants else None):
+        recording.write(kind, user)
+
+
+def refused(page: str, row: str, label: str, reason: str) -> None:
+    """Somebody was not let: ``page`` is the name of an address, ``row`` the key in it.
+
+    Told once a minute, or whoever is refused could fill the record.
+    """
+    who = acting.now()
+    minute = timezone.localtime().strftime("%Y-%m-%dT%H:%M")
+    with acting.because(reason):
+        recording.store(
+            Event.Kind.REFUSED,
+            entity=page[:40],
+            row=row[:40],
+            label=label[:200],
+            topic_entity=page[:40],
+            topic_row=row[:40],
+            once=f"refused:{who.actor_id or who.address}:{minute}:{page}:{row}"[:120],
+        )

@@ -1,0 +1,176 @@
+"""Who looked at a firm's restricted detail, who signed in and out, and what was refused."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.authtoken.models import Token
+
+from accounts.models import Role
+from projects import services
+from record import services as record_services
+from record.models import Event
+from tests import factories
+from tests.record.test_recording import client_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> factories.Cast:
+    return factories.Cast()
+
+
+@pytest.fixture
+def row(cast):
+    return cast.filed()
+
+
+def reads() -> list[tuple]:
+    rows = Event.objects.filter(kind="read").order_by("pk")
+    return list(rows.values_list("actor__name", "entity", "firm"))
+
+
+def page_of(row) -> str:
+    return reverse("projects:bottleneck_detail", args=[row.public_id])
+
+
+# --- Reading -----------------------------------------------------------------------------------------------
+
+
+def test_somebody_outside_the_firm_who_opens_its_problem_is_recorded(cast, row):
+    client_of(cast.county_officer).get(page_of(row), REMOTE_ADDR="192.0.2.9")
+    assert reads() == [("县局经办", "projects.bottleneck", cast.firm.uscc)]
+    event = Event.objects.get(kind="read")
+    assert (event.topic_row, event.office, event.address) == (str(row.pk), cast.county.code, "192.0.2.9")
+
+
+def test_the_firms_own_people_are_not(cast, row):
+    client_of(cast.filer).get(page_of(row))
+    assert reads() == []
+
+
+def test_whom_the_row_is_hidden_from_reads_nothing(cast, row):
+    stranger = factories.user(Role.FILER)
+    assert client_of(stranger).get(page_of(row)).status_code == 404
+    assert reads() == []
+
+
+def test_a_person_is_recorded_once_an_hour_per_row(cast, row, monkeypatch):
+    for _n in range(3):
+        client_of(cast.county_officer).get(page_of(row))
+    client_of(cast.verifier).get(page_of(row))
+    assert [name for name, *_ in reads()] == ["县局经办", "核验人"]
+    later = timezone.localtime() + timedelta(hours=1)
+    monkeypatch.setattr(record_services.timezone, "localtime", lambda *_moment: later)
+    client_of(cast.county_officer).get(page_of(row))
+    assert [name for name, *_ in reads()] == ["县局经办", "核验人", "县局经办"]
+
+
+def test_beside_the_list_on_the_form_of_a_move_and_by_the_interface_it_is_reading_too(cast, row):
+    for path in (
+        reverse("projects:desk") + f"?open={row.public_id}",
+        reverse("projects:bottleneck_move", args=[row.public_id, "accept"]),
+    ):
+        client_of(cast.county_officer).get(path)
+        assert len(reads()) == 1
+    key = Token.objects.create(user=cast.verifier).key
+    answer = Client().get(f"/api/v1/bottlenecks/{row.public_id}/", headers={"Authorization": f"Token {key}"})
+    assert answer.status_code == 200
+    assert reads()[-1] == ("核验人", "projects.bottleneck", cast.firm.uscc)
+
+
+def test_a_downloaded_file_is_told_on_the_page_of_its_problem(cast, row):
+    services.move(row, "return", by=cast.county_officer, data={"reason": "补图", "gaps": gaps()})
+    file = services.attach(row, factories.pdf(), by=cast.filer)
+    answer = client_of(cast.county_officer).get(reverse("projects:attachment", args=[file.public_id]))
+    assert b"".join(answer.streaming_content)
+    event = Event.objects.get(kind="read")
+    assert (event.entity, event.topic_entity, event.topic_row) == (
+        "projects.attachment",
+        "projects.bottleneck",
+        str(row.pk),
+    )
+
+
+def gaps() -> list[dict]:
+    return [{"field": "symptom", "text": "请补充照片。"}]
+
+
+def test_the_contact_of_an_organisation_is_read_by_those_who_see_it_in_full(cast):
+    address = reverse("enterprises:organization_detail", args=[cast.firm.uscc])
+    client_of(cast.county_officer).get(address)
+    assert reads() == [("县局经办", "enterprises.organization", cast.firm.uscc)]
+    client_of(factories.user(Role.AUDITOR, cast.county)).get(address)  # masked
+    assert len(reads()) == 1
+
+
+# --- Signing in and out ------------------------------------------------------------------------------------
+
+
+def test_signing_in_and_out_are_recorded_where_the_person_works(cast):
+    client = client_of(cast.county_officer)
+    client.post(reverse("logout"), REMOTE_ADDR="192.0.2.3")
+    signed_in, signed_out = Event.objects.filter(kind__startswith="signed").order_by("pk")
+    assert (signed_in.kind, signed_out.kind) == ("signed_in", "signed_out")
+    assert (signed_out.actor, signed_out.office) == (cast.county_officer, cast.county.code)
+    assert (signed_out.path, signed_out.address) == (cast.county.path, "192.0.2.3")
+
+
+# --- Refused -----------------------------------------------------------------------------------------------
+
+
+def refusals() -> list[Event]:
+    return list(Event.objects.filter(kind="refused").order_by("pk"))
+
+
+def test_a_forbidden_action_is_recorded_with_its_reason(cast, row):
+    address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
+    assert client_of(cast.filer).post(address, {"version": row.version}).status_code == 403
+    (event,) = refusals()
+    assert (event.actor, event.office) == (cast.filer, cast.firm.uscc)
+    assert (event.entity, event.row) == ("projects:bottleneck_move", str(row.public_id))
+    assert event.label == f"POST {address}"
+    assert event.reason == "这一步由办理单位办理。"
+
+
+def test_beside_the_list_the_reason_is_recorded_too(cast, row):
+    address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
+    client_of(cast.filer).get(address, headers={"HX-Request": "true", "HX-Target": "beside"})
+    (event,) = refusals()
+    assert event.reason == "这一步由办理单位办理。"
+
+
+def test_the_interface_records_its_refusal_with_the_words_it_answered(cast, row):
+    key = Token.objects.create(user=cast.filer).key
+    answer = Client().post(
+        f"/api/v1/bottlenecks/{row.public_id}/moves/accept/",
+        {"version": row.version},
+        headers={"Authorization": f"Token {key}"},
+    )
+    assert answer.status_code == 403
+    (event,) = refusals()
+    assert (event.actor, event.reason) == (cast.filer, answer.json()["error"]["message"])
+
+
+def test_a_request_forged_elsewhere_is_recorded_by_its_address(cast):
+    client = Client(enforce_csrf_checks=True)
+    client.post(reverse("login"), {"login": "x", "password": "y"}, REMOTE_ADDR="192.0.2.66")
+    (event,) = refusals()
+    assert (event.actor, event.address, event.entity) == (None, "192.0.2.66", "login")
+
+
+def test_the_same_refusal_is_told_once_a_minute(cast, row):
+    address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
+    client = client_of(cast.filer)
+    for _n in range(5):
+        client.post(address, {"version": row.version})
+    assert len(refusals()) == 1
+
+
+def test_a_row_that_is_hidden_is_no_refusal(cast, row):
+    client_of(factories.user(Role.FILER)).get(page_of(row))
+    Client().get(page_of(row))
+    assert refusals() == []
