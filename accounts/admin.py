@@ -12,6 +12,7 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import Grant, User
+from accounts.security.admin import reset_second_factor, sign_out_everywhere
 from common.admin import Inline, PortalAdmin
 
 # Rights follow from grants; Django's groups would be a second way that nobody looks after.
@@ -73,6 +74,7 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
     list_filter = ["is_active", "is_superuser", "grants__role"]
     search_fields = ["username", "name", "email"]
     ordering = ["username"]
+    actions = [reset_second_factor, sign_out_everywhere]
     filter_horizontal = []
     readonly_fields = ["last_login", "date_joined"]
     inlines = [GrantInline]

@@ -26,6 +26,7 @@ LOCAL = frozenset(
         "projects.milestone",
         "projects.bottleneck",
         "authtoken.tokenproxy",
+        "socialaccount.socialaccount",
     }
 )
 # Reference data of the whole country: for administrators of the national bureau.
@@ -38,12 +39,13 @@ NATIONAL = frozenset(
         "bulletins.period",
     }
 )
-OURS = frozenset({"accounts", "enterprises", "projects", "bulletins", "authtoken"})
+OURS = frozenset({"accounts", "enterprises", "projects", "bulletins", "authtoken", "socialaccount"})
 # Rows that are struck out or ended, never deleted, and those without a history of their own, which may go.
 DELETABLE = frozenset(
     {
         "accounts.grant",
         "authtoken.tokenproxy",
+        "socialaccount.socialaccount",
         "projects.projectregion",
         "projects.projectgoal",
         "projects.milestone",

@@ -288,6 +288,8 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "accounts.security.forms.ResetPasswordKeyForm",
     "reauthenticate": "accounts.security.forms.ReauthenticateForm",
 }
+# Without rows for addresses beside `User.email`, from which a link would go to an address of old.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 MFA_ADAPTER = "accounts.security.adapters.SecondFactorAdapter"
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are opened by others; nobody squats on an address
 MFA_FORMS = {
@@ -299,14 +301,21 @@ SOCIALACCOUNT_ADAPTER = "accounts.security.adapters.BureauLoginAdapter"
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
         "OAUTH_PKCE_ENABLED": True,
-        # Identity services of bureaus: [{"id", "name", "server_url", "client_id", "secret"}, …].
+        # Identity services of bureaus: [{"id", "name", "issuer", "client_id", "secret"}, …].
         "APPS": [
             {
                 "provider_id": service["id"],
                 "name": service["name"],
                 "client_id": service["client_id"],
                 "secret": service["secret"],
-                "settings": {"server_url": service["server_url"]},
+                "settings": {
+                    "server_url": service["issuer"].rstrip("/"),
+                    # Whatever else the service says of itself, its tokens are from this issuer.
+                    "openid_configuration_overrides": {"issuer": service["issuer"]},
+                    # Who somebody is there is all that is asked: no name, no address.
+                    "scope": ["openid"],
+                    "fetch_userinfo": False,
+                },
             }
             for service in env.json("OIDC_SERVICES", [])
         ],
@@ -389,7 +398,6 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PRODUCTION
 COOKIE_PREFIX = "__Host-" if PRODUCTION else ""
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
-CSRF_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -500,6 +508,7 @@ UNFOLD = {
                     _admin_entry("person", _("用户"), "accounts.user"),
                     _admin_entry("key", _("授权"), "accounts.grant"),
                     _admin_entry("token", _("接口令牌"), "authtoken.tokenproxy"),
+                    _admin_entry("passkey", _("统一身份关联"), "socialaccount.socialaccount"),
                 ],
             },
             {
