@@ -12,7 +12,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import format_lazy
@@ -20,6 +19,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from common import formats
+from common.forms import Phone, Text
 from enterprises.models import Bureau, ChainSegment, IndustryChain
 from projects.facts import plain
 from projects.files import ACCEPTED
@@ -31,44 +31,6 @@ MAX_MEASURES = 5
 UPLOAD_LIMIT_MB = settings.UPLOAD_LIMIT // 1024 // 1024
 YUAN_PER_WAN = Decimal(10_000)
 DATE_FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"]
-
-
-def readable(text: str) -> str:
-    """One form of each character, one kind of line end, and nothing that cannot be seen."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    # Private and unassigned characters stay: rare names are written with them.
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-
-
-class Text(forms.CharField):
-    """Text as people read it; limits count characters, a line end as one."""
-
-    default_error_messages = {
-        "max_length": _("最多 %(limit_value)d 个字，现在是 %(show_value)d 个，请删减。"),
-        "required": _("请填写这一项。"),
-    }
-
-    def to_python(self, value: Any) -> str:
-        return super().to_python(readable(value) if isinstance(value, str) else value)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """No maxlength: the browser would cut a pasted text off before anybody could see it."""
-        return {name: value for name, value in super().widget_attrs(widget).items() if name != "maxlength"}
-
-
-class Phone(Text):
-    """A mobile number, or one with area code and extension; full-width digits are understood."""
-
-    widget = forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"})
-    default_validators = [
-        RegexValidator(
-            r"^\+?[0-9][0-9 ()\-]{5,19}( ?[转x#] ?[0-9]{1,6})?$",
-            _("请填写手机号或带区号的座机，例如 13800000000、0512-63000000 转 801。"),
-        )
-    ]
-
-    def to_python(self, value: Any) -> str:
-        return unicodedata.normalize("NFKC", super().to_python(value))
 
 
 class Number(forms.DecimalField):

@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Grant, User
 from common import formats
+from common.forms import Text, readable
 from common.workdays import add_workdays, is_workday
 from enterprises.models import Bureau, NqiElement, Organization
 from projects import files
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
-from projects.forms.filing import GAP_FIELDS, Day, Files, Number, Text, readable, text_area
+from projects.forms.filing import GAP_FIELDS, Day, Files, Number, text_area
 from projects.models import Bottleneck, Evidence
 from projects.models.projects import refuse_before_founding, refuse_impossible_past
 from projects.services import MAX_ATTACHMENTS

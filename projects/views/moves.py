@@ -18,11 +18,11 @@ from django_htmx.http import HttpResponseLocation
 
 from accounts.models import User
 from common import charts
+from common.forms import readable
 from enterprises.models import NqiElement
 from projects import services
 from projects.clock import clock_of, turn_of
 from projects.facts import sentence_of
-from projects.forms.filing import readable
 from projects.forms.moves import MAX_EVIDENCE, MoveForm, find_master
 from projects.matching import institutions_for, likely_same
 from projects.models import Bottleneck, Transition
