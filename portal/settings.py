@@ -9,6 +9,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bootstrap_wrapper import get_bootstrap_dir
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -230,6 +231,15 @@ CELERY_BEAT_SCHEDULE = {
     "seal": {"task": "record.tasks.seal", "schedule": 5.0, "options": {"expires": 5}},
 }
 
+# --- Mail --------------------------------------------------------------------------------------------------
+
+# Without a mail server, one file per mail in VAR_DIR/mail. A server that hangs keeps nobody waiting for long.
+email = env.dj_email_url("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}")
+globals().update({"EMAIL_TIMEOUT": 20} | {name: value for name, value in email.items() if value})
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "") or f"noreply@{urlsplit(PUBLIC_URL).hostname}"
+# From this hour on, what was told until then is sent to those who want one mail a day.
+DAILY_MAIL_HOUR = 8
+
 # --- Users and login ---------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
@@ -352,6 +362,15 @@ WORKING_DAY_LIMITS = {
     "verification": 15,
     "reopened": 5,
 }
+# Within which a bureau verifies or refuses who wants to join, in working days as well.
+REGISTRATION_WORKING_DAYS = env.int("REGISTRATION_WORKING_DAYS", 5)
+
+# --- Mail --------------------------------------------------------------------------------------------------
+
+# smtp://user:password@host:port/?tls=True&timeout=10, consolemail://, or files, one for each mail.
+globals().update(env.dj_email_url("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}"))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("MAIL_FROM", "portal@localhost")
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 10)
 
 # --- Files -------------------------------------------------------------------------------------------------
 
