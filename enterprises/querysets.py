@@ -43,24 +43,27 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         """Bureaus see the organisations they serve; an organisation sees itself and the institutions.
 
         Organisations have no chain of their own. Whoever serves one chain only sees those that take part in a
-        project of the chain or have filed a problem of it.
+        project of the chain or have filed a problem of it. Those that are not verified yet nobody sees here.
         """
         scope = user.scope
         if scope.everything:
-            return self
+            return self.verified()
         seen = scope.within("bureau__path") | Q(pk__in=scope.organization_ids)
         for reach in scope.reaches:
             seen |= Q(bureau__path__startswith=reach.path) & self._on_chain(reach.chain_id)
         if scope.organization_ids:
             seen |= Q(institution_profile__isnull=False)
-        return self.filter(seen)
+        return self.verified().filter(seen)
+
+    def verified(self) -> Self:
+        """The ledger: without those that have registered and that no bureau has verified."""
+        return self.exclude(status=self.model.Status.APPLYING)
 
     def _on_chain(self, chain_id: int) -> Q:
-        taking_part = self.model.participations.rel.related_model._base_manager.filter(
-            project__chain=chain_id
-        )
-        problems = self.model.bottlenecks.rel.related_model._base_manager.filter(chain=chain_id)
-        filed = problems.exclude(status="draft")
+        participations = self.model.participations.rel.related_model._base_manager
+        problems = self.model.bottlenecks.rel.related_model._base_manager
+        taking_part = participations.filter(project__chain=chain_id)
+        filed = problems.filter(chain=chain_id).exclude(status="draft")
         return Q(pk__in=taking_part.values("organization")) | Q(pk__in=filed.values("organization"))
 
     def readable_by(self, user: Viewer) -> Self:

@@ -363,14 +363,7 @@ WORKING_DAY_LIMITS = {
     "reopened": 5,
 }
 # Within which a bureau verifies or refuses who wants to join, in working days as well.
-REGISTRATION_WORKING_DAYS = env.int("REGISTRATION_WORKING_DAYS", 5)
-
-# --- Mail --------------------------------------------------------------------------------------------------
-
-# smtp://user:password@host:port/?tls=True&timeout=10, consolemail://, or files, one for each mail.
-globals().update(env.dj_email_url("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}"))
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("MAIL_FROM", "portal@localhost")
-EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 10)
+REGISTRATION_WORKING_DAYS = 5
 
 # --- Files -------------------------------------------------------------------------------------------------
 

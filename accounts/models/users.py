@@ -1,7 +1,7 @@
 """Users, what they were granted, and who stands in for whom (`domain.md` 2.2, design decision 3)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Self
@@ -73,7 +73,8 @@ class User(AbstractUser):
 
     @cached_property
     def scope(self) -> Scope:
-        return _scope_of(self.grants_in_force)
+        scope = _scope_of(self.grants_in_force)
+        return scope if scope.is_of_bureau else replace(scope, person_id=self.pk)
 
     @cached_property
     def administered(self) -> "Administrator":

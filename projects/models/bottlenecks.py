@@ -118,6 +118,8 @@ class Bottleneck(LedgerRow):
         related_name="filed_bottlenecks",
         verbose_name=_("填报人"),
     )
+    # Prepared by somebody who has asked to act for the organisation and is not verified: seen by nobody else.
+    is_provisional = models.BooleanField(_("填报人待核实"), default=False, db_default=False, editable=False)
     bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="bottlenecks", verbose_name=_("受理单位"))
     handler = models.ForeignKey(
         Bureau, models.PROTECT, related_name="handled_bottlenecks", verbose_name=_("当前办理单位")
@@ -261,6 +263,11 @@ class Bottleneck(LedgerRow):
                     & ~Q(help_wanted="")
                 ),
                 violation_error_message=_("必填项未填全，问题只能保存为草稿。"),
+            ),
+            models.CheckConstraint(
+                name="bottleneck_filed_by_verified",
+                condition=Q(is_provisional=False) | Q(status="draft"),
+                violation_error_message=_("填报人通过核实后才能提交。"),
             ),
             models.CheckConstraint(
                 name="bottleneck_nqi_cause_names_element",
