@@ -24,6 +24,8 @@ from projects.api import (
     KeyProjectViewSet,
     ParticipationViewSet,
     ProjectViewSet,
+    PublishedBottleneckViewSet,
+    SharedBottleneckViewSet,
 )
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ router.register("participations", ParticipationViewSet, basename="api-participat
 router.register("consortia", ConsortiumViewSet, basename="api-consortium")
 router.register("key-projects", KeyProjectViewSet, basename="api-key-project")
 router.register("bottlenecks", BottleneckViewSet, basename="api-bottleneck")
+router.register("shared-bottlenecks", SharedBottleneckViewSet, basename="api-shared-bottleneck")
+router.register("published-bottlenecks", PublishedBottleneckViewSet, basename="api-published-bottleneck")
 router.register("bulletins", BulletinViewSet, basename="api-bulletin")
 router.register("periods", PeriodViewSet, basename="api-period")
 router.register("figures", FigureViewSet, basename="api-figure")

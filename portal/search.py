@@ -13,7 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from enterprises.models import Organization
+from projects.field_classes import FieldClass, is_open, reader_of
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
+from projects.querysets import SEARCHED
 
 # Hits shown of each kind; the list behind the link shows all.
 TOP = 5
@@ -21,7 +23,10 @@ LONGEST = 100
 
 
 class Kind(NamedTuple):
-    """A kind of thing to be found. ``code`` is the column of its number, ``key`` that of its address."""
+    """A kind of thing to be found. ``code`` is the column of its number, ``key`` that of its address.
+
+    ``reader`` says as what the user reads these rows: what is closed to it is neither searched nor shown.
+    """
 
     name: str
     heading: Any
@@ -30,6 +35,23 @@ class Kind(NamedTuple):
     key: str
     list_url: str
     page_url: str
+    reader: FieldClass = FieldClass.PARTIES
+
+    def search(self, user: User, text: str) -> Any:
+        rows = self.rows(user)
+        if self.reader == FieldClass.PARTIES:
+            return rows.search(text)
+        return rows.search(text, [path for path in SEARCHED if is_open([path], self.reader)])
+
+    def shows(self, name: str) -> bool:
+        return self.reader == FieldClass.PARTIES or is_open([name], self.reader)
+
+
+def _of_others(user: User, reader: FieldClass) -> Any:
+    """Problems of others, for those who read them in this way."""
+    if reader_of(user) != reader:
+        return Bottleneck.objects.none()
+    return Bottleneck.objects.shared_with(user).select_related("organization")
 
 
 KINDS = (
@@ -41,6 +63,26 @@ KINDS = (
         "public_id",
         "projects:bottleneck_list",
         "projects:bottleneck_detail",
+    ),
+    Kind(
+        "shared",
+        _("系统内共享的问题"),
+        lambda user: _of_others(user, FieldClass.GOVERNMENT),
+        "code",
+        "public_id",
+        "projects:shared_list",
+        "projects:bottleneck_detail",
+        FieldClass.GOVERNMENT,
+    ),
+    Kind(
+        "published",
+        _("已公开的问题"),
+        lambda user: _of_others(user, FieldClass.PUBLIC),
+        "code",
+        "public_id",
+        "projects:published_list",
+        "projects:bottleneck_detail",
+        FieldClass.PUBLIC,
     ),
     Kind(
         "projects",
@@ -104,28 +146,30 @@ def search(request: HttpRequest) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     if text and (address := _exact(user, text)):
         return redirect(address)
-    found = [_found(kind, kind.rows(user), text) for kind in KINDS] if text else []
+    found = [_found(kind, user, text) for kind in KINDS] if text else []
     return render(request, "portal/search.html", {"q": text, "found": [one for one in found if one.hits]})
 
 
 def _exact(user: User, text: str) -> str:
     """The page of the one thing that bears this number, empty when there is none."""
     for kind in KINDS:
+        if not kind.shows(kind.code):
+            continue
         row = kind.rows(user).filter(**{kind.code: text.upper()}).first()
         if row:
             return reverse(kind.page_url, args=[getattr(row, kind.key)])
     return ""
 
 
-def _found(kind: Kind, rows: Any, text: str) -> Found:
+def _found(kind: Kind, user: User, text: str) -> Found:
     # Without a total: to count every name that contains a common word is the dearest part of a search.
-    shown = list(rows.search(text).order_by("-pk")[: TOP + 1])
+    shown = list(kind.search(user, text).order_by("-pk")[: TOP + 1])
     hits = [
         Hit(
             reverse(kind.page_url, args=[getattr(row, kind.key)]),
             marked(str(row), text),
-            marked(getattr(row, kind.code) or "", text),
-            _beside(row),
+            marked(getattr(row, kind.code) or "", text) if kind.shows(kind.code) else SafeString(),
+            _beside(row) if kind.shows("organization") else "",
             row,
         )
         for row in shown[:TOP]

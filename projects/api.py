@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as Refused
 from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
@@ -15,12 +16,15 @@ from rest_framework.response import Response
 from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView
 from enterprises.models import NqiElement, Organization
 from projects import services
+from projects.field_classes import FieldClass, is_open
 from projects.filters import (
     BottleneckFilter,
     ConsortiumFilter,
     KeyProjectFilter,
     ParticipationFilter,
     ProjectFilter,
+    PublishedFilter,
+    SharedFilter,
 )
 from projects.forms.moves import GAPS, find_master
 from projects.models import (
@@ -368,6 +372,59 @@ class MoveSerializer(serializers.Serializer):
         if master is None:
             raise ValidationError(_("在您的范围内没有这个编号的问题。编号形如 DK-2024-320505-00001。"))
         return master
+
+
+def _open(serializer: type[BottleneckSerializer], reader: FieldClass) -> type[BottleneckSerializer]:
+    """The serializer without the fields that are closed to a reader."""
+    closed = {
+        name: None
+        for name, field in serializer._declared_fields.items()
+        if not is_open([(field.source or name).replace(".", "__")], reader)
+    }
+    return type(f"{reader.name.title()}{serializer.__name__}", (serializer,), closed)
+
+
+class SharedBottleneckViewSet(CountedView):
+    """Problems that firms anywhere opened to bureaus, in the fields that are open to them; for bureaus."""
+
+    model = Bottleneck
+    serializer_class = _open(BottleneckSerializer, FieldClass.GOVERNMENT)
+    detail_serializer_class = _open(BottleneckDetailSerializer, FieldClass.GOVERNMENT)
+    filterset_class = SharedFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+
+    def visible(self, rows):
+        if not self.request.user.scope.is_of_bureau:
+            raise PermissionDenied(_("系统内共享的问题供市场监管部门查阅。"))
+        return rows.shared()
+
+    def get_object(self) -> Bottleneck:
+        row = cast(Bottleneck, super().get_object())
+        looked_at(row, row.organization_id, self.request.user)
+        return row
+
+    def detailed(self, queryset):
+        return queryset.select_related(
+            "organization", "bureau", "handler", "chain", "segment", "assigned_to", "project"
+        ).prefetch_related("measures")
+
+
+class PublishedBottleneckViewSet(CountedView):
+    """Solved problems that the firms agreed to publish, without the name of the firm."""
+
+    model = Bottleneck
+    serializer_class = _open(BottleneckSerializer, FieldClass.PUBLIC)
+    detail_serializer_class = _open(BottleneckDetailSerializer, FieldClass.PUBLIC)
+    filterset_class = PublishedFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+
+    def visible(self, rows):
+        return rows.published()
+
+    def detailed(self, queryset):
+        return queryset.select_related("chain")
 
 
 class Stale(APIException):

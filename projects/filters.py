@@ -19,20 +19,22 @@ from common.filters import (
 )
 from enterprises.filters import BureauFilter, ChainFilter
 from enterprises.models import Bureau, NqiElement
+from projects.field_classes import FieldClass, is_open
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject, Participation
-from projects.querysets import BottleneckQuerySet, ChainProjectQuerySet
+from projects.querysets import SEARCHED, BottleneckQuerySet, ChainProjectQuerySet
 from projects.workflow import Party, statuses_of
+
+
+def _search_box(reader: FieldClass) -> df.CharFilter:
+    words = _("编号、题目、产品、企业、信用代码") if is_open(SEARCHED, reader) else _("题目")
+    widget = forms.SearchInput(attrs={"placeholder": words})
+    return df.CharFilter(method="search", label=_("搜索"), max_length=100, widget=widget)
 
 
 class BottleneckFilter(ListFilterSet):
     """Which problems: shared by the desk, the list and the API."""
 
-    q = df.CharFilter(
-        method="search",
-        label=_("搜索"),
-        max_length=100,
-        widget=forms.SearchInput(attrs={"placeholder": _("编号、题目、产品、企业、信用代码")}),
-    )
+    q = _search_box(FieldClass.PARTIES)
     clock = CodeFilter(
         method="by_clock",
         label=_("时限"),
@@ -83,6 +85,28 @@ class BottleneckFilter(ListFilterSet):
 
     def by_masters(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
         return qs.masters() if value else qs
+
+
+class _SharedFilter(BottleneckFilter):
+    """Which problems of others: by fields that the reader may see, or a filter would tell the rest."""
+
+    reader: FieldClass
+
+    def search(self, queryset: BottleneckQuerySet, _name: str, text: str) -> BottleneckQuerySet:
+        return queryset.search(text, [path for path in SEARCHED if is_open([path], self.reader)])
+
+
+def _for(reader: FieldClass) -> type[_SharedFilter]:
+    closed = {
+        name: None
+        for name, one in BottleneckFilter.base_filters.items()
+        if name != "q" and (one.method is not None or not is_open([one.field_name], reader))
+    }
+    name = f"{reader.name.title()}BottleneckFilter"
+    return type(name, (_SharedFilter,), {**closed, "q": _search_box(reader), "reader": reader})
+
+
+SharedFilter, PublishedFilter = _for(FieldClass.GOVERNMENT), _for(FieldClass.PUBLIC)
 
 
 class ProjectFilter(ListFilterSet):

@@ -1,6 +1,9 @@
 """Which projects, consortia, key projects and bottlenecks: the named questions."""
 
+from collections.abc import Collection
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.conf import settings
@@ -134,23 +137,63 @@ class KeyProjectQuerySet(LedgerQuerySet["KeyProject"]):
         )
 
 
+# What a search of problems looks at, and how.
+SEARCHED = {
+    "title": "contains",
+    "product": "contains",
+    "organization__name": "contains",
+    "code": "startswith",
+    "organization__uscc": "exact",
+}
+
+
 class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     def visible_to(self, user: Viewer) -> Self:
         """The parties only: the filing firm, the bureau line, the institution it was dispatched to.
 
-        A draft is seen by its own organisation alone.
+        A draft is seen by its own organisation alone, and by nobody but its filer while the bureau has not
+        verified that the filer acts for that organisation.
         """
+        return self.filter(self._of_party(user))
+
+    def shared_with(self, user: Viewer) -> Self:
+        """Problems of others that the user may read in part (`field_classes`): bureaus what firms opened to
+        them, everybody what was published."""
+        rows = self.shared() if user.scope.is_of_bureau else self.published()
+        return rows.exclude(self._of_party(user))
+
+    def shared(self) -> Self:
+        """Problems in hand or solved that the firms opened to bureaus everywhere.
+
+        Nothing that was not accepted: nobody has looked yet whether it may be shared at all.
+        """
+        status = self.model.Status
+        return (
+            self.counted()
+            .filter(visibility__in=("government", "public"), accepted_at__isnull=False)
+            .exclude(status__in=(status.RETURNED, status.REJECTED, status.WITHDRAWN, status.MERGED))
+        )
+
+    def published(self) -> Self:
+        """Solved problems that the firms agreed to publish."""
+        return self.counted().filter(
+            visibility="public", consent_publish=True, status=self.model.Status.RESOLVED
+        )
+
+    def _of_party(self, user: Viewer) -> Q:
         scope = user.scope
-        own = Q(organization__in=scope.organization_ids)
+        own = Q(organization__in=scope.organization_ids, is_provisional=False)
+        if scope.person_id:
+            own |= Q(is_provisional=True, filer=scope.person_id)
         filed = ~Q(status=self.model.Status.DRAFT)
         if scope.everything:
-            return self.filter(own | filed)
+            return own | filed
         seen = own
         if scope.is_of_bureau:
             seen |= filed & (scope.within("bureau__path", "chain") | scope.within("handler__path", "chain"))
         if scope.organization_ids:
             seen |= filed & Q(assigned_to__in=scope.organization_ids)
-        return self.filter(seen)
+        return seen
 
     def open(self) -> Self:
         """Filed and not yet at an end."""
@@ -178,18 +221,19 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         """Merged children out: the master stands for all of them (`domain.md` 5.4 rule 8)."""
         return self.filter(merged_into__isnull=True)
 
-    def search(self, text: str) -> Self:
-        """Rows by part of title, product or firm, start of the code, or credit code of the firm."""
+    def search(self, text: str, among: Collection[str] = SEARCHED) -> Self:
+        """Rows by part of title, product or firm, start of the code, or credit code of the firm.
+
+        ``among`` are the columns to look at: what a reader may not see, it may not find either.
+        """
         text = text.strip()
         if not text:
             return self
-        return self.filter(
-            Q(title__contains=text)
-            | Q(product__contains=text)
-            | Q(organization__name__contains=text)
-            | Q(code__startswith=text.upper())
-            | Q(organization__uscc=text.upper())
-        )
+        found = [
+            Q(**{f"{path}__{SEARCHED[path]}": text if SEARCHED[path] == "contains" else text.upper()})
+            for path in among
+        ]
+        return self.filter(reduce(or_, found))
 
     def for_lists(self) -> Self:
         """Everything that one line of a list shows, in one query."""

@@ -1,12 +1,14 @@
 """Chain projects, consortia, key projects and problems: the lists, and the pages of the first three."""
 
 from collections.abc import Iterable
+from copy import copy
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -19,6 +21,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from common import formats
 from common.listing import (
+    CodeWords,
     Column,
     Day,
     ListPage,
@@ -32,9 +35,17 @@ from common.listing import (
     Write,
 )
 from common.templatetags import portal_ui
-from enterprises.models import Organization
+from enterprises.models import NqiElement, Organization
 from projects.clock import clock_of
-from projects.filters import BottleneckFilter, ConsortiumFilter, KeyProjectFilter, ProjectFilter
+from projects.field_classes import FieldClass, is_open
+from projects.filters import (
+    BottleneckFilter,
+    ConsortiumFilter,
+    KeyProjectFilter,
+    ProjectFilter,
+    PublishedFilter,
+    SharedFilter,
+)
 from projects.models import (
     Bottleneck,
     ChainProject,
@@ -231,6 +242,7 @@ class BottleneckList(LedgerList):
     model = Bottleneck
     filterset_class = BottleneckFilter
     heading = gettext_lazy("堵点卡点问题")
+    tab: Any = gettext_lazy("我的范围")
     default_sort = "-submitted"
     filter_lead = "q,chain,clock"
     template_name = "projects/bottleneck_list.html"
@@ -262,6 +274,69 @@ class BottleneckList(LedgerList):
     empty_title = gettext_lazy("这里将列出您范围内的问题")
     empty_text = gettext_lazy("企业填报并提交后，问题会出现在这里。")
     empty_symbol = "problem"
+
+    def tabs(self) -> list[dict[str, Any]]:
+        pages = [("bottleneck_list", BottleneckList), ("shared_list", SharedList)]
+        if not self.request.user.scope.is_of_bureau:
+            pages.pop()
+        pages.append(("published_list", PublishedList))
+        return [
+            {
+                "label": page.tab,
+                "href": reverse(f"projects:{name}"),
+                "current": type(self) is page,
+            }
+            for name, page in pages
+        ]
+
+
+def _columns_for(reader: FieldClass) -> tuple[Column, ...]:
+    """The columns of the list that a reader of this class may see."""
+    columns = []
+    for column in BottleneckList.columns:
+        if is_open(column.paths, reader):
+            open_column = copy(column)
+            if column.sub and not is_open(column.sub.paths, reader):
+                open_column.sub = None
+            columns.append(open_column)
+    return tuple(columns)
+
+
+class SharedList(BottleneckList):
+    """Problems that firms anywhere opened to bureaus; a title leads to as much of one as may be read."""
+
+    filterset_class = SharedFilter
+    columns = _columns_for(FieldClass.GOVERNMENT)
+    heading = gettext_lazy("系统内共享的问题")
+    tab = gettext_lazy("系统内共享")
+    default_sort = "-submitted"
+    filter_lead = "q,chain,bureau"
+    empty_title = gettext_lazy("还没有系统内共享的问题")
+    empty_text = gettext_lazy("企业填报时选择“市场监管系统内”可见、并已受理的问题会列在这里。")
+
+    def get_queryset(self) -> QuerySet:
+        if not self.request.user.scope.is_of_bureau:
+            raise PermissionDenied(_("系统内共享的问题供市场监管部门查阅。"))
+        return Bottleneck.objects.shared()
+
+
+class PublishedList(BottleneckList):
+    """Solved problems that the firms agreed to publish, without the name of the firm."""
+
+    filterset_class = PublishedFilter
+    columns = (
+        *_columns_for(FieldClass.PUBLIC),
+        CodeWords("elements", gettext_lazy("质量基础设施要素"), "nqi_elements", choices=NqiElement.choices),
+    )
+    heading = gettext_lazy("已公开的问题")
+    tab = gettext_lazy("已公开")
+    default_sort = "-resolved"
+    filter_lead = "q,chain,element"
+    empty_title = gettext_lazy("还没有公开的问题")
+    empty_text = gettext_lazy("企业同意公开题目和解决办法的问题，核验解决后会列在这里。")
+
+    def get_queryset(self) -> QuerySet:
+        return Bottleneck.objects.published()
 
 
 # --- Pages of one thing --------------------------------------------------------------------------------

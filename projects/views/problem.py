@@ -1,6 +1,7 @@
 """The page of one problem for all its parties, and its files."""
 
 import uuid
+from collections.abc import Container
 from typing import Any
 
 from django.contrib import messages
@@ -20,6 +21,7 @@ from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
+from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
 from projects.forms.filing import UploadForm
 from projects.models import Attachment, Bottleneck, ChainProject, KeyProject, Measure
 from projects.timeline import events_of, file_entry
@@ -43,13 +45,13 @@ def posted_version(request: HttpRequest) -> int:
 def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """One problem: state, next step, facts, measures, evidence, files and record."""
     user = request.user
-    row = get_object_or_404(
-        Bottleneck.objects.visible_to(user).select_related(
-            "organization", "chain", "segment", "bureau", "handler__parent", "assigned_to", "project",
-            "merged_into", "list_owner", "contact",
-        ),
-        public_id=public_id,
+    rows = Bottleneck.objects.select_related(
+        "organization", "chain", "segment", "bureau", "handler__parent", "assigned_to", "project",
+        "merged_into", "list_owner", "contact",
     )  # fmt: skip
+    row = rows.visible_to(user).filter(public_id=public_id).first()
+    if row is None:
+        return _shared(request, get_object_or_404(rows.shared_with(user), public_id=public_id))
     if row.status == Bottleneck.Status.DRAFT and services.row_is_editable_by(row, user):
         return redirect("projects:bottleneck_edit", row.public_id, "check")
     looked_at(row, row.organization_id, user)
@@ -80,6 +82,31 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "may_attach": services.may_attach(row, user),
     }
     return render(request, "projects/bottleneck_detail.html", context)
+
+
+def _shared(request: HttpRequest, row: Bottleneck) -> HttpResponse:
+    """As much of the problem as may be read by somebody who is no party of it."""
+    user = request.user
+    reader = reader_of(user)
+    readable = open_to(reader)
+    if reader > FieldClass.PUBLIC:
+        looked_at(row, row.organization_id, user)
+    measures = list(row.measures.all()) if "measures" in readable else []
+    contact = row.contact_for(user) if "contact" in readable else None
+    facts = {
+        step: [fact for fact in facts_of(row, step, measures, contact) if fact.name in readable and fact.text]
+        for step in ("happening", "extent", "help")
+    }
+    context = {
+        "bottleneck": row,
+        "readable": readable,
+        "by_bureau": reader == FieldClass.GOVERNMENT,
+        "facts": facts,
+        "measures": [(measure, charts.render(bullet_of(measure))) for measure in measures],
+        "decisions": decisions_of(row, readable),
+        "list_url": reverse(f"projects:{'shared' if reader == FieldClass.GOVERNMENT else 'published'}_list"),
+    }
+    return render(request, "projects/bottleneck_shared.html", context)
 
 
 def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
@@ -118,18 +145,18 @@ def bullet_of(measure: Measure) -> charts.Bullet:
     )
 
 
-def decisions_of(row: Bottleneck) -> list[tuple[str, Any]]:
-    """What the bureau has decided so far, as pairs of label and text."""
-    pairs = [
-        (_("级别"), row.get_grade_display()),
-        (_("共性问题"), _("是") if row.is_common else ""),
-        (_("解决路径"), row.get_route_display()),
-        (_("承担机构"), row.assigned_to),
-        (_("解决期限"), formats.day_weekday(row.due_on) if row.due_on else ""),
-        (_("清单单位"), row.list_owner),
-        (_("解决类型"), row.get_result_display()),
+def decisions_of(row: Bottleneck, readable: Container[str] = FIELDS) -> list[tuple[str, Any]]:
+    """What the bureau has decided so far, as pairs of label and text; of the fields that are readable."""
+    decided = [
+        ("grade", _("级别"), row.get_grade_display()),
+        ("is_common", _("共性问题"), _("是") if row.is_common else ""),
+        ("route", _("解决路径"), row.get_route_display()),
+        ("assigned_to", _("承担机构"), row.assigned_to),
+        ("due_on", _("解决期限"), formats.day_weekday(row.due_on) if row.due_on else ""),
+        ("list_owner", _("清单单位"), row.list_owner),
+        ("result", _("解决类型"), row.get_result_display()),
     ]
-    return [(label, value) for label, value in pairs if value]
+    return [(label, value) for name, label, value in decided if value and name in readable]
 
 
 # --- Files -------------------------------------------------------------------------------------------------
