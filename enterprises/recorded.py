@@ -9,10 +9,13 @@ from enterprises.models import (
     Organization,
     OrganizationContact,
 )
+from record import names
 from record.recording import watch
 
 
 def declare() -> None:
+    names.offices(Bureau, "code", "name")
+    names.offices(Organization, "uscc", "name")
     watch(Division)
     # Paths follow from parents and codes.
     watch(Bureau, path=["path"], ignored=["path"])

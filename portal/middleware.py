@@ -67,7 +67,7 @@ def record_refusal(request: HttpRequest, response: HttpResponseBase) -> None:
         page=match.view_name if match else "",
         row=str(next(iter(match.kwargs.values()), "")) if match else "",
         label=f"{request.method} {request.path}",
-        reason=getattr(request, "refusal", "") or told or str(response.reason_phrase),  # type: ignore[attr-defined]
+        reason=getattr(request, "refusal", "") or told or str(response.reason_phrase),
     )
 
 

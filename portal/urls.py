@@ -17,6 +17,7 @@ urlpatterns = [
     path("search/", search, name="search"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("", include("record.urls")),
     path("", include("enterprises.urls")),
     path("", include("projects.urls")),
     path("", include("bulletins.urls")),

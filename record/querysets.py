@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from django.db import models
+from django.db.models import Q
 
 from common.scope import Viewer
 
@@ -19,6 +20,19 @@ class EventQuerySet(models.QuerySet["Event"]):
     def about(self, row: models.Model) -> Self:
         """What happened to a row and to all that belongs to it, newest first."""
         return self.filter(topic_entity=row._meta.label_lower, topic_row=str(row.pk))
+
+    def with_people(self) -> Self:
+        return self.select_related("actor", "principal")
+
+    def search(self, text: str) -> Self:
+        """Events whose row is called so or has this key, and those of people of this name."""
+        return self.filter(
+            Q(label__icontains=text)
+            | Q(row=text)
+            | Q(actor__name__icontains=text)
+            | Q(actor__username=text)
+            | Q(principal__name__icontains=text)
+        )
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("Events are only ever appended.")

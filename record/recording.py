@@ -26,7 +26,7 @@ from record.models import Event
 
 # In place of personal data: that it changed, never what it was.
 HIDDEN = "***"
-BLANKS = (None, "", [], {})
+BLANKS: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,12 @@ def watch(
     )
     model.save_base = _recorded(model.save_base)  # type: ignore[method-assign]
     for kind in apps.get_models():
-        if kind._meta.concrete_model is model:
-            pre_delete.connect(_on_delete, sender=kind, dispatch_uid=f"record:{kind._meta.label}")
+        if _model(kind) is model:
+            pre_delete.connect(_on_delete, sender=kind)
     for many in model._meta.many_to_many:
-        if many.remote_field.through._meta.auto_created:
-            m2m_changed.connect(_on_many, sender=many.remote_field.through, dispatch_uid=f"record:{many}")
+        through: Any = many.remote_field.through
+        if through._meta.auto_created:
+            m2m_changed.connect(_on_many, sender=through)
 
 
 def being_written() -> tuple[type[models.Model], ...]:
@@ -132,7 +133,7 @@ def write(
     ``belongs`` are bureau path and credit code where they are known; an event with ``once`` is not written
     when one with the same text stands already.
     """
-    watched = WATCHED[row._meta.concrete_model or type(row)]
+    watched = WATCHED[_model(row)]
     path, firm = belongs or _belongs(watched, row)
     store(
         kind,
@@ -195,6 +196,11 @@ def _first(places: Iterable[Any]) -> str:
     return next((str(place) for place in places if place), "")
 
 
+def _model(row: Any) -> type[models.Model]:
+    """The model of a row or of a proxy, and of a user who is looked up only when asked for."""
+    return row._meta.concrete_model
+
+
 def _walk(row: Any, lookup: str) -> Any:
     for name in lookup.split("__"):
         row = getattr(row, name, None)
@@ -209,7 +215,7 @@ def _walk(row: Any, lookup: str) -> Any:
 def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
     @wraps(save_base)
     def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
-        model = self._meta.concrete_model or type(self)
+        model = _model(self)
         watched, only = WATCHED[model], kwargs.get("update_fields")
         names = [
             name
@@ -217,7 +223,7 @@ def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
             if only is None or field.name in only or name in only
         ]
         with transaction.atomic(savepoint=False), accounted(model):
-            if watched.when and not watched.when(self):
+            if not names or (watched.when and not watched.when(self)):
                 return save_base(self, *args, **kwargs)
             before = _stored(watched, self.pk, names) if self.pk is not None else None
             save_base(self, *args, **kwargs)
@@ -308,7 +314,7 @@ def _as_stored(field: Any, value: Any) -> Any:
 
 
 def _on_delete(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
-    watched = WATCHED[sender._meta.concrete_model or sender]
+    watched = WATCHED[_model(sender)]
     if watched.when and not watched.when(instance):
         return
     if found := _stored(watched, instance.pk, list(watched.fields)):
@@ -340,6 +346,9 @@ def _on_many(
         if reverse
         else [(instance, sorted(pk_set))]
     )
-    side = "after" if action == "post_add" else "before"
     for row, others in pairs:
-        write(Event.Kind.CHANGED, row, **{side: {field.name: others}})
+        told = {field.name: others}
+        if action == "post_add":
+            write(Event.Kind.CHANGED, row, after=told)
+        else:
+            write(Event.Kind.CHANGED, row, before=told)

@@ -371,9 +371,8 @@ def rail(context: template.Context, entries: str) -> SafeString:
     """The entries of a rail; its numbers are those of `rail_counts`."""
     request, grant, counts = context.get("request"), context.get("grant"), context.get("rail_counts")
     path = request.path if request else ""
-    return _rail(
-        entries, get_language(), path, tuple((counts or {}).items()), grant and bool(grant.bureau_id)
-    )
+    place = (bool(grant.bureau_id), grant.role) if grant else None
+    return _rail(entries, get_language(), path, tuple((counts or {}).items()), place)
 
 
 @lru_cache(maxsize=1024)
@@ -382,10 +381,10 @@ def _rail(
     _language: str | None,
     path: str,
     counts: tuple[tuple[str, int], ...],
-    of_bureau: bool | None,
+    place: tuple[bool, str] | None,
 ) -> SafeString:
     """Drawn once for the rail and for the menu of a phone."""
-    grant = None if of_bureau is None else {"bureau_id": of_bureau}
+    grant = place and {"bureau_id": place[0], "role": place[1]}
     return render_to_string(
         entries, {"request": SimpleNamespace(path=path), "rail_counts": dict(counts), "grant": grant}
     )

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.models import F, Value
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from enterprises.models import Enterprise, Organization, OrganizationContact
 from projects import services
@@ -55,6 +56,13 @@ def test_a_row_saved_unchanged_leaves_no_event(cast):
     cast.firm.save()
     Organization.objects.get(pk=cast.firm.pk).save()
     assert Event.objects.count() == before
+
+
+def test_a_sign_in_that_notes_its_time_on_the_user_is_no_change(cast):
+    before = Event.objects.filter(kind="changed").count()
+    cast.filer.last_login = timezone.now()
+    cast.filer.save(update_fields=["last_login"])
+    assert Event.objects.filter(kind="changed").count() == before
 
 
 def test_numbers_typed_as_text_are_no_change(cast):
