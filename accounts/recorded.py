@@ -30,7 +30,7 @@ def declare() -> None:
         path=["bureau__path"],
         firm=["organization__uscc"],
         hidden=["phone"],
-        ignored=["created_at"],
+        ignored=["created_at", "key"],
         nameless=True,
     )
     watch(
@@ -39,7 +39,7 @@ def declare() -> None:
         path=["organization__bureau__path"],
         firm=["organization__uscc"],
         hidden=["email"],
-        ignored=["created_at", "digest"],
+        ignored=["created_at", "digest", "sent_at"],
         nameless=True,
     )
     user_logged_in.connect(_on_sign_in, dispatch_uid="record")
