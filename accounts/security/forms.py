@@ -48,17 +48,25 @@ class ResetPasswordForm(Worded, account.ResetPasswordForm):
     words = {"email": _("邮箱")}
 
 
-class ResetPasswordKeyForm(Worded, account.ResetPasswordKeyForm):
+class TwiceTheSame:
+    def clean(self) -> dict[str, Any]:
+        data = forms.Form.clean(self) or {}  # type: ignore[arg-type]
+        if data.get("password1") and data.get("password2") and data["password1"] != data["password2"]:
+            self.add_error("password2", _("两次输入的密码不一致。"))  # type: ignore[attr-defined]
+        return data
+
+
+class ResetPasswordKeyForm(Worded, TwiceTheSame, account.ResetPasswordKeyForm):
     words = {"password1": _("新密码"), "password2": _("再输入一次新密码")}
     help = {"password1": NEW_PASSWORD_HELP}
 
 
-class SetPasswordForm(Worded, account.SetPasswordForm):
+class SetPasswordForm(Worded, TwiceTheSame, account.SetPasswordForm):
     words = ResetPasswordKeyForm.words
     help = ResetPasswordKeyForm.help
 
 
-class ChangePasswordForm(Worded, account.ChangePasswordForm):
+class ChangePasswordForm(Worded, TwiceTheSame, account.ChangePasswordForm):
     words = {"oldpassword": _("现在的密码")} | ResetPasswordKeyForm.words
     help = ResetPasswordKeyForm.help
 

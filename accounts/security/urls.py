@@ -9,7 +9,8 @@ from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.socialaccount import views as linked
 from allauth.socialaccount.providers.openid_connect import views as service
-from django.urls import path
+from django.urls import path, re_path
+from django.views.generic import RedirectView
 
 from accounts.security import views
 
@@ -22,6 +23,8 @@ urlpatterns = [
     path("logout/", views.logout, name="account_logout"),
     path("account/", views.security, name="account_security"),
     path("account/", views.security, name="mfa_index"),
+    # Accounts begin with joining.
+    path("account/signup/", RedirectView.as_view(url="/join/"), name="account_signup"),
     path("account/inactive/", account.account_inactive, name="account_inactive"),
     path("account/confirm/", account.reauthenticate, name="account_reauthenticate"),
     path("account/sessions/", views.session_list, name="usersessions_list"),
@@ -29,8 +32,8 @@ urlpatterns = [
     path("account/password/set/", account.password_set, name="account_set_password"),
     path("account/password/reset/", account.password_reset, name="account_reset_password"),
     path("account/password/reset/sent/", account.password_reset_done, name="account_reset_password_done"),
-    path(
-        "account/password/reset/<uidb36>-<path:key>/",
+    re_path(
+        r"^account/password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         account.password_reset_from_key,
         name="account_reset_password_from_key",
     ),

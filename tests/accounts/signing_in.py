@@ -47,3 +47,8 @@ def set_up(client: Client) -> str:
 def next_period() -> None:
     """As if half a minute had gone: a code is taken once only."""
     cache.clear()
+
+
+def without_tokens(page: str) -> str:
+    """The page without what differs from one drawing to the next."""
+    return re.sub(r'(csrfmiddlewaretoken" value=|"x-csrftoken": )"\w+"', "", page)

@@ -1,6 +1,5 @@
 """Guessing of passwords: by one name, by one address, from everywhere, and who must not suffer from it."""
 
-import re
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from tests import factories
-from tests.accounts.signing_in import is_in, sign_in
+from tests.accounts.signing_in import is_in, sign_in, without_tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -143,10 +142,6 @@ def test_known_unknown_and_inactive_names_get_the_same_answer_for_the_same_work(
     assert len({without_tokens(text) for _status, text, _cost in answers}) == 1
 
 
-def without_tokens(text: str) -> str:
-    return re.sub(r'(csrfmiddlewaretoken" value|x-csrftoken": )="?[^"]*|"x-csrftoken": "[^"]*', "", text)
-
-
 def test_the_refusal_says_why_and_what_still_works(li: User) -> None:
     for number in range(21):
         answer = sign_in(Client(), "li", "guess", address=f"10.1.0.{number}")
@@ -164,6 +159,7 @@ def test_the_admin_site_has_no_way_in_of_its_own(client: Client) -> None:
     assert not is_in(client)
 
 
-def test_signing_up_has_no_address(client: Client) -> None:
-    assert client.get("/account/signup/").status_code == 404
-    assert client.get("/signup/").status_code == 404
+def test_nobody_signs_up_past_joining(client: Client) -> None:
+    data = {"username": "new", "password1": "乌篷船-kiwi-琥珀-9", "password2": "乌篷船-kiwi-琥珀-9"}
+    assert client.post("/account/signup/", data)["Location"] == "/join/"
+    assert not User.objects.filter(username="new").exists()
