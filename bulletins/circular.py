@@ -133,7 +133,12 @@ class _Composer:
             ),
             date=date,
             created=self.snapshot.finished_at or bulletin.created_at,
-            verification=Verification(bulletin.verification_code, settings.PUBLIC_URL + verify),
+            verification=Verification(
+                bulletin.verification_code,
+                settings.PUBLIC_URL + verify,
+                root_on=bulletin.record_day,
+                root=bulletin.record_root,
+            ),
             issued=issued,
             attachments=(
                 Attachment("质量强链指标表", (self.all_figures(),)),

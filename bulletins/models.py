@@ -246,6 +246,9 @@ class Bulletin(Job):
         related_name="+",
         verbose_name=_("签发人"),
     )
+    # Root of the record on the last day closed before the issue; printed.
+    record_day = models.DateField(_("操作记录根值日期"), null=True, blank=True, editable=False)
+    record_root = models.CharField(_("操作记录根值（SHA-256）"), max_length=64, blank=True, editable=False)
     verification_code = models.CharField(_("核验码"), max_length=24, unique=True)
     pdf = models.FileField(_("PDF 文件"), upload_to="bulletins/", max_length=200, blank=True)
     sha256 = models.CharField(_("PDF 摘要（SHA-256）"), max_length=64, blank=True)

@@ -22,12 +22,15 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from bulletins import circular, figures, identities, paper, periods, rollup, tasks, verification
+from bulletins import circular, figures, identities, notices, paper, periods, rollup, tasks, verification
 from bulletins.indicators import DEFINITION_VERSION
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from common import formats
 from common.jobs import Job, ring, run_claimed
 from enterprises.models import Bureau, NumberSeries
+from record.acting import by_whom, on_behalf
+from record.models import DayRoot, Event
+from record.recording import write
 
 logger = logging.getLogger(__name__)
 JobRow = TypeVar("JobRow", bound=Job)
@@ -102,6 +105,7 @@ def rollup_now(period: Period, by: User | None = None) -> Snapshot:
     return _see_through(snapshot, run_snapshot)
 
 
+@by_whom
 def request_freeze(
     period: Period, by: User | None, reason: str = "", *, in_background: bool = True
 ) -> Snapshot:
@@ -165,8 +169,11 @@ def _roll_up(snapshot: Snapshot) -> None:
                 period.frozen_at, period.frozen_by = timezone.now(), snapshot.created_by
                 period.save(update_fields=["status", "frozen_at", "frozen_by"])
         snapshot.finish(**results)
+        if snapshot.version:
+            write(Event.Kind.CHANGED, snapshot, after={"row_hash": snapshot.row_hash})
 
 
+@by_whom
 def publish(period: Period, by: User | None) -> Period:
     """Open the figures of a frozen period to the public."""
     _refuse_others_to_freeze(by)
@@ -201,6 +208,7 @@ def frozen_snapshot(period: Period) -> Snapshot:
     return snapshot
 
 
+@by_whom
 def draft_bulletin(
     period: Period,
     bureau: Bureau,
@@ -239,6 +247,7 @@ def draft_bulletin(
     return bulletin
 
 
+@by_whom
 def issue(bulletin: Bulletin, by: User | None, *, in_background: bool = True) -> Bulletin:
     """Give the draft its number and date, take the newest frozen figures, and queue the final print."""
     _refuse_others_to_issue(by, bulletin.bureau)
@@ -255,7 +264,10 @@ def issue(bulletin: Bulletin, by: User | None, *, in_background: bool = True) ->
         locked.doc_seq = NumberSeries.next(f"TB-{locked.bureau.code}-{today.year}")
         locked.issued_on, locked.issued_by = today, by
         locked.status = Bulletin.Status.ISSUED
+        if root := DayRoot.objects.first():
+            locked.record_day, locked.record_root = root.day, root.hash
         _print_anew(locked, in_background=in_background)
+        notices.tell_of_issue(locked)
     return locked
 
 
@@ -272,7 +284,7 @@ def replace(bulletin: Bulletin, by: User | None, reason: str, *, in_background: 
     """Issue a successor with the newest frozen figures; the old one stays readable and says so."""
     _refuse_others_to_issue(by, bulletin.bureau)
     _need_reason(reason)
-    with transaction.atomic():
+    with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         locked = _locked_in_force(bulletin)
         successor = issue_bulletin(locked.period, locked.bureau, by, again=True, in_background=in_background)
         locked.status, locked.replaced_by = Bulletin.Status.REPLACED, successor
@@ -285,7 +297,7 @@ def withdraw(bulletin: Bulletin, by: User | None, reason: str) -> Bulletin:
     """Take an issued bulletin back; its number is not given out again."""
     _refuse_others_to_issue(by, bulletin.bureau)
     _need_reason(reason)
-    with transaction.atomic():
+    with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         locked = _locked_in_force(bulletin)
         locked.status, locked.withdrawn_at = Bulletin.Status.WITHDRAWN, timezone.now()
         locked.withdraw_reason = reason.strip()
@@ -293,6 +305,7 @@ def withdraw(bulletin: Bulletin, by: User | None, reason: str) -> Bulletin:
     return locked
 
 
+@by_whom
 def retry(bulletin: Bulletin, by: User | None) -> Bulletin:
     """Print again after a failure that was put right."""
     _refuse_others_to_issue(by, bulletin.bureau)
@@ -362,7 +375,9 @@ def _print(bulletin: Bulletin) -> None:
     document = paper.render_pdf(content)
     bulletin.report_progress(80)
     name = _keep(bulletin, document)
-    bulletin.finish(pdf=name, sha256=hashlib.sha256(document).hexdigest())
+    with transaction.atomic():
+        bulletin.finish(pdf=name, sha256=hashlib.sha256(document).hexdigest())
+        write(Event.Kind.CHANGED, bulletin, after={"sha256": bulletin.sha256})
 
 
 def _keep(bulletin: Bulletin, document: bytes) -> str:

@@ -105,10 +105,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a reader needs to check the paper: its verification code and the address behind the QR."""
+    """What a reader needs to check the paper: its verification code and the address behind the QR.
+
+    ``root`` is that of the record on the day ``root_on``: on paper, it shows a later rewriting.
+    """
 
     code: str
     url: str
+    root_on: dt.date | None = None
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bulletins import paper, services, tasks
 from bulletins.models import Bulletin, Period, Snapshot
 from common.jobs import Job
 from enterprises.models import Bureau, NumberSeries
+from record.models import DayRoot, Event
 from tests import factories
 from tests.bulletins.ledger import Tree, firm, project, solved, takes_part
 from tests.conftest import wait_until
@@ -262,6 +264,36 @@ def test_the_document_is_chinese_whoever_asks_for_it(period: Period, tree: Tree,
     assert "2024年" in bulletin.title
     text = str(blank[-1])
     assert "组建质量技术创新联合体" in text
+
+
+def test_the_last_root_of_the_record_before_the_issue_is_printed_and_stays(
+    period: Period, tree: Tree, blank: list[Any]
+) -> None:
+    root = DayRoot.objects.create(day=date(2026, 11, 20), position=7, hash="3f" * 32)
+    DayRoot.objects.create(day=date(2026, 11, 19), position=3, hash="4e" * 32)
+    bulletin = issued(period, tree.nation)
+    assert (bulletin.record_day, bulletin.record_root) == (root.day, root.hash)
+    DayRoot.objects.create(day=date(2026, 11, 21), position=9, hash="5d" * 32)
+    Bulletin.objects.update(job_state=Job.State.QUEUED, attempts=0)
+    services.print_now(bulletin)
+    assert [(paper.verification.root_on, paper.verification.root) for paper in blank] == [
+        (root.day, root.hash)
+    ] * 2
+
+
+def test_issue_and_print_stand_in_the_record(period: Period, tree: Tree, blank: list[Any]) -> None:
+    by = factories.user(Role.ADMINISTRATOR, tree.nation)
+    bulletin = issued(period, tree.nation, by)
+    services.withdraw(bulletin, by, "数字有误")
+    told = Event.objects.about(bulletin).order_by("pk")
+    assert [(event.kind, event.actor) for event in told] == [
+        ("created", by), ("changed", by), ("changed", None), ("changed", by)
+    ]  # fmt: skip
+    assert told[1].after["status"] == "issued"
+    assert told[2].after == {"sha256": bulletin.sha256}
+    assert told[3].reason == "数字有误"
+    frozen = Event.objects.about(period).filter(entity="bulletins.snapshot").first()
+    assert frozen.after == {"row_hash": bulletin.snapshot.row_hash}
 
 
 def test_the_same_snapshot_gives_the_same_bytes(period: Period, tree: Tree) -> None:
