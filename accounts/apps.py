@@ -7,9 +7,10 @@ class AccountsConfig(AppConfig):
     verbose_name = _("用户与权限")
 
     def ready(self) -> None:
-        from accounts import recorded  # noqa: PLC0415  (needs the models of all apps)
+        from accounts import notices, recorded  # noqa: PLC0415  (needs the models of all apps)
 
         recorded.declare()
+        notices.declare()
         from accounts.security import signals  # noqa: PLC0415
 
         signals.connect()

@@ -7,6 +7,7 @@ class BulletinsConfig(AppConfig):
     verbose_name = _("统计与通报")
 
     def ready(self) -> None:
-        from bulletins import recorded  # noqa: PLC0415  (needs the models of all apps)
+        from bulletins import notices, recorded  # noqa: PLC0415  (needs the models of all apps)
 
         recorded.declare()
+        notices.declare()

@@ -5,13 +5,14 @@ desk or workspace stands open.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from accounts.models import FILING_ROLES, Grant
+from accounts.models import FILING_ROLES, Grant, User
 
 SESSION_KEY = "grant"
 
@@ -46,4 +47,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "grant": grant,
         "grants": request.user.grants_in_force,  # type: ignore[union-attr]
         "may_file": grant.role in FILING_ROLES,
+        "unread_messages": cache(lambda: unread_of(request.user)),  # type: ignore[arg-type]
     }
+
+
+def unread_of(user: User) -> int | None:
+    """How many messages wait in the inbox; None instead of none, which nobody needs to be told."""
+    return user.notices.filter(read_at=None).count() or None

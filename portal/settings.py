@@ -229,11 +229,13 @@ CELERY_BEAT_SCHEDULE = {
     # An unread sweep is worth nothing once the next is due, so none pile up while no worker runs.
     "sweep": {"task": "bulletins.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "seal": {"task": "record.tasks.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "mail": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30}},
+    "clocks": {"task": "projects.tasks.tell_of_clocks", "schedule": 1800.0, "options": {"expires": 1800}},
 }
 
 # --- Mail --------------------------------------------------------------------------------------------------
 
-# Without a mail server, one file per mail in VAR_DIR/mail. A server that hangs keeps nobody waiting for long.
+# Without a mail server, files in VAR_DIR/mail. A server that hangs keeps nobody waiting for long.
 email = env.dj_email_url("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}")
 globals().update({"EMAIL_TIMEOUT": 20} | {name: value for name, value in email.items() if value})
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "") or f"noreply@{urlsplit(PUBLIC_URL).hostname}"

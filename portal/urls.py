@@ -12,6 +12,7 @@ from portal.views import home, role_switch
 urlpatterns = [
     path("", home, name="home"),
     path("", include("accounts.security.urls")),
+    path("", include("accounts.urls")),
     path("language/", set_language, name="set_language"),
     path("role/", role_switch, name="role_switch"),
     path("search/", search, name="search"),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts.models import FILING_ROLES, Role, User
 from common import formats
 from enterprises.models import Bureau, NumberSeries, Organization
-from projects import files
+from projects import files, notices
 from projects.models import (
     Attachment,
     Bottleneck,
@@ -196,6 +196,7 @@ def move(
             reason=data.get("reason", ""),
             details=details,
         )
+        notices.tell_of_move(locked, event)
     bottleneck.refresh_from_db()
     return event
 

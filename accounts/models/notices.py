@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -27,12 +28,20 @@ class Notice(models.Model):
     read_at = models.DateTimeField(_("阅读时间"), null=True, blank=True)
     # The row is the job: null until the mail server has taken it or the person wants none.
     mailed_at = models.DateTimeField(_("邮件处理时间"), null=True, blank=True)
+    # Which mail it is on its way in, and until when nobody else may try.
+    mail_held_by = models.UUIDField(null=True, editable=False, db_index=True)
+    mail_held_until = models.DateTimeField(null=True, editable=False)
+    mail_refusals = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = _("消息")
         verbose_name_plural = _("消息")
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["user", "read_at"], name="notice_user_read")]
+        indexes = [
+            models.Index(fields=["user", "read_at"], name="notice_user_read"),
+            models.Index(fields=["source"], name="notice_source"),
+            models.Index(fields=["at"], condition=Q(mailed_at__isnull=True), name="notice_unmailed"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 name="notice_once",

@@ -368,11 +368,14 @@ def _nav_entry(href: str, label: str, symbol: str, number: int | None, here: boo
 
 @register.simple_tag(takes_context=True)
 def rail(context: template.Context, entries: str) -> SafeString:
-    """The entries of a rail; its numbers are those of `rail_counts`."""
-    request, grant, counts = context.get("request"), context.get("grant"), context.get("rail_counts")
+    """The entries of a rail; its numbers are those of `rail_counts`, and of messages the unread."""
+    request, grant, counts = context.get("request"), context.get("grant"), context.get("rail_counts") or {}
+    unread = context.get("unread_messages")
     path = request.path if request else ""
     place = (bool(grant.bureau_id), grant.role) if grant else None
-    return _rail(entries, get_language(), path, tuple((counts or {}).items()), place)
+    return _rail(
+        entries, get_language(), path, tuple({**counts, "messages": unread and unread()}.items()), place
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -380,7 +383,7 @@ def _rail(
     entries: str,
     _language: str | None,
     path: str,
-    counts: tuple[tuple[str, int], ...],
+    counts: tuple[tuple[str, int | None], ...],
     place: tuple[bool, str] | None,
 ) -> SafeString:
     """Drawn once for the rail and for the menu of a phone."""

@@ -1,0 +1,279 @@
+"""Who is told what.
+
+A notice is written in the transaction of what it tells of: nobody hears of what did not happen, and nothing
+is lost between the two. Mails are made later, of the rows that were committed (`accounts.mailing`). A notice
+keeps codes and numbers; its sentence is made in the language of whoever reads it. Sentences go into mails, so
+they name no other person and nothing that a problem says.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+
+from accounts.models import Grant, Invitation, Notice, Registration, Role, Substitution
+from common import formats
+from enterprises.models import Bureau
+
+Kind = Notice.Kind
+Details = Mapping[str, Any]
+
+
+# --- Telling ------------------------------------------------------------------------------------------------
+
+
+def tell(users: Iterable[int], kind: str, source: str, details: Details, *, mailed: bool = False) -> None:
+    """Write a notice for each of the users (their keys); whoever knows of this source already hears nothing.
+
+    ``details`` names under ``what`` the words that tell it. ``mailed``: the mail went out by another way.
+    """
+    now = timezone.now()
+    rows = [
+        Notice(
+            user_id=user,
+            kind=kind,
+            source=source,
+            details=dict(details),
+            at=now,
+            mailed_at=now if mailed else None,
+        )
+        for user in users
+    ]
+    Notice.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+
+# --- Words --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The sentence for a kind of event, and the page on which the reader goes on; both of its details."""
+
+    sentence: Callable[[Details], str]
+    page: Callable[[Details], str]
+
+
+TELLINGS: dict[str, Telling] = {}
+
+
+def say(what: str, sentence: Callable[[Details], str], page: Callable[[Details], str]) -> None:
+    """How events of this name are told; every app declares its own."""
+    TELLINGS[what] = Telling(sentence, page)
+
+
+def sentence(notice: Notice) -> str:
+    return TELLINGS[notice.details["what"]].sentence(notice.details)
+
+
+def page(notice: Notice) -> str:
+    """The path on which the reader goes on."""
+    return TELLINGS[notice.details["what"]].page(notice.details)
+
+
+# --- People -------------------------------------------------------------------------------------------------
+
+
+def members(organizations: Collection[int], *roles: str) -> dict[int, set[int]]:
+    """Who acts for each of the organisations today in one of the roles; keys in, keys out."""
+    found: dict[int, set[int]] = defaultdict(set)
+    grants = Grant.objects.in_force(timezone.localdate()).filter(
+        organization__in=organizations, role__in=roles, user__is_active=True
+    )
+    for organization, user in grants.values_list("organization_id", "user_id"):
+        found[organization].add(user)
+    return found
+
+
+class Desks:
+    """The officers of some bureaus and of those above them, with their substitutes of today."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        above = {step for path in paths for step in _steps(path)}
+        today = timezone.localdate()
+        self.officers: dict[str, list[tuple[int, int | None, int]]] = defaultdict(list)
+        grants = Grant.objects.in_force(today).filter(
+            bureau__path__in=above, role=Role.OFFICER, user__is_active=True
+        )
+        for path, level, chain, user in grants.values_list(
+            "bureau__path", "bureau__level", "chain_id", "user_id"
+        ):
+            self.officers[path].append((level, chain, user))
+        people = {user for rows in self.officers.values() for _level, _chain, user in rows}
+        self.substitutes: dict[int, set[int]] = defaultdict(set)
+        standing_in = Substitution.objects.in_force(today).filter(
+            principal__in=people, substitute__is_active=True
+        )
+        for principal, substitute in standing_in.values_list("principal_id", "substitute_id"):
+            self.substitutes[principal].add(substitute)
+
+    def nearest(
+        self,
+        path: str,
+        chain: int | None = None,
+        *,
+        without: Collection[int] = (),
+        lowest: int = Bureau.Level.OUTPOST,
+    ) -> set[int]:
+        """The officers of the bureau, or of the nearest one above it that has any, with their substitutes.
+
+        ``without`` are people who may not do it, ``lowest`` is the lowest level that may.
+        """
+        for step in reversed(_steps(path)):
+            people = {
+                person
+                for level, limit, user in self.officers[step]
+                if level <= lowest and limit in (None, chain) and user not in without
+                for person in {user, *self.substitutes[user]}
+            }
+            if people := people.difference(without):
+                return people
+        return set()
+
+
+def _steps(path: str) -> list[str]:
+    """000000/320000/ → 000000/, 000000/320000/"""
+    return list(accumulate(f"{code}/" for code in path.strip("/").split("/")))
+
+
+# --- Accounts -----------------------------------------------------------------------------------------------
+
+
+def tell_of_registration(registration: Registration) -> None:
+    """An organisation asks to join: its bureau is to verify it."""
+    bureau = registration.desk
+    tell(
+        Desks([bureau.path]).nearest(bureau.path),
+        Kind.WAITING,
+        f"registration:{registration.pk}",
+        {"what": "registration", "organization": registration.name},
+    )
+
+
+def tell_of_decision(registration: Registration) -> None:
+    """The bureau has verified or refused it."""
+    tell(
+        [registration.user_id],
+        Kind.ACCOUNT,
+        f"decision:{registration.pk}",
+        {
+            "what": "decision",
+            "organization": registration.name,
+            "verified": registration.status == Registration.Status.VERIFIED,
+        },
+    )
+
+
+def tell_of_acceptance(invitation: Invitation) -> None:
+    """A colleague has come by the link."""
+    tell(
+        [invitation.invited_by_id],
+        Kind.ACCOUNT,
+        f"invitation:{invitation.pk}",
+        {"what": "acceptance", "organization": invitation.organization.name},
+    )
+
+
+def tell_of_grant(grant: Grant) -> None:
+    _tell_of_grant(grant, "grant", grant.expires_on)
+
+
+def tell_of_grant_end(grant: Grant) -> None:
+    _tell_of_grant(grant, "grant_end", None)
+
+
+def _tell_of_grant(grant: Grant, what: str, until: Any) -> None:
+    unit = grant.bureau or grant.organization
+    details = {"what": what, "role": grant.role, "unit": unit.name if unit else "", "until": _stored(until)}
+    tell([grant.user_id], Kind.ACCOUNT, f"{what}:{grant.pk}", details)
+
+
+def tell_of_substitution(substitution: Substitution) -> None:
+    tell(
+        [substitution.substitute_id],
+        Kind.ACCOUNT,
+        f"substitution:{substitution.pk}",
+        {
+            "what": "substitution",
+            "from": _stored(substitution.starts_on),
+            "until": _stored(substitution.ends_on),
+        },
+    )
+
+
+def tell_of_substitution_end(substitution: Substitution) -> None:
+    """It was ended before its last day."""
+    tell(
+        [substitution.substitute_id],
+        Kind.ACCOUNT,
+        f"substitution_end:{substitution.pk}",
+        {"what": "substitution_end"},
+    )
+
+
+def tell_of_device(user: int) -> None:
+    """Somebody signed in from a new device; the mail about it goes out at once and by itself."""
+    now = timezone.now()
+    details = {"what": "device", "at": formats.moment(now)}
+    tell([user], Kind.ACCOUNT, f"device:{now.isoformat()}", details, mailed=True)
+
+
+def _stored(day: Any) -> str:
+    return day.isoformat() if day else ""
+
+
+def day_of(details: Details, name: str) -> str:
+    """A day that was stored, as it is written."""
+    return formats.day_weekday(parse_date(details[name]))
+
+
+def _decision(details: Details) -> str:
+    if details["verified"]:
+        return _("%(organization)s的入驻申请已核实，您可以开始填报。") % details
+    return _("%(organization)s的入驻申请未通过，请登录后查看理由。") % details
+
+
+def _grant(details: Details) -> str:
+    values = {"role": Role(details["role"]).label, "unit": details["unit"]}
+    if details["until"]:
+        values["day"] = day_of(details, "until")
+        return _("您获得了新的授权：%(unit)s，%(role)s，有效至 %(day)s。") % values
+    return _("您获得了新的授权：%(unit)s，%(role)s。") % values
+
+
+def _grant_end(details: Details) -> str:
+    values = {"role": Role(details["role"]).label, "unit": details["unit"]}
+    return _("您的一项授权已结束：%(unit)s，%(role)s。") % values
+
+
+def _substitution(details: Details) -> str:
+    values = {"start": day_of(details, "from"), "end": day_of(details, "until")}
+    return _("您被指定为同事的代理人，从 %(start)s 到 %(end)s。") % values
+
+
+def _home(_details: Details) -> str:
+    return reverse("home")
+
+
+def declare() -> None:
+    say(
+        "registration",
+        lambda details: _("%(organization)s申请入驻，等您核实。") % details,
+        lambda _details: reverse("accounts:registration_list"),
+    )
+    say("decision", _decision, _home)
+    say("acceptance", lambda details: _("您邀请的同事已加入%(organization)s。") % details, _home)
+    say("grant", _grant, _home)
+    say("grant_end", _grant_end, _home)
+    say("substitution", _substitution, _home)
+    say("substitution_end", lambda _details: _("您的一项代理已提前结束。"), _home)
+    say(
+        "device",
+        lambda details: _("您的账户于 %(at)s 在一台新设备上登录；如果不是您本人，请立即修改密码。") % details,
+        lambda _details: reverse("account_security"),
+    )

@@ -1,0 +1,38 @@
+"""Who is told that a bulletin is out."""
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Grant, Notice, Role
+from accounts.notices import Details, say, tell
+from bulletins.models import Bulletin
+
+READERS = (Role.OFFICER, Role.STATISTICIAN)
+
+
+def tell_of_issue(bulletin: Bulletin) -> None:
+    """Officers and statisticians of the unit and of those below it; never who issued it."""
+    readers = Grant.objects.in_force(timezone.localdate()).filter(
+        role__in=READERS, bureau__path__startswith=bulletin.bureau.path, user__is_active=True
+    )
+    tell(
+        set(readers.values_list("user_id", flat=True)) - {bulletin.issued_by_id},
+        Notice.Kind.BULLETIN,
+        f"bulletin:{bulletin.pk}",
+        {
+            "what": "bulletin",
+            "row": str(bulletin.public_id),
+            "number": bulletin.number,
+            "title": bulletin.title,
+            "unit": bulletin.bureau.name,
+        },
+    )
+
+
+def _page(details: Details) -> str:
+    return reverse("bulletins:bulletin_detail", args=[details["row"]])
+
+
+def declare() -> None:
+    say("bulletin", lambda details: _("%(unit)s印发%(number)s：%(title)s。") % details, _page)

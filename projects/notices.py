@@ -1,0 +1,172 @@
+"""Who is told of a step of a problem, and of a clock that runs out."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import FILING_ROLES, Notice, Role
+from accounts.notices import Desks, Details, day_of, members, say, tell
+from common.workdays import add_workdays
+from enterprises.models import Bureau
+from projects.clock import step_of
+from projects.models import Bottleneck, Transition
+from projects.workflow import HANDLED_BY, MOVES, STATES, Party
+
+Kind = Notice.Kind
+# Problems looked at in one go.
+CHUNK = 500
+# The bureaus' clock stands still, but the firm has its own.
+LIMITS_OF_FIRMS = (Bottleneck.Status.RETURNED, Bottleneck.Status.SOLUTION_FILED)
+
+
+def tell_of_move(row: Bottleneck, step: Transition) -> None:
+    """Those whose turn it is now, and the people of firm and institution; never who made the move."""
+    parties = Parties([row])
+    waiting = parties.whose_turn(row) - {step.actor_id}
+    source = f"transition:{step.pk}"
+    details = _details("waiting", row)
+    tell(waiting, Kind.WAITING, source, details)
+    moved = parties.firm(row) | parties.institution(row)
+    tell(
+        moved - waiting - {step.actor_id}, Kind.MOVED, source, details | {"what": "moved", "move": step.move}
+    )
+
+
+def tell_of_clocks(today: date | None = None) -> int:
+    """Tell the party whose turn it is that a clock has turned amber or red, once; returns of how many clocks.
+
+    Late or twice makes no difference: a clock is known by its problem, state and first day.
+    """
+    today = today or timezone.localdate()
+    rows = Bottleneck.objects.filter(voided_at__isnull=True)
+    red = rows.overdue_on(today) | rows.filter(status__in=LIMITS_OF_FIRMS, clock_due_on__lt=today)
+    amber = rows.due_soon_on(today)
+    for status in LIMITS_OF_FIRMS:
+        soon = add_workdays(today, settings.WORKING_DAY_LIMITS[status] * 3 // 10)
+        amber |= rows.filter(status=status, clock_due_on__range=(today, soon))
+    return _tell_of(Kind.RED, red) + _tell_of(Kind.AMBER, amber)
+
+
+def _tell_of(kind: str, rows: QuerySet[Bottleneck]) -> int:
+    clocks = {
+        f"clock:{pk}:{status}:{start}": pk
+        for pk, status, start in rows.order_by("pk").values_list("pk", "status", "clock_started_on")
+    }
+    sources, told = list(clocks), 0
+    for first in range(0, len(sources), CHUNK):
+        chunk = sources[first : first + CHUNK]
+        known = set(Notice.objects.filter(kind=kind, source__in=chunk).values_list("source", flat=True))
+        fresh = [source for source in chunk if source not in known]
+        found = rows.select_related("handler", "bureau").in_bulk([clocks[source] for source in fresh])
+        parties = Parties(list(found.values()))
+        for source in fresh:
+            if row := found.get(clocks[source]):
+                tell(parties.whose_turn(row), kind, source, _details(kind, row))
+                told += 1
+    return told
+
+
+class Parties:
+    """The people behind some problems, by the keys of users, in a fixed number of queries."""
+
+    def __init__(self, rows: Collection[Bottleneck]) -> None:
+        units = [unit for row in rows if (unit := _unit(row))]
+        labs = {row.assigned_to_id for row in rows if row.assigned_to_id}
+        verified = [row.pk for row in rows if STATES[row.status].turn == Party.VERIFIER]
+        self.firms = members({row.organization_id for row in rows}, *FILING_ROLES)
+        self.institutions = members(labs, Role.INSTITUTION) if labs else {}
+        self.desks = Desks(unit.path for unit in units)
+        self.handled: dict[int, set[Any]] = defaultdict(set)
+        if verified:
+            steps = Transition.objects.filter(bottleneck__in=verified, move__in=HANDLED_BY)
+            for pk, *people in steps.values_list("bottleneck_id", "actor_id", "principal_id"):
+                self.handled[pk].update(people)
+
+    def firm(self, row: Bottleneck) -> set[int]:
+        return self.firms.get(row.organization_id, set())
+
+    def institution(self, row: Bottleneck) -> set[int]:
+        return self.institutions.get(row.assigned_to_id or 0, set())
+
+    def whose_turn(self, row: Bottleneck) -> set[int]:
+        """Of a bureau the officers, or those of the nearest one above that has any who may do it."""
+        match STATES[row.status].turn:
+            case Party.FILER:
+                return self.firm(row)
+            case Party.INSTITUTION:
+                return self.institution(row)
+            case Party.OFFICER:
+                return self.desks.nearest(row.handler.path, row.chain_id)
+            case Party.VERIFIER:
+                above_city = row.grade in (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
+                return self.desks.nearest(
+                    row.bureau.path,
+                    row.chain_id,
+                    without=self.handled[row.pk],
+                    lowest=Bureau.Level.CITY if above_city else Bureau.Level.OUTPOST,
+                )
+        return set()
+
+
+def _unit(row: Bottleneck) -> Bureau | None:
+    """The bureau whose turn it is."""
+    return {Party.OFFICER: row.handler, Party.VERIFIER: row.bureau}.get(STATES[row.status].turn)
+
+
+# --- Words --------------------------------------------------------------------------------------------------
+
+
+def _details(what: str, row: Bottleneck) -> dict[str, Any]:
+    return {
+        "what": what,
+        "row": str(row.public_id),
+        "code": row.code,
+        "state": row.status,
+        "due": row.clock_due_on.isoformat() if row.clock_due_on else "",
+    }
+
+
+def _values(details: Details) -> dict[str, Any]:
+    return {
+        "code": details["code"],
+        "next": STATES[details["state"]].next_step,
+        "step": step_of(Bottleneck(status=details["state"])),
+        "due": day_of(details, "due") if details["due"] else "",
+    }
+
+
+def _moved(details: Details) -> str:
+    values = _values(details) | {"done": MOVES[details["move"]].done}
+    return _("问题 %(code)s：%(done)s。%(next)s") % values
+
+
+def _waiting(details: Details) -> str:
+    if details["due"]:
+        return _("问题 %(code)s 轮到您办理，%(due)s 到期。%(next)s") % _values(details)
+    return _("问题 %(code)s 轮到您办理。%(next)s") % _values(details)
+
+
+def _amber(details: Details) -> str:
+    return _("问题 %(code)s 的时限（%(step)s）临近，%(due)s 到期。") % _values(details)
+
+
+def _red(details: Details) -> str:
+    return _("问题 %(code)s 的时限（%(step)s）已过，应在 %(due)s 前办理。") % _values(details)
+
+
+def _page(details: Details) -> str:
+    return reverse("projects:bottleneck_detail", args=[details["row"]])
+
+
+def declare() -> None:
+    say("moved", _moved, _page)
+    say("waiting", _waiting, _page)
+    say("amber", _amber, _page)
+    say("red", _red, _page)

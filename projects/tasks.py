@@ -1,0 +1,10 @@
+"""What the workers do: call the service, return."""
+
+from celery import shared_task
+
+from projects import notices
+
+
+@shared_task
+def tell_of_clocks() -> None:
+    notices.tell_of_clocks()
