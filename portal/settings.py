@@ -322,8 +322,7 @@ SOCIALACCOUNT_PROVIDERS = {
                 "secret": service["secret"],
                 "settings": {
                     "server_url": service["issuer"].rstrip("/"),
-                    # Whatever else the service says of itself, its tokens are from this issuer.
-                    "openid_configuration_overrides": {"issuer": service["issuer"]},
+                    "issuer": service["issuer"],
                     # Who somebody is there is all that is asked: no name, no address.
                     "scope": ["openid"],
                     "fetch_userinfo": False,
@@ -422,7 +421,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [SELF],
         "img-src": [SELF, "data:"],
         "object-src": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     }

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
-from accounts.security.views import services
+from accounts.security.services import services
 from common.admin import PortalAdmin
 
 # allauth's own pages show keys of the second factor, and services are set up in the environment.

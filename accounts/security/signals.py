@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -16,10 +17,20 @@ from accounts.security.notices import tell_of_device
 def connect() -> None:
     user_logged_in.connect(sessions.begin, dispatch_uid="sessions.begin")
     account.user_logged_in.connect(on_login, dispatch_uid="devices")
+    account.authentication_step_completed.connect(on_confirmation, dispatch_uid="new key")
     mfa.authenticator_used.connect(second_factor.passed, dispatch_uid="second_factor.passed")
     mfa.authenticator_added.connect(second_factor.passed, dispatch_uid="second_factor.added")
     for signal in (mfa.authenticator_added, mfa.authenticator_removed):
         signal.connect(second_factor.changed, dispatch_uid="second_factor.changed")
+
+
+def on_confirmation(sender: Any, request: HttpRequest, reauthenticated: bool = False, **kwargs: Any) -> None:
+    """On `authentication_step_completed`: who has said again who it is goes on in a session of a new key."""
+    if not reauthenticated:
+        return
+    row = UserSession.objects.filter(session_key=request.session.session_key)
+    request.session.cycle_key()
+    row.update(session_key=request.session.session_key)
 
 
 def on_login(

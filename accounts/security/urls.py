@@ -8,11 +8,10 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.socialaccount import views as linked
-from allauth.socialaccount.providers.openid_connect import views as service
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
-from accounts.security import views
+from accounts.security import services, views
 
 login = views.LoginView.as_view()
 
@@ -55,11 +54,11 @@ urlpatterns = [
     ),
     path(
         "account/linked/",
-        linked.ConnectionsView.as_view(extra_context={"services": views.services}),
+        linked.ConnectionsView.as_view(extra_context={"services": services.services}),
         name="socialaccount_connections",
     ),
     path("account/linked/cancelled/", linked.login_cancelled, name="socialaccount_login_cancelled"),
     path("account/linked/error/", linked.login_error, name="socialaccount_login_error"),
-    path("account/service/<slug:provider_id>/", views.to_service, name="openid_connect_login"),
-    path("account/service/<slug:provider_id>/back/", service.callback, name="openid_connect_callback"),
+    path("account/service/<slug:provider_id>/", services.to_service, name="openid_connect_login"),
+    path("account/service/<slug:provider_id>/back/", services.back, name="openid_connect_callback"),
 ]

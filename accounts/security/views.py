@@ -1,13 +1,12 @@
 """Signing in, the page of one's own account, and the list of one's sessions."""
 
-import logging
 from typing import Any
 
 from allauth.account import views as account
+from allauth.account.decorators import reauthentication_required
 from allauth.account.internal import flows
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
-from allauth.socialaccount.providers.openid_connect import views as service
 from allauth.usersessions.internal.flows.sessions import end_other_sessions, end_sessions
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -16,14 +15,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.security import second_factor, sessions
 from accounts.security.forms import LockedForm
+from accounts.security.services import services
 
-logger = logging.getLogger(__name__)
 LOGIN_PAGE = "account/login.html"
 
 
@@ -63,25 +61,6 @@ def locked_out(
     return render(request, LOGIN_PAGE, {"form": form, "services": services()}, status=429)
 
 
-def services() -> list[dict[str, Any]]:
-    """The identity services of bureaus that are set up."""
-    return settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
-
-
-def to_service(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """To the sign-in page of an identity service, by a page of ours: a form may not lead to another house."""
-    try:
-        response = service.login(request, provider_id)
-    except OSError:  # whatever `requests` cannot do
-        logger.exception("Identity service %s does not answer", provider_id)
-        return render(request, "socialaccount/authentication_error.html", status=502)
-    if response.status_code == 302 and url_has_allowed_host_and_scheme(response["Location"], None):
-        return response
-    if response.status_code == 302:
-        return render(request, "socialaccount/leaving.html", {"address": response["Location"]})
-    return response
-
-
 @require_safe
 @login_required
 def security(request: HttpRequest) -> HttpResponse:
@@ -104,6 +83,7 @@ def security(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@reauthentication_required(allow_get=True)
 def session_list(request: HttpRequest) -> HttpResponse:
     """One's own sessions; a posted key ends that one, no key all but this."""
     user: Any = request.user

@@ -19,8 +19,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 CLIENT_ID, SECRET = "portal", "secret-of-tests"
+
+
+def new_key() -> Any:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass
@@ -28,9 +33,12 @@ class Service:
     """What it is told to answer, and what it was asked."""
 
     port: int = 0
+    called: str = ""
     person: str = "person-1"
     claims: dict[str, Any] = field(default_factory=dict)
-    key: Any = field(default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    key: Any = field(default_factory=new_key)
+    signed_with: Any = None
+    algorithm: str = "RS256"
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
 
@@ -47,16 +55,20 @@ class Service:
             "secret": SECRET,
             "settings": {
                 "server_url": self.issuer,
-                "openid_configuration_overrides": {"issuer": self.issuer},
+                "issuer": self.issuer,
                 "scope": ["openid"],
                 "fetch_userinfo": False,
             },
         }
         return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
 
+    def keys(self) -> dict[str, Any]:
+        public = json.loads(RSAAlgorithm.to_jwk(self.key.public_key()))
+        return {"keys": [public | {"kid": "1", "alg": "RS256", "use": "sig"}]}
+
     def configuration(self) -> dict[str, Any]:
         return {
-            "issuer": self.issuer,
+            "issuer": self.called or self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
             "jwks_uri": f"{self.issuer}/keys",
@@ -84,7 +96,10 @@ class Service:
             return None
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "sub": self.person, "iat": now, "exp": now + 60}
-        id_token = jwt.encode(claims | self.claims, self.key, algorithm="RS256", headers={"kid": "1"})
+        signed_with = self.signed_with or self.key
+        id_token = jwt.encode(
+            claims | self.claims, signed_with, algorithm=self.algorithm, headers={"kid": "1"}
+        )
         return {"access_token": secrets.token_urlsafe(8), "token_type": "Bearer", "id_token": id_token}
 
 
@@ -97,6 +112,8 @@ def running() -> Iterator[Service]:
             address = urlsplit(self.path)
             if address.path == "/.well-known/openid-configuration":
                 return self.answer(service.configuration())
+            if address.path == "/keys":
+                return self.answer(service.keys())
             if address.path == "/authorize":
                 asked = {name: values[0] for name, values in parse_qs(address.query).items()}
                 self.send_response(302)

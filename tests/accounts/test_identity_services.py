@@ -228,6 +228,30 @@ def test_tokens_that_are_not_for_us_are_refused(service: Service, officer: User,
     assert not is_in(client)
 
 
+@pytest.mark.parametrize("with_what", ["another key", "the client's secret", "nothing"])
+def test_tokens_that_the_service_did_not_sign_are_refused(
+    service: Service, officer: User, with_what: str
+) -> None:
+    linked(officer)
+    service.signed_with, service.algorithm = {
+        "another key": (identity_service.new_key(), "RS256"),
+        "the client's secret": (identity_service.SECRET * 3, "HS256"),
+        "nothing": ("", "none"),
+    }[with_what]
+    client = Client()
+    assert over_there(client, service).status_code == 401
+    assert not is_in(client)
+
+
+def test_a_service_that_says_it_is_another_one_is_refused(service: Service, officer: User) -> None:
+    linked(officer)
+    client = Client()
+    address = leave(client)
+    service.called = service.claims["iss"] = "https://another.example"
+    assert come_back(client, service, address).status_code == 401
+    assert not is_in(client)
+
+
 def test_a_return_that_this_browser_did_not_begin_is_refused(service: Service, officer: User) -> None:
     linked(officer)
     begun = leave(Client())

@@ -157,6 +157,20 @@ def test_all_others_can_be_ended_at_once(officer: User) -> None:
     assert {there.get("/account/").status_code, elsewhere.get("/account/").status_code} == {302}
 
 
+def test_ending_sessions_asks_again_who_it_is_and_then_does_it(officer: User) -> None:
+    here, there = signed_in(officer), signed_in(officer)
+    set_back(here, began=HOUR)
+    old = here.session.session_key
+    answer = here.post("/account/sessions/", {})
+    assert answer["Location"] == "/account/confirm/?next=%2Faccount%2Fsessions%2F"
+    assert there.get("/account/").status_code == 200
+    data = {"password": factories.PASSWORD, "next": "/account/sessions/"}
+    assert here.post("/account/confirm/", data).status_code == 302
+    assert there.get("/account/").status_code == 302
+    assert here.session.session_key != old, "a key that somebody knows is worth nothing any more"
+    assert officer.usersession_set.get().session_key == here.session.session_key
+
+
 @pytest.mark.parametrize("key", ["foreign", "0", "x", "-1"])
 def test_a_foreign_session_is_none(officer: User, filer: User, key: str) -> None:
     other = signed_in(filer)

@@ -20,7 +20,7 @@ def test_pages_may_load_and_run_nothing_but_our_own_files(client: Client) -> Non
         "default-src": "'self'",
         "img-src": "'self' data:",
         "object-src": "'none'",
-        "base-uri": "'self'",
+        "base-uri": "'none'",
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
