@@ -6,12 +6,14 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.admin import TokenAdmin as DRFTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import Grant, User
+from accounts import granting
+from accounts.models import Grant, Substitution, User
 from accounts.security.admin import reset_second_factor, sign_out_everywhere
 from common.admin import Inline, PortalAdmin
 
@@ -38,14 +40,18 @@ class GrantForm(forms.ModelForm):
             field.queryset = field.queryset.filter(Q(pk__in=seen.values("pk")) | Q(pk=stored))
             field.error_messages["invalid_choice"] = _("没有这条记录，或它不在您的管理范围内。")
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        bureau, organization = cleaned.get("bureau"), cleaned.get("organization")
-        unit = bureau or (organization and organization.bureau)
-        if unit and not self.request.user.administered.scope.covers(unit):
-            field = "bureau" if bureau else "organization"
-            raise ValidationError({field: _("“%s”不在您的管理范围内，请选择本单位或下级。") % unit})
-        return cleaned
+    def _post_clean(self) -> None:
+        """Judge the whole grant, as it would be stored."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors or not self.has_changed():
+            return
+        try:
+            granting.refuse_beyond(self.request.user, self.instance)
+        except ValidationError as fault:
+            for name, faults in fault.message_dict.items():
+                self.add_error(name if name in self.fields else None, faults)
+        if self.instance.pk is None:
+            self.instance.granted_by = self.request.user
 
 
 def grant_form_for(request: Any) -> type[GrantForm]:
@@ -55,14 +61,14 @@ def grant_form_for(request: Any) -> type[GrantForm]:
 class GrantInline(Inline):
     model = Grant
     fk_name = "user"
-    autocomplete_fields = ["bureau", "organization"]
-    fields = ["role", "bureau", "organization", "starts_on", "expires_on"]
+    autocomplete_fields = ["bureau", "organization", "chain"]
+    fields = ["role", "bureau", "organization", "chain", "starts_on", "expires_on"]
 
     def get_formset(self, request, obj=None, **kwargs):
         return super().get_formset(request, obj, form=grant_form_for(request), **kwargs)
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("bureau", "organization")
+        return super().get_queryset(request).select_related("bureau", "organization", "chain")
 
 
 @admin.register(User)
@@ -104,21 +110,31 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
         return fixed if request.user.is_superuser else [*fixed, "is_superuser"]
 
     def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
-        """People all of whose grants are under this administration, and who are no superusers."""
+        """People all of whose grants, own and lent, are under this administration; no superusers.
+
+        Whoever sets a person's password can act as this person.
+        """
         granted = Grant.objects.filter(user=OuterRef("pk"))
         inside = granted.visible_to(administrator)
         foreign = granted.exclude(pk__in=Grant.objects.visible_to(administrator).values("pk"))
         new = ~Exists(granted) & Q(last_login__isnull=True)
-        return rows.filter(Exists(inside) | new, ~Exists(foreign), is_superuser=False)
+        lenders = Grant.objects.exclude(pk__in=Grant.objects.visible_to(administrator).values("pk"))
+        lent = Substitution.objects.filter(
+            substitute=OuterRef("pk"),
+            principal__in=lenders.values("user"),
+            ended_at=None,
+            ends_on__gte=timezone.localdate(),
+        )
+        return rows.filter(Exists(inside) | new, ~Exists(foreign), ~Exists(lent), is_superuser=False)
 
 
 @admin.register(Grant)
 class GrantAdmin(PortalAdmin):
-    list_display = ["user", "role", "bureau", "organization", "starts_on", "expires_on"]
+    list_display = ["user", "role", "bureau", "organization", "chain", "starts_on", "expires_on"]
     list_filter = ["role", "expires_on"]
-    list_select_related = ["user", "bureau", "organization"]
+    list_select_related = ["user", "bureau", "organization", "chain"]
     search_fields = ["user__username", "user__name", "bureau__name", "bureau__code", "organization__name"]
-    autocomplete_fields = ["user", "bureau", "organization"]
+    autocomplete_fields = ["user", "bureau", "organization", "chain"]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         return super().get_form(request, obj, change, form=grant_form_for(request), **kwargs)

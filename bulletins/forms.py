@@ -17,7 +17,7 @@ from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Period
 from common import formats
 from common.filters import CodeField, QuickSelect
-from enterprises.filters import BureauField
+from enterprises.filters import BureauField, OneBureauField
 from enterprises.models import Bureau
 
 PDF_MAGIC = b"%PDF-"
@@ -161,18 +161,6 @@ class ReasonForm(forms.Form):
     )
 
 
-class IssuerField(BureauField):
-    """One of the units, drawn like any field of a form."""
-
-    @property
-    def choices(self) -> list[tuple[Any, Any]]:
-        return super().choices[1:]
-
-    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
-        super().get_bound_field(form, field_name)
-        return forms.BoundField(form, self, field_name)
-
-
 class BulletinForm(forms.Form):
     """A bulletin of one unit over one frozen period."""
 
@@ -184,7 +172,7 @@ class BulletinForm(forms.Form):
         help_text=_("只列已冻结的期间：通报只印冻结的数字。"),
         error_messages={"invalid_choice": _("这个期间还没有冻结，不能印发通报。请先在统计期页面冻结。")},
     )
-    bureau = IssuerField(
+    bureau = OneBureauField(
         label=_("印发单位"), help_text=_("您授权范围内的单位。更下级的单位，请在它的数据页上点“拟通报”。")
     )
     again = forms.BooleanField(

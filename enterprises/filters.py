@@ -1,6 +1,7 @@
 """Filters of organisations and institutions, and those that every app uses: bureau and chain."""
 
 import django_filters as df
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -64,6 +65,18 @@ class BureauField(RowField):
         if self.chosen is None:
             raise self.unknown(value)
         return self.chosen
+
+
+class OneBureauField(BureauField):
+    """One of the units, drawn like any field of a form."""
+
+    @property
+    def choices(self):
+        return super().choices[1:]
+
+    def get_bound_field(self, form, field_name):
+        super().get_bound_field(form, field_name)
+        return forms.BoundField(form, self, field_name)
 
 
 class BureauFilter(Filter):

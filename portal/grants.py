@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from accounts.granting import may_give
 from accounts.models import FILING_ROLES, Grant, User
 
 SESSION_KEY = "grant"
@@ -47,6 +48,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "grant": grant,
         "grants": request.user.grants_in_force,  # type: ignore[union-attr]
         "may_file": grant.role in FILING_ROLES,
+        "may_give": may_give(request.user),  # type: ignore[arg-type]
         "unread_messages": cache(lambda: unread_of(request.user)),  # type: ignore[arg-type]
     }
 

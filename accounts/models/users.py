@@ -140,6 +140,10 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             return self
         return self.filter(scope.within("bureau__path") | scope.within("organization__bureau__path"))
 
+    def search(self, text: str) -> Self:
+        """Grants of people whose name contains the text, or who log in with it."""
+        return self.filter(Q(user__name__contains=text) | Q(user__username__iexact=text))
+
     def in_force(self, day: date) -> Self:
         return self.filter(
             Q(expires_on__isnull=True) | Q(expires_on__gte=day), starts_on__lte=day, ended_at__isnull=True

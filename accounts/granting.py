@@ -1,0 +1,212 @@
+"""Who gives roles to whom, and who stands in for whom: never more than the giver holds (design decision 3).
+
+The one rule for page, admin site and command. An officer gives the role of an officer: of its own subtree and
+chain, until at most its own expiry. An administrator gives any role of its subtree until at most its own
+expiry. What is held as a substitute is never passed on, and nobody gives anything to itself.
+"""
+
+from datetime import date
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import BUREAU_ROLES, LENDABLE_ROLES, Grant, Role, Substitution, User
+from common import formats
+from record.acting import by_whom
+
+GIVERS = (Role.OFFICER, Role.ADMINISTRATOR)
+
+
+def giving_grants(user: User) -> list[Grant]:
+    """The own grants by which the user may give roles, the widest first."""
+    return [grant for grant in user.grants_of(*GIVERS) if grant.principal is None]
+
+
+def may_give(user: User) -> bool:
+    return bool(giving_grants(user))
+
+
+def roles_to_give(user: User) -> list[str]:
+    """The bureau roles that the user may give."""
+    held = {grant.role for grant in giving_grants(user)}
+    if Role.ADMINISTRATOR in held:
+        return list(BUREAU_ROLES)
+    return [Role.OFFICER] if held else []
+
+
+def under(user: User) -> Q:
+    """The condition of the bureau grants that the user oversees: what it could have given."""
+    seen = Q(pk__in=[])
+    for own in giving_grants(user):
+        reach = Q(bureau__path__startswith=own.bureau.path) if own.bureau else Q(pk__in=[])
+        if own.role == Role.OFFICER:
+            reach &= Q(role=Role.OFFICER)
+        if own.chain_id:
+            reach &= Q(chain=own.chain_id)
+        seen |= reach
+    return seen
+
+
+def refuse_beyond(by: User, grant: Grant) -> None:
+    """Raise ValidationError, at the field at fault, when the grant is more than the user may give."""
+    if grant.user_id == by.pk:
+        raise ValidationError({"user": _("不能给本人授权，请由另一名管理员办理。")})
+    if by.is_superuser:
+        return
+    own = [held for held in giving_grants(by) if held.role in (Role.ADMINISTRATOR, grant.role)]
+    if not own:
+        raise ValidationError({"role": _("您只能授予自己持有的角色，或请管理员办理。")})
+    unit = grant.bureau or (grant.organization and grant.organization.bureau)
+    if unit:
+        own = [held for held in own if held.bureau and unit.path.startswith(held.bureau.path)]
+        if not own:
+            field = "bureau" if grant.bureau else "organization"
+            sentence = _("“%(unit)s”不在您的管理范围内，请选择本单位或下级。")
+            raise ValidationError({field: sentence % {"unit": grant.bureau or grant.organization}})
+    chains = [held.chain for held in own if held.chain]
+    own = [held for held in own if held.chain_id in (None, grant.chain_id)]
+    if not own:
+        sentence = _("您的授权限于产业链“%(chain)s”，授予他人时也要限于它。")
+        raise ValidationError({"chain": sentence % {"chain": formats.listed(chain.name for chain in chains)}})
+    days = [held.expires_on or date.max for held in own]
+    if (grant.expires_on or date.max) > max(days):
+        sentence = _("不能晚于您自己的授权失效的日期 %(day)s。")
+        raise ValidationError({"expires_on": sentence % {"day": formats.day(max(days))}})
+
+
+@by_whom
+def grant_role(by: User, grant: Grant) -> Grant:
+    """Give a bureau role: store the grant, which is new.
+
+    Raises PermissionDenied when the user gives no roles at all, ValidationError by field when this is more
+    than it may give.
+    """
+    if not (by.is_superuser or may_give(by)):
+        raise PermissionDenied(_("授权由经办人员和管理员办理。"))
+    with transaction.atomic():
+        # Two who give the same at once come one after the other.
+        User.objects.select_for_update().get(pk=grant.user_id)
+        grant.granted_by = by
+        refuse_beyond(by, grant)
+        same = Grant.objects.filter(
+            user=grant.user, role=grant.role, bureau=grant.bureau, chain=grant.chain, ended_at=None
+        )
+        # What ran out is over: it does not stand in the way of a new one.
+        for over in same.filter(expires_on__lt=timezone.localdate()):
+            over.ended_at = timezone.now()
+            over.save(update_fields=["ended_at"])
+        grant.full_clean()
+        grant.save()
+    return grant
+
+
+def refusal_to_end(by: User, grant: Grant) -> str:
+    """Why the user may not end the grant; empty when it may.
+
+    An administrator ends the grants of its subtree; an officer those that it has given itself.
+    """
+    if by.is_superuser or (grant.bureau and by.holds_over(grant.bureau, Role.ADMINISTRATOR)):
+        return ""
+    if grant.granted_by_id == by.pk and may_give(by):
+        return ""
+    return _("这项授权由该单位或上级单位的管理员，或由授权人本人终止。")
+
+
+@by_whom
+def end_grant(by: User, grant: Grant) -> Grant:
+    """End a grant at once; raises PermissionDenied, or ValidationError when it has ended already."""
+    with transaction.atomic():
+        locked = Grant.objects.select_for_update(of=("self",)).select_related("bureau").get(pk=grant.pk)
+        if refusal := refusal_to_end(by, locked):
+            raise PermissionDenied(refusal)
+        if locked.ended_at:
+            raise ValidationError(_("这项授权已经终止。"))
+        locked.ended_at = timezone.now()
+        locked.save(update_fields=["ended_at"])
+    return locked
+
+
+# --- Substitutes ------------------------------------------------------------------------------------------
+
+
+def lendable(user: User) -> list[Grant]:
+    """The own grants of a user with which a substitute may act."""
+    return [grant for grant in user.grants_of(*LENDABLE_ROLES) if grant.principal is None]
+
+
+def may_appoint_for(by: User, principal: User) -> bool:
+    """An officer names its own substitute; an administrator that of one whose work it covers altogether."""
+    grants = lendable(principal)
+    if by.pk == principal.pk:
+        return bool(grants)
+    return bool(grants) and all(
+        grant.bureau and by.holds_over(grant.bureau, Role.ADMINISTRATOR) for grant in grants
+    )
+
+
+@by_whom
+def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
+    """Name who acts in an officer's place, from when until when: store the substitution, which is new.
+
+    Raises PermissionDenied, or ValidationError by field.
+    """
+    principal, substitute = substitution.principal, substitution.substitute
+    if not may_appoint_for(by, principal):
+        raise PermissionDenied(_("代理人由经办人员本人或其单位的管理员指定。"))
+    if substitute.pk == principal.pk:
+        raise ValidationError({"substitute": _("不能由本人代理本人。")})
+    if substitute.pk == by.pk:
+        raise ValidationError({"substitute": _("不能指定自己为他人的代理人，请由另一名管理员办理。")})
+    if not any(grant.bureau_id and grant.principal is None for grant in substitute.grants_in_force):
+        raise ValidationError({"substitute": _("代理人须是市场监管部门在岗人员。")})
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=principal.pk)
+        if substitution.starts_on < timezone.localdate():
+            raise ValidationError({"starts_on": _("代理不能从过去的日期开始。")})
+        overlapping = principal.substitutes.filter(
+            substitute=substitute,
+            ended_at=None,
+            starts_on__lte=substitution.ends_on,
+            ends_on__gte=substitution.starts_on,
+        )
+        if known := overlapping.first():
+            sentence = _("%(name)s在 %(start)s 至 %(end)s 已经代理。")
+            raise ValidationError(
+                {
+                    "starts_on": sentence
+                    % {
+                        "name": substitute,
+                        "start": formats.day(known.starts_on),
+                        "end": formats.day(known.ends_on),
+                    }
+                }
+            )
+        substitution.full_clean()
+        substitution.save()
+    return substitution
+
+
+def refusal_to_end_substitution(by: User, substitution: Substitution) -> str:
+    """Why the user may not end the substitution; empty for both people and their administrator."""
+    both = (substitution.principal_id, substitution.substitute_id)
+    if by.pk in both or may_appoint_for(by, substitution.principal):
+        return ""
+    return _("代理由双方本人或其单位的管理员结束。")
+
+
+@by_whom
+def end_substitution(by: User, substitution: Substitution) -> Substitution:
+    """End a substitution at once; raises PermissionDenied, or ValidationError when it is over already."""
+    with transaction.atomic():
+        rows = Substitution.objects.select_for_update(of=("self",)).select_related("principal")
+        locked = rows.get(pk=substitution.pk)
+        if refusal := refusal_to_end_substitution(by, locked):
+            raise PermissionDenied(refusal)
+        if locked.ended_at or locked.ends_on < timezone.localdate():
+            raise ValidationError(_("这项代理已经结束。"))
+        locked.ended_at = timezone.now()
+        locked.save(update_fields=["ended_at"])
+    return locked

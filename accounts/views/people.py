@@ -1,0 +1,214 @@
+"""Who holds which role in the own subtree, and who stands in for whom: to look at, to give, to end."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from accounts import granting
+from accounts.filters import GrantFilter
+from accounts.forms.people import GrantForm, SubstitutionForm
+from accounts.models import BUREAU_ROLES, Grant, Role, Substitution, User
+from common import formats
+from common.listing import Column, Day, ListPage, Title, Words
+
+
+def _refuse_others(user: User) -> None:
+    if not granting.may_give(user):
+        raise PermissionDenied(_("人员与授权由经办人员和管理员办理。"))
+
+
+def grants_under(user: User) -> QuerySet[Grant]:
+    """Bureau grants that are not over, of what the user oversees."""
+    running = Q(expires_on__isnull=True) | Q(expires_on__gte=timezone.localdate())
+    return Grant.objects.filter(granting.under(user), running, ended_at=None)
+
+
+def substitutions_under(user: User) -> QuerySet[Substitution]:
+    """Substitutions that are not over: the user's own, and of the officers whom it oversees."""
+    principals = grants_under(user).filter(role__in=granting.LENDABLE_ROLES).values("user")
+    mine = Q(principal=user) | Q(substitute=user) | Q(principal__in=principals)
+    rows = Substitution.objects.filter(mine, ends_on__gte=timezone.localdate(), ended_at=None)
+    return rows.select_related("principal", "substitute").order_by("starts_on", "pk")
+
+
+class PeoplePage(ListPage):
+    """The bureau roles of the own subtree, and the substitutes below them."""
+
+    model = Grant
+    filterset_class = GrantFilter
+    template_name = "accounts/people.html"
+    heading = gettext_lazy("人员与授权")
+    default_sort = "bureau"
+    filter_lead = "q,bureau,role"
+    columns = (
+        Title(
+            "name",
+            gettext_lazy("姓名"),
+            "user__name",
+            url="accounts:grant_end",
+            key="pk",
+            blank=gettext_lazy("未填姓名"),
+            sub=Column("username", gettext_lazy("登录名"), "user__username", css="code"),
+        ),
+        Words(
+            "role",
+            gettext_lazy("角色"),
+            "role",
+            choices=[(role, Role(role).label) for role in BUREAU_ROLES],
+            css="tight",
+        ),
+        Column(
+            "bureau",
+            gettext_lazy("单位（含下级）"),
+            "bureau__short_name",
+            order=("bureau__path", "user__name"),
+        ),
+        Column("chain", gettext_lazy("限于产业链"), "chain__name"),
+        Day("starts", gettext_lazy("生效"), "starts_on"),
+        Day("expires", gettext_lazy("失效"), "expires_on"),
+        Column("by", gettext_lazy("授权人"), "granted_by__name", shown=False),
+    )
+    empty_title = gettext_lazy("这里将列出本单位和下级单位的人员")
+    empty_text = gettext_lazy("账号由管理员在后台建立，角色在这里授予。")
+    empty_symbol = "user"
+
+    def get_queryset(self) -> QuerySet:
+        _refuse_others(self.request.user)
+        return grants_under(self.request.user)
+
+    def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
+        return {"substitutions": substitutions_under(self.request.user)}
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def grant_new(request: HttpRequest) -> HttpResponse:
+    """Give a role to somebody."""
+    user: User = request.user  # type: ignore[assignment]
+    _refuse_others(user)
+    initial = {"role": granting.roles_to_give(user)[0], "starts_on": timezone.localdate()}
+    form = GrantForm(request.POST or None, request=request, initial=initial)
+    return _form_page(
+        request,
+        form,
+        "accounts/grant_new.html",
+        lambda row: granting.grant_role(user, row),
+        lambda row: _("已授权：%(person)s，%(what)s。") % {"person": row.user, "what": row},
+    )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def substitute_new(request: HttpRequest) -> HttpResponse:
+    """Name who acts in an officer's place: in the own, or as administrator in that of somebody else."""
+    user: User = request.user  # type: ignore[assignment]
+    _refuse_others(user)
+    form = SubstitutionForm(request.POST or None, initial={"starts_on": timezone.localdate()}, user=user)
+    return _form_page(
+        request,
+        form,
+        "accounts/substitute_new.html",
+        lambda row: granting.appoint_substitute(user, row),
+        lambda row: (
+            _("%(start)s 至 %(end)s 由%(name)s代%(principal)s办理。")
+            % {
+                "start": formats.day(row.starts_on),
+                "end": formats.day(row.ends_on),
+                "name": row.substitute,
+                "principal": row.principal,
+            }
+        ),
+    )
+
+
+def _form_page(
+    request: HttpRequest,
+    form: ModelForm,
+    template: str,
+    store: Callable[[Any], Any],
+    said: Callable[[Any], str],
+) -> HttpResponse:
+    if request.method == "POST" and form.is_valid():
+        try:
+            row = store(form.instance)
+        except ValidationError as fault:
+            form.add_error(None, fault)
+        else:
+            messages.success(request, said(row))
+            return redirect("accounts:people")
+    return render(request, template, {"form": form}, status=400 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def grant_end(request: HttpRequest, pk: int) -> HttpResponse:
+    """One grant, and the button that ends it."""
+    user: User = request.user  # type: ignore[assignment]
+    _refuse_others(user)
+    rows = grants_under(user).select_related("user", "bureau", "chain", "granted_by")
+    grant = get_object_or_404(rows, pk=pk)
+    facts = [
+        (_("登录名"), grant.user.username),
+        (_("角色"), grant.get_role_display()),
+        (_("单位（含下级）"), grant.bureau),
+        (_("限于产业链"), grant.chain and grant.chain.name),
+        (_("生效"), formats.day(grant.starts_on)),
+        (_("失效"), formats.day(grant.expires_on) if grant.expires_on else _("长期有效")),
+        (_("授权人"), grant.granted_by),
+    ]
+    return _end_page(
+        request,
+        "accounts/grant_end.html",
+        {"grant_shown": grant, "facts": facts, "refusal": granting.refusal_to_end(user, grant)},
+        lambda: granting.end_grant(user, grant),
+        _("已终止%(person)s的授权：%(what)s。") % {"person": grant.user, "what": grant},
+    )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def substitute_end(request: HttpRequest, pk: int) -> HttpResponse:
+    """One substitution, and the button that ends it."""
+    user: User = request.user  # type: ignore[assignment]
+    _refuse_others(user)
+    row = get_object_or_404(substitutions_under(user), pk=pk)
+    facts = [
+        (_("被代理人"), row.principal),
+        (_("代理人"), row.substitute),
+        (_("开始"), formats.day(row.starts_on)),
+        (_("结束"), formats.day(row.ends_on)),
+        (_("事由"), row.reason),
+    ]
+    return _end_page(
+        request,
+        "accounts/substitute_end.html",
+        {"substitution": row, "facts": facts, "refusal": granting.refusal_to_end_substitution(user, row)},
+        lambda: granting.end_substitution(user, row),
+        _("已结束%(name)s的代理。") % {"name": row.substitute},
+    )
+
+
+def _end_page(
+    request: HttpRequest, template: str, context: dict[str, Any], end: Callable[[], Any], said: str
+) -> HttpResponse:
+    if request.method == "POST":
+        try:
+            end()
+        except ValidationError as fault:
+            for sentence in fault.messages:
+                messages.error(request, sentence)
+        else:
+            messages.success(request, said)
+        return redirect("accounts:people")
+    return render(request, template, context)

@@ -1,0 +1,366 @@
+"""Nobody gives more than it holds, and nothing to itself; by page, by service and in the admin site."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import granting
+from accounts.models import Grant, Role, Substitution, User
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def day(offset):
+    return timezone.localdate() + timedelta(days=offset)
+
+
+class People:
+    """A city officer whose grant ends in thirty days, its administrator, and a newcomer."""
+
+    def __init__(self):
+        self.county = factories.county()
+        self.city = self.county.parent
+        self.province = self.city.parent
+        self.robots, self.ships = factories.chain("C01", "工业机器人"), factories.chain("C02", "高技术船舶")
+        self.officer = factories.user(name="市局经办")
+        factories.grant(self.officer, Role.OFFICER, self.city, expires_on=day(30))
+        self.specialist = factories.user(name="链上经办")
+        factories.grant(self.specialist, Role.OFFICER, self.city, chain=self.robots)
+        self.administrator = factories.user(Role.ADMINISTRATOR, self.city, name="市局管理员")
+        self.newcomer = factories.user(username="newcomer", name="新来的")
+
+    def grant(self, **fields):
+        defaults = {"user": self.newcomer, "role": Role.OFFICER, "bureau": self.county, "expires_on": day(30)}
+        return Grant(**(defaults | fields))
+
+
+@pytest.fixture
+def people():
+    return People()
+
+
+def login(person):
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+ALLOWED = {
+    "officer: own unit": ("officer", lambda p: {"bureau": p.city}),
+    "officer: below": ("officer", lambda p: {}),
+    "officer: shorter": ("officer", lambda p: {"expires_on": day(1)}),
+    "officer: one chain": ("officer", lambda p: {"chain": p.ships}),
+    "specialist: the chain": ("specialist", lambda p: {"chain": p.robots, "expires_on": None}),
+    "administrator: auditor": ("administrator", lambda p: {"role": Role.AUDITOR, "expires_on": None}),
+    "administrator: administrator": ("administrator", lambda p: {"role": Role.ADMINISTRATOR}),
+}
+REFUSED = {
+    "officer: above": ("officer", lambda p: {"bureau": p.province}, "bureau"),
+    "officer: longer": ("officer", lambda p: {"expires_on": day(31)}, "expires_on"),
+    "officer: for ever": ("officer", lambda p: {"expires_on": None}, "expires_on"),
+    "officer: another role": ("officer", lambda p: {"role": Role.AUDITOR}, "role"),
+    "officer: administration": ("officer", lambda p: {"role": Role.ADMINISTRATOR}, "role"),
+    "officer: itself": ("officer", lambda p: {"user": p.officer}, "user"),
+    "specialist: every chain": ("specialist", lambda p: {}, "chain"),
+    "specialist: another chain": ("specialist", lambda p: {"chain": p.ships}, "chain"),
+    "administrator: above": ("administrator", lambda p: {"bureau": p.province}, "bureau"),
+    "administrator: itself": ("administrator", lambda p: {"user": p.administrator}, "user"),
+}
+
+
+@pytest.mark.parametrize("case", ALLOWED)
+def test_what_may_be_given(people, case):
+    who, fields = ALLOWED[case]
+    giver = getattr(people, who)
+    grant = granting.grant_role(giver, people.grant(**fields(people)))
+    assert grant.granted_by == giver and grant in people.newcomer.grants_in_force
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_may_not_be_given(people, case):
+    who, fields, field = REFUSED[case]
+    with pytest.raises(ValidationError) as refusal:
+        granting.grant_role(getattr(people, who), people.grant(**fields(people)))
+    assert list(refusal.value.message_dict) == [field]
+    assert not people.newcomer.grants.exists()
+
+
+@pytest.mark.parametrize("role", [Role.STATISTICIAN, Role.AUDITOR, Role.EXPERT, Role.FILER])
+def test_other_roles_give_nothing(people, role):
+    person = factories.user(role, None if role == Role.FILER else people.city)
+    with pytest.raises(PermissionDenied):
+        granting.grant_role(person, people.grant())
+    client = login(person)
+    for name in ("people", "grant_new", "substitute_new"):
+        assert client.get(reverse(f"accounts:{name}")).status_code == 403
+
+
+def test_a_substitute_passes_nothing_on(people):
+    stand_in = factories.user(Role.AUDITOR, people.county)
+    Substitution.objects.create(
+        principal=people.officer, substitute=stand_in, starts_on=day(0), ends_on=day(1)
+    )
+    with pytest.raises(PermissionDenied):
+        granting.grant_role(stand_in, people.grant())
+
+
+def test_the_wider_of_two_own_grants_counts(people):
+    factories.grant(people.officer, Role.OFFICER, people.county)
+    granting.grant_role(people.officer, people.grant(expires_on=None))
+    with pytest.raises(ValidationError):
+        granting.grant_role(people.officer, people.grant(bureau=people.city, expires_on=None))
+
+
+def test_the_same_is_not_given_twice_but_again_when_it_ran_out(people):
+    granting.grant_role(people.officer, people.grant())
+    with pytest.raises(ValidationError, match="已有同样的授权"):
+        granting.grant_role(people.officer, people.grant())
+    Grant.objects.filter(user=people.newcomer).update(starts_on=day(-9), expires_on=day(-1))
+    granting.grant_role(people.officer, people.grant())
+    assert Grant.objects.filter(user=people.newcomer, ended_at=None).count() == 1
+
+
+def test_the_database_knows_nobody_who_gave_to_itself(people):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        people.grant(user=people.officer, granted_by=people.officer, bureau=people.province).save()
+
+
+# --- Ending -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("who", "allowed"), [("officer", True), ("administrator", True), ("specialist", False), ("peer", False)]
+)
+def test_a_grant_is_ended_by_who_gave_it_or_by_the_administrator(people, who, allowed):
+    people.peer = factories.user(Role.OFFICER, people.city)
+    grant = granting.grant_role(people.officer, people.grant())
+    person = getattr(people, who)
+    assert bool(granting.refusal_to_end(person, grant)) is not allowed
+    if not allowed:
+        with pytest.raises(PermissionDenied):
+            granting.end_grant(person, grant)
+        return
+    granting.end_grant(person, grant)
+    assert people.newcomer.grants_in_force == []
+    with pytest.raises(ValidationError, match="已经终止"):
+        granting.end_grant(person, grant)
+
+
+# --- Substitutes ------------------------------------------------------------------------------------------
+
+
+def substitution(principal, substitute, **fields):
+    defaults = {"starts_on": day(0), "ends_on": day(5)}
+    return Substitution(principal=principal, substitute=substitute, **(defaults | fields))
+
+
+@pytest.fixture
+def colleague(people):
+    return factories.user(Role.AUDITOR, people.county, username="colleague", name="同事")
+
+
+@pytest.mark.parametrize("who", ["officer", "administrator"])
+def test_an_officer_or_its_administrator_names_the_substitute(people, colleague, who):
+    granting.appoint_substitute(getattr(people, who), substitution(people.officer, colleague))
+    lent = User.objects.get(pk=colleague.pk).grants_of(Role.OFFICER)
+    assert [grant.principal for grant in lent] == [people.officer]
+
+
+@pytest.mark.parametrize("who", ["specialist", "peer", "foreign"])
+def test_nobody_else_does(people, colleague, who):
+    people.peer = factories.user(Role.OFFICER, people.city)
+    people.foreign = factories.user(Role.ADMINISTRATOR, people.county)
+    with pytest.raises(PermissionDenied):
+        granting.appoint_substitute(getattr(people, who), substitution(people.officer, colleague))
+
+
+def test_an_administrator_does_not_make_itself_a_substitute(people):
+    with pytest.raises(ValidationError, match="不能指定自己"):
+        granting.appoint_substitute(people.administrator, substitution(people.officer, people.administrator))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"starts_on": day(-1)}, "starts_on"),
+        ({"starts_on": day(9), "ends_on": day(8)}, "__all__"),
+        ({"starts_on": day(5), "ends_on": day(9)}, "starts_on"),
+    ],
+    ids=["in the past", "backwards", "twice"],
+)
+def test_terms_that_are_refused(people, colleague, fields, field):
+    granting.appoint_substitute(people.officer, substitution(people.officer, colleague))
+    with pytest.raises(ValidationError) as refusal:
+        granting.appoint_substitute(people.officer, substitution(people.officer, colleague, **fields))
+    assert list(refusal.value.message_dict) == [field]
+
+
+@pytest.mark.parametrize("role", [Role.FILER, None])
+def test_people_outside_the_bureaus_stand_in_for_nobody(people, role):
+    outsider = factories.user(role) if role else people.newcomer
+    with pytest.raises(ValidationError, match="在岗人员"):
+        granting.appoint_substitute(people.officer, substitution(people.officer, outsider))
+
+
+@pytest.mark.parametrize(
+    ("who", "allowed"), [("officer", True), ("colleague", True), ("administrator", True), ("peer", False)]
+)
+def test_both_people_and_the_administrator_end_a_substitution(people, colleague, who, allowed):
+    people.peer, people.colleague = factories.user(Role.OFFICER, people.city), colleague
+    row = granting.appoint_substitute(people.officer, substitution(people.officer, colleague))
+    if not allowed:
+        with pytest.raises(PermissionDenied):
+            granting.end_substitution(getattr(people, who), row)
+        return
+    granting.end_substitution(getattr(people, who), row)
+    with pytest.raises(ValidationError, match="已经结束"):
+        granting.end_substitution(getattr(people, who), row)
+
+
+# --- Pages --------------------------------------------------------------------------------------------------
+
+
+def posted(people, **fields):
+    values = {
+        "user": "newcomer",
+        "role": Role.OFFICER.value,
+        "bureau": people.county.code,
+        "chain": "",
+        "starts_on": day(0).isoformat(),
+        "expires_on": day(30).isoformat(),
+    }
+    return values | fields
+
+
+def test_an_officer_gives_a_role_on_the_page_and_ends_it(people):
+    client = login(people.officer)
+    answer = client.post(reverse("accounts:grant_new"), posted(people), follow=True)
+    assert "已授权：新来的" in answer.content.decode()
+    grant = people.newcomer.grants.get()
+    assert grant.granted_by == people.officer
+    client.post(reverse("accounts:grant_end", args=[grant.pk]))
+    grant.refresh_from_db()
+    assert grant.ended_at
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"user": "nobody"},
+        {"bureau": "320000"},
+        {"role": "auditor"},
+        {"expires_on": ""},
+        {"starts_on": "2020-01-01"},
+        {"granted_by": "1", "user": ""},
+    ],
+    ids=["unknown person", "above", "role", "no end", "past", "nobody"],
+)
+def test_the_page_says_what_is_wrong_and_stores_nothing(people, fields):
+    answer = login(people.officer).post(reverse("accounts:grant_new"), posted(people, **fields))
+    assert answer.status_code == 400 and answer.context["form"].errors
+    assert not people.newcomer.grants.exists()
+
+
+def test_the_list_shows_what_one_oversees_and_nothing_else(people):
+    foreign = factories.user(name="外省经办")
+    factories.grant(foreign, Role.OFFICER, factories.bureau("330000", "浙江省局", factories.bureau()))
+    auditor = factories.user(Role.AUDITOR, people.county, name="督查")
+    for person, seen in ((people.officer, False), (people.administrator, True)):
+        page = login(person).get(reverse("accounts:people")).content.decode()
+        assert "市局经办" in page and "外省经办" not in page
+        assert ("督查人员" in page.split("<tbody>")[1]) is seen
+        address = reverse("accounts:grant_end", args=[auditor.grants.get().pk])
+        assert login(person).get(address).status_code == (200 if seen else 404)
+
+
+@pytest.mark.parametrize(("text", "found"), [("链上", 1), ("nobody", 0), ("", 2)])
+def test_people_are_found_by_name(people, text, found):
+    page = login(people.officer).get(reverse("accounts:people"), {"q": text})
+    assert page.context["page"].paginator.count == found
+
+
+def test_a_specialist_oversees_its_chain_only(people):
+    page = login(people.specialist).get(reverse("accounts:people"))
+    assert page.context["page"].paginator.count == 1
+
+
+def test_what_one_may_not_end_says_why(people):
+    grant = people.specialist.grants.get()
+    client = login(people.officer)
+    address = reverse("accounts:grant_end", args=[grant.pk])
+    assert "由授权人本人终止" in client.get(address).content.decode()
+    assert client.post(address).status_code == 403
+
+
+def test_an_officer_names_its_substitute_on_the_page(people, colleague):
+    client = login(people.officer)
+    values = {"substitute": "colleague", "starts_on": day(0), "ends_on": day(2), "reason": "休假"}
+    page = client.post(reverse("accounts:substitute_new"), values, follow=True).content.decode()
+    assert "由同事代市局经办办理" in page
+    row = Substitution.objects.get()
+    assert (row.principal, row.substitute) == (people.officer, colleague)
+    client.post(reverse("accounts:substitute_end", args=[row.pk]))
+    row.refresh_from_db()
+    assert row.ended_at
+
+
+def test_an_officer_does_not_name_the_substitute_of_another_by_a_forged_field(people, colleague):
+    values = {"principal": people.specialist.username, "substitute": "colleague"}
+    values |= {"starts_on": day(0), "ends_on": day(2)}
+    login(people.officer).post(reverse("accounts:substitute_new"), values)
+    assert Substitution.objects.get().principal == people.officer
+
+
+def test_an_administrator_names_the_substitute_of_an_officer(people, colleague):
+    values = {"principal": people.officer.username, "substitute": "colleague"}
+    values |= {"starts_on": day(0), "ends_on": day(2)}
+    login(people.administrator).post(reverse("accounts:substitute_new"), values)
+    assert Substitution.objects.get().principal == people.officer
+
+
+# --- Admin site ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"expires_on": ""}, "不能晚于您自己的授权失效的日期"),
+        ({"user": "administrator"}, ""),
+        ({}, None),
+    ],
+    ids=["longer", "itself", "allowed"],
+)
+def test_the_admin_site_keeps_the_same_bounds(people, fields, sentence):
+    people.administrator.grants.update(expires_on=day(30))
+    values = {
+        "user": people.newcomer.pk,
+        "role": "auditor",
+        "bureau": people.county.pk,
+        "organization": "",
+        "chain": "",
+        "starts_on": day(0),
+        "expires_on": day(30),
+    } | fields
+    if values["user"] == "administrator":
+        values["user"] = people.administrator.pk
+    before = Grant.objects.count()
+    page = login(people.administrator).post(reverse("admin:accounts_grant_add"), values)
+    if sentence is None:
+        assert Grant.objects.latest("pk").granted_by == people.administrator
+        return
+    assert sentence in page.content.decode() and Grant.objects.count() == before
+
+
+def test_an_administrator_sets_no_password_of_a_person_who_stands_in_elsewhere(people, colleague):
+    client = login(people.administrator)
+    address = reverse("admin:accounts_user_change", args=[colleague.pk])
+    assert client.get(address).status_code == 200
+    foreign = factories.user(Role.OFFICER, people.province)
+    Substitution.objects.create(principal=foreign, substitute=colleague, starts_on=day(0), ends_on=day(1))
+    assert client.get(address).status_code == 302
