@@ -11,11 +11,13 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import notices
 from accounts.models import Grant, Invitation, Registration, Role, User
 from accounts.models.users import GrantQuerySet
 from common import formats
@@ -113,7 +115,8 @@ def _open_account(account: Mapping[str, str]) -> User:
 
 def _register(application: Application, user: User) -> Registration:
     said = {
-        "name": application.name,
+        # What applicants say stands with their applications, where the next who asks does not see it.
+        "name": application.uscc,
         "legal_form": application.legal_form,
         "registered_division": application.division,
         "bureau": application.bureau,
@@ -141,7 +144,46 @@ def _register(application: Application, user: User) -> Registration:
     )
     registration.full_clean()
     registration.save()
+    notices.tell_of_registration(registration)
     return registration
+
+
+def applications_to_file(user: User) -> QuerySet[Registration]:
+    """What the user has asked for and no bureau has decided, of firms for which it would file."""
+    return (
+        Registration.objects.pending()
+        .filter(user=user, role=Role.FILER)
+        .select_related("organization__bureau", "bureau")
+    )
+
+
+def registrations_of(user: User) -> list[Registration]:
+    """What the user has asked for and does not hold: its last application for each organisation."""
+    if user.scope.is_of_bureau:
+        return []
+    rows = Registration.objects.filter(user=user).select_related("organization__bureau", "bureau")
+    last = {row.organization_id: row for row in rows}
+    return [row for row in last.values() if row.status != Registration.Status.VERIFIED]
+
+
+def why_not_yet(user_id: int | None, organization_id: int) -> str:
+    """Why somebody who has asked to act for the organisation may not act for it so far."""
+    last = (
+        Registration.objects.filter(user=user_id, organization=organization_id)
+        .select_related("organization__bureau", "bureau")
+        .last()
+    )
+    if last is None or last.status == Registration.Status.REFUSED:
+        return _("您的入驻申请未通过核实，不能提交。可以重新申请。")
+    return _("%(bureau)s核实您的入驻申请后才能提交，最迟 %(day)s 前办理。") % {
+        "bureau": last.desk,
+        "day": formats.day(last.due_on),
+    }
+
+
+def waiting_for(user: User) -> int | None:
+    """How many applications wait in the scope of the user; None instead of none."""
+    return Registration.objects.visible_to(user).pending().count() or None
 
 
 # --- Deciding ----------------------------------------------------------------------------------------------
@@ -219,6 +261,7 @@ def _decide(locked: Registration, status: str, by: User) -> None:
     locked.status, locked.decided_by, locked.decided_at = status, by, timezone.now()
     locked.full_clean()
     locked.save()
+    notices.tell_of_decision(locked)
 
 
 def _enter_in_ledger(registration: Registration) -> None:
@@ -474,6 +517,7 @@ def accept(
             locked.accepted_at, locked.accepted_by = timezone.now(), user
             locked.full_clean()
             locked.save()
+            notices.tell_of_acceptance(locked)
     return user
 
 
@@ -500,6 +544,7 @@ def remove(organization: Organization, person: User, *, by: User) -> None:
         for grant in Grant.objects.filter(organization=organization, user=person, ended_at=None):
             grant.ended_at = timezone.now()
             grant.save()
+            notices.tell_of_grant_end(grant)
         for invitation in Invitation.objects.undecided().filter(organization=organization, invited_by=person):
             invitation.withdrawn_at = timezone.now()
             invitation.save()

@@ -13,7 +13,8 @@ from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from accounts.granting import may_give
-from accounts.models import FILING_ROLES, Grant, User
+from accounts.joining import registrations_of, waiting_for
+from accounts.models import FILING_ROLES, Grant, Role, User
 
 SESSION_KEY = "grant"
 
@@ -42,15 +43,29 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Context of every page: which frame it stands in."""
     grant = getattr(request, "grant", None)  # a fault page may come before the middleware
     if not grant:
-        return {"shell": "base_public.html"}
+        return _without_grant(request)
     return {
         "shell": "base_desk.html" if grant.bureau_id else "base_workspace.html",
         "grant": grant,
         "grants": request.user.grants_in_force,  # type: ignore[union-attr]
         "may_file": grant.role in FILING_ROLES,
         "may_give": may_give(request.user),  # type: ignore[arg-type]
+        "decides": grant.role == Role.OFFICER and not grant.chain_id,
+        "registrations_waiting": cache(lambda: waiting_for(request.user))  # type: ignore[arg-type]
+        if grant.bureau_id
+        else None,
+        "manages": grant.is_manager,
         "unread_messages": cache(lambda: unread_of(request.user)),  # type: ignore[arg-type]
     }
+
+
+def _without_grant(request: HttpRequest) -> dict[str, Any]:
+    """The frame of visitors, and of those who wait to be verified."""
+    user = getattr(request, "user", None)
+    asked = registrations_of(user) if user and user.is_authenticated else []
+    if not asked:
+        return {"shell": "base_public.html"}
+    return {"shell": "base_workspace.html", "may_file": any(row.prepares for row in asked)}
 
 
 def unread_of(user: User) -> int | None:

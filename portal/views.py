@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.joining import registrations_of
 from bulletins import access, dashboard, figures
 from bulletins.models import Bulletin, Period
 from enterprises.models import Bureau
@@ -17,11 +18,10 @@ BULLETINS_SHOWN = 5
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The figures of the latest published period, the latest bulletins, verification, and how to begin."""
-    grant = request.grant  # type: ignore[attr-defined]
     issued = Bulletin.objects.filter(status=Bulletin.Status.ISSUED).select_related("bureau")
     context = {
         "bulletins": issued[:BULLETINS_SHOWN],
-        "own_href": grant and reverse("projects:desk" if grant.bureau_id else "projects:workspace"),
+        "own_href": _own_address(request),
     }
     nation = Bureau.objects.filter(level=Bureau.Level.NATIONAL).first()
     period = access.latest(Period.objects.published())
@@ -34,6 +34,15 @@ def home(request: HttpRequest) -> HttpResponse:
             "figures_href": dashboard.address(period, nation),
         }
     return render(request, "portal/home.html", context)
+
+
+def _own_address(request: HttpRequest) -> str:
+    """Where the user works; people who wait to be verified prepare their drafts in the workspace."""
+    grant = request.grant  # type: ignore[attr-defined]
+    if grant:
+        return reverse("projects:desk" if grant.bureau_id else "projects:workspace")
+    waits = request.user.is_authenticated and registrations_of(request.user)
+    return reverse("projects:workspace") if waits else ""
 
 
 @require_POST

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
 from common import formats
 from enterprises.models import Bureau, NumberSeries, Organization
@@ -51,22 +52,28 @@ class StaleRow(Exception):
 def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottleneck:
     """The draft with this address, made on first call, so that a doubled request makes one draft.
 
+    Whoever has asked to file for the organisation prepares drafts of its own until a bureau has verified it.
     Raises PermissionDenied when the user may not file for the organisation.
     """
+    application = None
     if not user.acts_for(organization.pk, *FILING_ROLES):
-        raise PermissionDenied(_("您没有为该企业填报的权限。"))
+        application = applications_to_file(user).filter(organization=organization).first()
+        if application is None:
+            raise PermissionDenied(_("您没有为该企业填报的权限。"))
+    bureau = application.desk if application else organization.bureau
     with on_behalf(user):
         draft, _created = Bottleneck.objects.get_or_create(
             public_id=public_id,
             defaults={
                 "organization": organization,
-                "bureau": organization.bureau,
-                "handler": organization.bureau,
+                "is_provisional": application is not None,
+                "bureau": bureau,
+                "handler": bureau,
                 "filer": user,
                 "created_by": user,
             },
         )
-    if draft.organization_id != organization.pk:
+    if draft.organization_id != organization.pk or not files_for(draft, user):
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
     return draft
 
@@ -431,13 +438,20 @@ def discard(draft: Bottleneck, *, by: User) -> None:
 
 def row_is_editable_by(bottleneck: Bottleneck, user: User) -> bool:
     """The filing organisation may change the text as a draft and after a return (`domain.md` 2.2)."""
-    return bottleneck.status in Bottleneck.EDITABLE and user.acts_for(
-        bottleneck.organization_id, *FILING_ROLES
-    )
+    return bottleneck.status in Bottleneck.EDITABLE and files_for(bottleneck, user)
+
+
+def files_for(bottleneck: Bottleneck, user: User) -> bool:
+    """Whether the user files for the organisation, or has prepared this draft before it may."""
+    if bottleneck.is_provisional:
+        return bottleneck.filer_id == user.pk
+    return user.acts_for(bottleneck.organization_id, *FILING_ROLES)
 
 
 def may_attach(bottleneck: Bottleneck, user: User) -> bool:
     """The party whose turn it is may add files."""
+    if bottleneck.is_provisional:
+        return row_is_editable_by(bottleneck, user)
     turn = STATES[bottleneck.status].turn
     return turn != Party.NOBODY and grant_for(bottleneck, turn, user) is not None
 

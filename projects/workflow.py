@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.joining import why_not_yet
 from accounts.models import FILING_ROLES, Grant, Role, User
 from common.workdays import add_workdays
 from enterprises.models import Bureau
@@ -433,6 +434,8 @@ def judge(bottleneck: Bottleneck, move: Move, user: User, at: datetime | None = 
     if bottleneck.status not in move.sources:
         sentence = gettext("问题现在的状态是“%(state)s”，不能这样办理。")
         return Choice(move, sentence % {"state": bottleneck.get_status_display()}, first)
+    if bottleneck.is_provisional:
+        return Choice(move, why_not_yet(bottleneck.filer_id, bottleneck.organization_id), None)
     if first is None:
         parties = pgettext("parties", "或").join(str(party.label) for party in move.parties)
         return Choice(move, gettext("这一步由%(party)s办理。") % {"party": parties}, None)

@@ -148,6 +148,11 @@ class Registration(models.Model):
         return self.organization.bureau if self.is_claim else self.bureau
 
     @property
+    def prepares(self) -> bool:
+        """Whether the applicant may prepare problems meanwhile."""
+        return self.status == self.Status.PENDING and self.role == Role.FILER
+
+    @property
     def due_on(self) -> date:
         """Until when the bureau is to decide."""
         return add_workdays(timezone.localdate(self.created_at), settings.REGISTRATION_WORKING_DAYS)

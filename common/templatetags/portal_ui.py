@@ -85,6 +85,9 @@ STATE_LOOK: Mapping[str, Look] = {
 }
 # Where the same code means something else.
 STATE_LOOK_OF: Mapping[tuple[str, str], Look] = {
+    ("registration", "pending"): Look("wait", "diamond"),
+    ("registration", "verified"): Look("good", "check"),
+    ("registration", "refused"): Look("bad", "cross"),
     ("chainproject", "accepted"): Look("good", "check"),
     ("keyproject", "accepted"): Look("good", "check"),
     ("bulletin", "withdrawn"): Look("bad", "slash"),
@@ -368,14 +371,19 @@ def _nav_entry(href: str, label: str, symbol: str, number: int | None, here: boo
 
 @register.simple_tag(takes_context=True)
 def rail(context: template.Context, entries: str) -> SafeString:
-    """The entries of a rail; its numbers are those of `rail_counts`, and of messages the unread."""
+    """The entries of a rail; its numbers are those of `rail_counts`, and what `RAIL_ASKS` names is asked."""
     request, grant, counts = context.get("request"), context.get("grant"), context.get("rail_counts") or {}
-    unread = context.get("unread_messages")
+    asked = {name: ask() for name, key in RAIL_ASKS.items() if (ask := context.get(key))}
     path = request.path if request else ""
     place = (bool(grant.bureau_id), grant.role) if grant else None
-    return _rail(
-        entries, get_language(), path, tuple({**counts, "messages": unread and unread()}.items()), place
-    )
+    rights = tuple(name for name in RAIL_RIGHTS if context.get(name))
+    return _rail(entries, get_language(), path, tuple({**counts, **asked}.items()), place, rights)
+
+
+# Numbers that every page shows, by the function in the context that counts them.
+RAIL_ASKS = {"messages": "unread_messages", "registrations": "registrations_waiting"}
+# Entries that only some people have.
+RAIL_RIGHTS = ("may_give", "decides", "manages")
 
 
 @lru_cache(maxsize=1024)
@@ -385,12 +393,12 @@ def _rail(
     path: str,
     counts: tuple[tuple[str, int | None], ...],
     place: tuple[bool, str] | None,
+    rights: tuple[str, ...],
 ) -> SafeString:
     """Drawn once for the rail and for the menu of a phone."""
     grant = place and {"bureau_id": place[0], "role": place[1]}
-    return render_to_string(
-        entries, {"request": SimpleNamespace(path=path), "rail_counts": dict(counts), "grant": grant}
-    )
+    context = {"request": SimpleNamespace(path=path), "rail_counts": dict(counts), "grant": grant}
+    return render_to_string(entries, context | dict.fromkeys(rights, True))
 
 
 @register.filter

@@ -467,11 +467,15 @@ class HelpForm(FilingForm):
         """The contact kept with the problem, or what is known of the firm and the user."""
         if self.instance.pk and (kept := getattr(self.instance, "contact", None)):
             return kept
-        known = getattr(self.instance.organization, "contact", None)
-        filer = self.instance.filer
+        filer, row = self.instance.filer, self.instance
+        name = filer.name if filer else ""
+        if row.is_provisional:
+            # Nothing is told of an organisation to somebody who is not verified to act for it.
+            asked = filer.registrations.filter(organization=row.organization_id).last()
+            return BottleneckContact(name=name, phone=asked.phone if asked else "")
+        known = getattr(row.organization, "contact", None)
         return BottleneckContact(
-            name=(known and known.contact_name) or (filer.name if filer else ""),
-            phone=(known and known.contact_phone) or "",
+            name=(known and known.contact_name) or name, phone=(known and known.contact_phone) or ""
         )
 
     def clean(self) -> None:

@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.models import FILING_ROLES, Role, User
+from accounts.joining import applications_to_file, registrations_of
+from accounts.models import FILING_ROLES, Registration, Role, User
 from common import formats
 from enterprises.models import Organization
 from projects import services
@@ -52,19 +53,22 @@ CHECK_DAYS = settings.WORKING_DAY_LIMITS["submitted"]
 def workspace(request: HttpRequest) -> HttpResponse:
     """The problems of the user's organisations by whose turn it is."""
     user = request.user
-    if not user.scope.organization_ids:
+    registrations = registrations_of(user)
+    if not user.scope.organization_ids and not registrations:
         return redirect("projects:desk")
     filing = [grant.organization_id for grant in user.grants_of(*FILING_ROLES)]
     solving = [grant.organization_id for grant in user.grants_of(Role.INSTITUTION)]
     own = Bottleneck.objects.visible_to(user).filter(
-        Q(organization__in=user.scope.organization_ids) | Q(assigned_to__in=user.scope.organization_ids),
+        Q(organization__in=user.scope.organization_ids)
+        | Q(assigned_to__in=user.scope.organization_ids)
+        | Q(is_provisional=True),
         voided_at__isnull=True,
     )
     turns = {party: [code for code, state in STATES.items() if state.turn == party] for party in Party}
     mine = Q(status__in=turns[Party.FILER], organization__in=filing) | Q(
         status__in=turns[Party.INSTITUTION], assigned_to__in=solving
     )
-    drafts = own.filter(status=S.DRAFT, organization__in=filing)
+    drafts = own.filter(Q(organization__in=filing) | Q(is_provisional=True), status=S.DRAFT)
     filed = own.exclude(status=S.DRAFT)
     groups = [
         _group("mine", _("需要您办理"), filed.filter(mine).by_clock()),
@@ -82,7 +86,8 @@ def workspace(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": groups,
         "drafts": drafts.select_related("organization").order_by("-updated_at"),
-        "files_here": bool(filing),
+        "files_here": bool(filing) or any(row.prepares for row in registrations),
+        "registrations": registrations,
         "solves_here": bool(solving),
         "several": len(user.scope.organization_ids) > 1,
         "rail_counts": {"problems": groups[0]["total"]},
@@ -102,8 +107,22 @@ def _group(name: str, heading: str, rows: Any) -> dict[str, Any]:
 
 
 def _filing_organizations(user: User) -> list[Organization]:
-    seen = {grant.organization_id: grant.organization for grant in user.grants_of(*FILING_ROLES)}
+    seen = {row.organization_id: _as_claimed(row) for row in applications_to_file(user)}
+    seen |= {grant.organization_id: grant.organization for grant in user.grants_of(*FILING_ROLES)}
     return list(seen.values())
+
+
+def _as_claimed(application: Registration) -> Organization:
+    """The organisation as its applicant knows it: by the name that it gave."""
+    application.organization.name = application.name
+    application.organization.bureau = application.desk
+    return application.organization
+
+
+def _name_as_claimed(row: Bottleneck, user: User) -> None:
+    for application in registrations_of(user):
+        if application.organization_id == row.organization_id:
+            row.organization = _as_claimed(application)
 
 
 @login_required
@@ -130,6 +149,8 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
         .filter(public_id=public_id)
     )
     if row := rows.first():
+        if row.is_provisional:
+            _name_as_claimed(row, request.user)
         return row
     wanted = request.GET.get("for")
     for organization in _filing_organizations(request.user):
@@ -137,6 +158,7 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
             return Bottleneck(
                 public_id=public_id,
                 organization=organization,
+                is_provisional=not request.user.acts_for(organization.pk, *FILING_ROLES),
                 bureau=organization.bureau,
                 handler=organization.bureau,
                 filer=request.user,
@@ -146,7 +168,7 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
 
 
 def _refuse_others(row: Bottleneck, user: User) -> None:
-    if not user.acts_for(row.organization_id, *FILING_ROLES):
+    if not services.files_for(row, user):
         raise PermissionDenied(_("只有提出企业的填报人可以修改问题内容。"))
 
 
