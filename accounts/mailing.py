@@ -91,12 +91,16 @@ def _due(now: datetime) -> Q:
     )
 
 
+def claim(user: User, now: datetime) -> QuerySet[Notice]:
+    """Take what is due to a person for one lease, and none of what another worker has."""
+    key = uuid.uuid4()
+    Notice.objects.filter(_due(now), user=user).update(mail_held_by=key, mail_held_until=now + LEASE)
+    return Notice.objects.filter(mail_held_by=key, mailed_at__isnull=True)
+
+
 def _send_to(user: User, connection: Any, now: datetime) -> int:
     """Claim what is due to a person and send it as one mail; 0 when another has it or it is refused."""
-    claim = uuid.uuid4()
-    due = Notice.objects.filter(_due(now), user=user)
-    due.update(mail_held_by=claim, mail_held_until=now + LEASE)
-    held = Notice.objects.filter(mail_held_by=claim, mailed_at__isnull=True)
+    held = claim(user, now)
     rows = list(held.order_by("at", "pk"))
     if not rows:
         return 0

@@ -4,6 +4,7 @@ import email
 import email.policy
 import re
 import socket
+import threading
 import time
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 from django.conf import settings as configured
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -290,6 +292,24 @@ def test_two_workers_at_once_send_everything_once(post):
     for mail in post.taken:
         assert "有 3 条新消息" in mail.get_body(("plain",)).get_content()
     assert unsent() == []
+
+
+def test_a_claim_that_waited_for_another_one_finds_nothing_left():
+    user, claimed = person(), threading.Event()
+    told(user)
+
+    def first():
+        with transaction.atomic():
+            rows = list(mailing.claim(user, TOMORROW))
+            claimed.set()
+            time.sleep(0.5)
+        return rows
+
+    def second():
+        claimed.wait(10)
+        return list(mailing.claim(user, TOMORROW))
+
+    assert factories.at_once(first, second) == [unsent(), []]
 
 
 def test_two_workers_at_once_write_a_notice_once():
