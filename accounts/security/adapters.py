@@ -81,6 +81,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     # --- Mail -----------------------------------------------------------------------------------------------
 
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict | None = None, email: str | None = None
+    ) -> None:
+        """To the person whose account it is, whoever did it."""
+        super().send_notification_mail(template_prefix, user, {"user": user} | (context or {}), email)
+
     def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
         """A mail server that fails stops nobody; the log says so."""
         try:

@@ -197,6 +197,7 @@ def test_a_login_from_a_new_device_is_told_by_mail_and_from_a_known_one_not(offi
     assert message.to == ["officer@example.org"]
     assert "您的账户在新设备上登录" in message.subject
     assert "10.0.0.7" in message.body
+    assert message.body.startswith(f"{officer.name}，您好")
     client.post("/logout/")
     sign_in(client, officer.username)
     assert len(mail.outbox) == 1

@@ -280,7 +280,9 @@ def test_an_administrator_lifts_it_for_people_of_the_own_area_only(officer: User
     assert not Authenticator.objects.filter(user=officer).exists()
     assert Authenticator.objects.filter(user=stranger).count() == 2
     assert client.get("/account/").status_code == 302, "signed out everywhere"
-    assert [message.to for message in mail.outbox] == [["officer@example.org"]]
+    [message] = mail.outbox
+    assert message.to == ["officer@example.org"]
+    assert message.body.startswith(f"{officer.name}，您好")
 
 
 def test_keys_stand_nowhere_in_the_admin_site() -> None:
