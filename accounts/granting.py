@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import notices
 from accounts.models import BUREAU_ROLES, LENDABLE_ROLES, Grant, Role, Substitution, User
 from common import formats
 from record.acting import by_whom
@@ -100,6 +101,7 @@ def grant_role(by: User, grant: Grant) -> Grant:
             over.save(update_fields=["ended_at"])
         grant.full_clean()
         grant.save()
+        notices.tell_of_grant(grant)
     return grant
 
 
@@ -126,6 +128,7 @@ def end_grant(by: User, grant: Grant) -> Grant:
             raise ValidationError(_("这项授权已经终止。"))
         locked.ended_at = timezone.now()
         locked.save(update_fields=["ended_at"])
+        notices.tell_of_grant_end(locked)
     return locked
 
 
@@ -186,6 +189,7 @@ def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
             )
         substitution.full_clean()
         substitution.save()
+        notices.tell_of_substitution(substitution, by)
     return substitution
 
 
@@ -209,4 +213,5 @@ def end_substitution(by: User, substitution: Substitution) -> Substitution:
             raise ValidationError(_("这项代理已经结束。"))
         locked.ended_at = timezone.now()
         locked.save(update_fields=["ended_at"])
+        notices.tell_of_substitution_end(locked, by)
     return locked

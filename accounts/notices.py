@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
-from accounts.models import Grant, Invitation, Notice, Registration, Role, Substitution
+from accounts.models import Grant, Invitation, Notice, Registration, Role, Substitution, User
 from common import formats
 from enterprises.models import Bureau
 
@@ -151,7 +151,7 @@ def tell_of_registration(registration: Registration) -> None:
         Desks([bureau.path]).nearest(bureau.path),
         Kind.WAITING,
         f"registration:{registration.pk}",
-        {"what": "registration", "organization": registration.name},
+        {"what": "registration", "row": registration.pk, "organization": registration.name},
     )
 
 
@@ -193,27 +193,26 @@ def _tell_of_grant(grant: Grant, what: str, until: Any) -> None:
     tell([grant.user_id], Kind.ACCOUNT, f"{what}:{grant.pk}", details)
 
 
-def tell_of_substitution(substitution: Substitution) -> None:
-    tell(
-        [substitution.substitute_id],
-        Kind.ACCOUNT,
-        f"substitution:{substitution.pk}",
-        {
-            "what": "substitution",
+def tell_of_substitution(substitution: Substitution, by: User) -> None:
+    """Both who stands in and whose place it is, save the one who said so."""
+    for user, what in _both(substitution, by):
+        details = {
+            "what": what,
             "from": _stored(substitution.starts_on),
             "until": _stored(substitution.ends_on),
-        },
-    )
+        }
+        tell([user], Kind.ACCOUNT, f"substitution:{substitution.pk}", details)
 
 
-def tell_of_substitution_end(substitution: Substitution) -> None:
+def tell_of_substitution_end(substitution: Substitution, by: User) -> None:
     """It was ended before its last day."""
-    tell(
-        [substitution.substitute_id],
-        Kind.ACCOUNT,
-        f"substitution_end:{substitution.pk}",
-        {"what": "substitution_end"},
-    )
+    for user, what in _both(substitution, by):
+        tell([user], Kind.ACCOUNT, f"substitution_end:{substitution.pk}", {"what": f"{what}_end"})
+
+
+def _both(substitution: Substitution, by: User) -> list[tuple[int, str]]:
+    people = [(substitution.substitute_id, "substitution"), (substitution.principal_id, "principal")]
+    return [(user, what) for user, what in people if user != by.pk]
 
 
 def tell_of_device(user: int) -> None:
@@ -251,9 +250,8 @@ def _grant_end(details: Details) -> str:
     return _("您的一项授权已结束：%(unit)s，%(role)s。") % values
 
 
-def _substitution(details: Details) -> str:
-    values = {"start": day_of(details, "from"), "end": day_of(details, "until")}
-    return _("您被指定为同事的代理人，从 %(start)s 到 %(end)s。") % values
+def _days(details: Details) -> dict[str, str]:
+    return {"start": day_of(details, "from"), "end": day_of(details, "until")}
 
 
 def _home(_details: Details) -> str:
@@ -264,14 +262,24 @@ def declare() -> None:
     say(
         "registration",
         lambda details: _("%(organization)s申请入驻，等您核实。") % details,
-        lambda _details: reverse("accounts:registration_list"),
+        lambda details: reverse("accounts:registration_detail", args=[details["row"]]),
     )
     say("decision", _decision, _home)
     say("acceptance", lambda details: _("您邀请的同事已加入%(organization)s。") % details, _home)
     say("grant", _grant, _home)
     say("grant_end", _grant_end, _home)
-    say("substitution", _substitution, _home)
-    say("substitution_end", lambda _details: _("您的一项代理已提前结束。"), _home)
+    say(
+        "substitution",
+        lambda details: _("您被指定为同事的代理人，从 %(start)s 到 %(end)s。") % _days(details),
+        _home,
+    )
+    say("substitution_end", lambda _details: _("您为同事所作的代理已提前结束。"), _home)
+    say(
+        "principal",
+        lambda details: _("已为您指定代理人，从 %(start)s 到 %(end)s。") % _days(details),
+        _home,
+    )
+    say("principal_end", lambda _details: _("他人为您所作的代理已提前结束。"), _home)
     say(
         "device",
         lambda details: _("您的账户于 %(at)s 在一台新设备上登录；如果不是您本人，请立即修改密码。") % details,

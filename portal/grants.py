@@ -65,7 +65,11 @@ def _without_grant(request: HttpRequest) -> dict[str, Any]:
     asked = registrations_of(user) if user and user.is_authenticated else []
     if not asked:
         return {"shell": "base_public.html"}
-    return {"shell": "base_workspace.html", "may_file": any(row.prepares for row in asked)}
+    return {
+        "shell": "base_workspace.html",
+        "may_file": any(row.prepares for row in asked),
+        "unread_messages": cache(lambda: unread_of(user)),  # type: ignore[arg-type]
+    }
 
 
 def unread_of(user: User) -> int | None:

@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from accounts import mailing, notices
-from accounts.models import Notice, NoticeChoice, Role, Substitution
+from accounts.granting import appoint_substitute, end_grant, end_substitution, grant_role
+from accounts.models import Grant, Notice, NoticeChoice, Role, Substitution
+from common import formats
 from projects import services
 from projects.models import Bottleneck
 from projects.notices import tell_of_clocks
@@ -217,6 +219,25 @@ def test_a_grant_is_told_with_role_office_and_last_day(cast):
     notices.tell_of_grant(factories.grant(person, Role.OFFICER, cast.county, expires_on=day))
     [sentence] = told(person)
     assert cast.county.name in sentence and "经办人员" in sentence and day.isoformat() in sentence
+
+
+def test_giving_and_ending_a_role_and_a_substitution_tell_those_they_are_about(cast):
+    boss, person = factories.user(Role.ADMINISTRATOR, cast.county), factories.user()
+    today = timezone.localdate()
+    given = grant_role(boss, Grant(user=person, role=Role.OFFICER, bureau=cast.county))
+    standing_in = Substitution(
+        principal=cast.county_officer, substitute=cast.verifier, starts_on=today, ends_on=today
+    )
+    appoint_substitute(cast.county_officer, standing_in)
+    end_substitution(boss, standing_in)
+    end_grant(boss, given)
+    assert [sentence[:9] for sentence in told(person)] == ["您获得了新的授权：", "您的一项授权已结束"]
+    assert told(cast.verifier) == [
+        f"您被指定为同事的代理人，从 {formats.day_weekday(today)} 到 {formats.day_weekday(today)}。",
+        "您为同事所作的代理已提前结束。",
+    ]
+    assert told(cast.county_officer) == ["他人为您所作的代理已提前结束。"]
+    assert told(boss) == []
 
 
 def test_the_same_event_is_told_once(cast):
