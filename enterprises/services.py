@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from enterprises.models import Bureau, Division
+from record.recording import loaded
 
 DATA = Path(__file__).resolve().parent / "data"
 # The list of 民政部 as of the end of 2023; later lists are loaded over it.
@@ -145,6 +146,8 @@ def load_divisions(path: Path = DIVISIONS, valid_from: date = DIVISIONS_VALID_FR
         division.pk for division in known.values() if division.code not in codes and not division.valid_to
     ]
     ended = Division.objects.filter(pk__in=gone).update(valid_to=valid_from)
+    if changed := added + len(renamed) + len(moved) + ended:
+        loaded(Division, changed, path.name)
     return Loaded(added, len(renamed), ended, len(listed) - added - len(renamed))
 
 
@@ -214,4 +217,6 @@ def found_bureaus() -> int:
         bureaus |= {
             bureau.code: bureau for bureau in Bureau.objects.bulk_create(wanted[level], batch_size=500)
         }
+    if parent_codes:
+        loaded(Bureau, len(parent_codes), "")
     return len(parent_codes)

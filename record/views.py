@@ -46,6 +46,17 @@ class ToldTitle(Told, Title):
         return ("kind", "entity", "label")
 
 
+class Who(Column):
+    """The person; of work that nobody asked for, the job."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return ("actor__name", "job")
+
+    def writer(self) -> Write:
+        return lambda row: row["actor__name"] or row["job"]
+
+
 class Fields(Column):
     """Which fields an event speaks of."""
 
@@ -84,13 +95,7 @@ class EventList(ListPage):
         return (
             ToldTitle("what", gettext_lazy("操作"), "label", order=(), url="record:event_detail", key="pk"),
             Fields("fields", gettext_lazy("内容"), "after", order=()),
-            Column(
-                "who",
-                gettext_lazy("操作人"),
-                "actor__name",
-                order=(),
-                sub=Column("job", gettext_lazy("系统任务"), "job", order=()),
-            ),
+            Who("who", gettext_lazy("操作人"), "actor__name", order=()),
             Column("principal", gettext_lazy("被代理人"), "principal__name", order=(), shown=False),
             office(),
             Moment("at", gettext_lazy("时间"), "at", order=("at",)),

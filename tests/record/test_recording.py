@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from enterprises.models import Enterprise, Organization, OrganizationContact
+from enterprises.models import Division, Enterprise, Organization, OrganizationContact
+from enterprises.services import load_divisions
 from projects import services
 from projects.models import KeyProject
 from record import acting, recording
@@ -220,6 +221,15 @@ def test_a_command_is_told_as_the_job(monkeypatch):
     monkeypatch.setattr("sys.argv", ["manage.py", "load_divisions", "--year", "2023"])
     factories.organization()
     assert (last().actor, last().job) == (None, "manage.py load_divisions")
+
+
+def test_a_bulk_load_leaves_one_event_that_says_what_came(cast):
+    load_divisions()
+    (event,) = Event.objects.filter(entity="enterprises.division")
+    assert (event.kind, event.label, event.row) == ("created", "divisions-2023.csv", "")
+    assert event.after == {"rows": Division.objects.count()}
+    load_divisions()
+    assert Event.objects.filter(entity="enterprises.division").count() == 1
 
 
 @pytest.mark.parametrize("text", ["", "unix:", "1.2.3", "a" * 300])

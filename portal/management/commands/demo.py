@@ -15,11 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from accounts.models import User
 from common import bulk
+from enterprises.models import Organization
 from portal.demo import people
 from portal.demo.figures import publish
 from portal.demo.load import is_empty, load
 from portal.demo.scales import SCALES
+from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
+from record.recording import loaded
 
 PHASES = 14
 
@@ -65,6 +69,8 @@ class Command(BaseCommand):
                     bar.update()
 
                 load(scale, seed, today, password, phase)
+                for model in (Organization, User, ChainProject, Consortium, KeyProject, Bottleneck):
+                    loaded(model, model._base_manager.count(), f"demo --scale {scale}")
                 publish(today, phase)
                 bar.set_description(_("写入磁盘"))
         finally:
