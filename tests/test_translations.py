@@ -30,7 +30,7 @@ from portal.demo.load import load
 from projects.models import Bottleneck
 
 ROOT = settings.BASE_DIR
-PACKAGES = ("accounts", "bulletins", "common", "enterprises", "portal", "projects")
+PACKAGES = ("accounts", "bulletins", "common", "enterprises", "portal", "projects", "record")
 CATALOGUE = ROOT / "locale" / "en" / "LC_MESSAGES" / "django.po"
 RENEW = f"Renew {CATALOGUE.relative_to(ROOT)} with the command in its head, then translate."
 
