@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Grant, Invitation, Registration, Substitution, User
 from record import services
@@ -41,6 +44,21 @@ def declare() -> None:
         hidden=["email"],
         ignored=["created_at", "digest", "sent_at"],
         nameless=True,
+    )
+    watch(
+        Authenticator,
+        topic="user",
+        ignored=["type", "data", "created_at", "last_used_at"],
+        nameless=True,
+        called=_("两步验证"),
+    )
+    watch(
+        SocialAccount,
+        topic="user",
+        hidden=["uid"],
+        ignored=["extra_data", "date_joined", "last_login"],
+        nameless=True,
+        called=_("统一身份关联"),
     )
     user_logged_in.connect(_on_sign_in, dispatch_uid="record")
     user_logged_out.connect(_on_sign_out, dispatch_uid="record")

@@ -255,7 +255,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("username", "name", "email")},
     },
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "accounts.security.passwords.LengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "accounts.security.passwords.CommonPiecesValidator"},
@@ -310,7 +310,7 @@ MFA_FORMS = {
     "reauthenticate": "accounts.security.forms.CodeAgainForm",
 }
 SOCIALACCOUNT_ADAPTER = "accounts.security.adapters.BureauLoginAdapter"
-SOCIALACCOUNT_PROVIDERS = {
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     "openid_connect": {
         "OAUTH_PKCE_ENABLED": True,
         # Identity services of bureaus: [{"id", "name", "issuer", "client_id", "secret"}, …].

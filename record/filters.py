@@ -24,7 +24,7 @@ class EntityFilter(CodeFilter):
     def field(self) -> Any:
         # The models are known when the apps have started, after this module.
         self.extra["choices"] = sorted(
-            (watched.entity, watched.model._meta.verbose_name)
+            (watched.entity, watched.called or watched.model._meta.verbose_name)
             for watched in WATCHED.values()
             if not watched.topic
         )

@@ -38,7 +38,7 @@ class Watched:
     several the first that leads somewhere counts. ``hidden`` fields are personal data. ``ignored`` ones say
     nothing of their own: times of storing, revision numbers, progress of jobs. Rows that are ``nameless``
     are called by what belongs into no record, such as an address. ``when`` says which rows are recorded, all
-    unless given.
+    unless given. ``called`` is the name of models that are not ours and have none in our language.
     """
 
     model: type[models.Model]
@@ -49,6 +49,7 @@ class Watched:
     ignored: frozenset[str] = frozenset()
     nameless: bool = False
     when: Callable[[Any], bool] | None = None
+    called: Any = ""
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -86,10 +87,11 @@ def watch(
     ignored: Iterable[str] = (),
     nameless: bool = False,
     when: Callable[[Any], bool] | None = None,
+    called: Any = "",
 ) -> None:
     """Record every change of the model's rows; declared once, in `recorded.py` of its app."""
     WATCHED[model] = Watched(
-        model, topic, tuple(path), tuple(firm), frozenset(hidden), frozenset(ignored), nameless, when
+        model, topic, tuple(path), tuple(firm), frozenset(hidden), frozenset(ignored), nameless, when, called
     )
     model.save_base = _recorded(model.save_base)  # type: ignore[method-assign]
     for kind in apps.get_models():
@@ -336,6 +338,20 @@ def _on_delete(sender: type[models.Model], instance: models.Model, **kwargs: Any
     if found := _stored(watched, instance.pk, list(watched.fields)):
         values, belongs = found
         write(Event.Kind.DELETED, instance, before=_shown(watched, values, values), belongs=belongs)
+    for pointer in _pointers(watched.model):
+        for row in pointer.model._base_manager.filter(**{pointer.name: instance.pk}):
+            write(Event.Kind.CHANGED, row, before={pointer.name: instance.pk})
+
+
+def _pointers(model: type[models.Model]) -> list[Any]:
+    """Fields of watched models that the database's deleting of a row empties without a signal."""
+    return [
+        relation.field
+        for relation in model._meta.related_objects
+        if relation.on_delete is models.SET_NULL
+        and relation.related_model in WATCHED
+        and relation.field.name not in WATCHED[relation.related_model].ignored
+    ]
 
 
 def _on_many(

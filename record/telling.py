@@ -17,7 +17,7 @@ from common import formats
 from common.fields import CodeSetField
 from record import names
 from record.models import Event
-from record.recording import HIDDEN
+from record.recording import HIDDEN, WATCHED
 
 SENTENCES = {
     Event.Kind.CREATED: gettext_lazy("新建%(what)s"),
@@ -94,7 +94,10 @@ def sentence(kind: str, entity: str, label: str) -> str:
 def word_for(entity: str) -> str:
     """What rows of a model are called; the bare name of one that is no more, or of a page."""
     model = _model(entity)
-    return str(model._meta.verbose_name) if model else entity
+    if model is None:
+        return entity
+    watched = WATCHED.get(model)
+    return str((watched and watched.called) or model._meta.verbose_name)
 
 
 def words_for(entity: str, before: dict[str, Any], after: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: User) -> None:
         if not hasattr(user, "backend"):
-            user.backend = "django.contrib.auth.backends.ModelBackend"  # type: ignore[attr-defined]
+            user.backend = "django.contrib.auth.backends.ModelBackend"
         super().login(request, user)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.contrib.auth.password_validation import CommonPasswordValidator, MinimumLengthValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,13 @@ SYLLABLE = (
 )
 # A name in pinyin and a number, such as a birthday.
 NAME_AND_NUMBER = re.compile(rf"(?:{SYLLABLE}){{1,3}}\d{{0,10}}|\d{{1,10}}(?:{SYLLABLE}){{1,3}}")
+
+
+class LengthValidator(MinimumLengthValidator):
+    """Django's, whose sentence has no Chinese."""
+
+    def get_error_message(self) -> str:
+        return _("密码太短，至少要有 %(min_length)d 个字符。") % {"min_length": self.min_length}
 
 
 class CommonPiecesValidator:

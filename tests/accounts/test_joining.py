@@ -125,6 +125,12 @@ def test_a_user_name_that_is_taken_sounds_like_one_that_is_not_allowed(username:
     assert not Registration.objects.exists() and not Organization.objects.exists()
 
 
+def test_who_acts_for_the_organisation_already_need_not_ask() -> None:
+    user = factories.user(Role.FILER)
+    with pytest.raises(ValidationError, match="不需要再申请"):
+        joining.apply(said(uscc=user.grants_in_force[0].organization.uscc, account=None), user)
+
+
 def test_an_institution_says_what_it_is_able_to_do() -> None:
     with pytest.raises(ValidationError, match="机构要填写类型"):
         joining.apply(said(role=Role.INSTITUTION))

@@ -14,6 +14,8 @@ from rest_framework.authtoken.models import Token
 
 from accounts.models import ORGANIZATION_ROLES, Role, User
 from accounts.security.sessions import BEGAN
+from record.models import Event
+from record.telling import sentence
 from tests import factories
 from tests.accounts.signing_in import code_of, is_in, next_period, set_up, sign_in
 
@@ -278,6 +280,9 @@ def test_an_administrator_lifts_it_for_people_of_the_own_area_only(officer: User
             {"action": "reset_second_factor", "_selected_action": [user.pk]},
         )
     assert not Authenticator.objects.filter(user=officer).exists()
+    removed = Event.objects.filter(entity="mfa.authenticator", kind="deleted")
+    assert {(event.actor, event.topic_row) for event in removed} == {(administrator, str(officer.pk))}
+    assert sentence("deleted", "mfa.authenticator", "") == "删除两步验证"
     assert Authenticator.objects.filter(user=stranger).count() == 2
     assert client.get("/account/").status_code == 302, "signed out everywhere"
     [message] = mail.outbox
