@@ -63,7 +63,9 @@ class Application:
 
 def in_ledger(uscc: str) -> Organization | None:
     """The organisation with this credit code, unless it is one that itself waits to be verified."""
-    return Organization.objects.verified().select_related("bureau").filter(uscc=uscc).first()
+    return (
+        Organization.objects.verified().select_related("bureau").filter(uscc=uscc).first()
+    )
 
 
 def proposed_bureau(division: Division) -> Bureau | None:
@@ -74,6 +76,15 @@ def proposed_bureau(division: Division) -> Bureau | None:
             return bureau
         above = above.parent
     return None
+
+
+def place_of(division: Division) -> str:
+    """What lies above the division, in words: 江苏省 苏州市."""
+    above, names = division.parent, []
+    while above is not None and above.level > Division.Level.NATION:
+        names.append(above.name)
+        above = above.parent
+    return " ".join(reversed(names))
 
 
 def apply(application: Application, user: User | None = None) -> Registration:
@@ -124,11 +135,13 @@ def _register(application: Application, user: User) -> Registration:
     }
     if not Organization.objects.filter(uscc=application.uscc).exists():
         Organization(uscc=application.uscc, **said).full_clean()
-    organization, _created = Organization.objects.select_for_update().get_or_create(
-        uscc=application.uscc, defaults=said
+    organization, _created = (
+        Organization.objects
+        .select_for_update()
+        .get_or_create(uscc=application.uscc, defaults=said)
     )
     is_claim = organization.status != Organization.Status.APPLYING
-    if user.acts_for(organization.pk):
+    if organization.pk in user.scope.organization_ids:
         raise ValidationError(_("您已经是该组织的用户，不需要再申请。"))
     registration = Registration(
         key=application.key,
@@ -294,7 +307,9 @@ def _grant(
     until: date | None = None,
 ) -> Grant:
     """The grant in force, a new one if need be; drafts that the user has prepared become ordinary ones."""
-    for grant in Grant.objects.filter(user=user, organization=organization, role=role, ended_at=None):
+    for grant in Grant.objects.filter(
+        user=user, organization=organization, role=role, ended_at=None
+    ):
         if grant.expires_on is None or grant.expires_on >= timezone.localdate():
             break
         grant.ended_at = timezone.now()
@@ -338,7 +353,12 @@ def warnings_about(registration: Registration) -> list[str]:
         people = formats.listed(dict.fromkeys(str(grant.user) for grant in managers(organization)))
         if people:
             sentences.append(_("该组织已有管理员%(people)s，可以请管理员邀请同事。") % {"people": people})
-    namesakes = Organization.objects.verified().filter(name=registration.name).exclude(pk=organization.pk)
+    namesakes = (
+        Organization.objects.verified()
+        
+        .filter(name=registration.name)
+        .exclude(pk=organization.pk)
+    )
     codes = formats.listed(namesakes.values_list("uscc", flat=True)[:3])
     if codes:
         sentences.append(_("台账中有同名组织，信用代码 %(codes)s，请核对营业执照。") % {"codes": codes})
@@ -350,8 +370,10 @@ def warnings_about(registration: Registration) -> list[str]:
 
 def managers(organization: Organization) -> GrantQuerySet:
     """Today's grants of those who may invite and remove colleagues."""
-    return Grant.objects.in_force(timezone.localdate()).filter(
-        organization=organization, is_manager=True, user__is_active=True
+    return (
+        Grant.objects
+        .in_force(timezone.localdate())
+        .filter(organization=organization, is_manager=True, user__is_active=True)
     )
 
 
@@ -496,7 +518,9 @@ def accept(
     Raises DecidedAlready when the link cannot be used any more, ValidationError as `apply` does.
     """
     with transaction.atomic():
-        organization = Organization.objects.select_for_update().get(pk=invitation.organization_id)
+        organization = (
+            Organization.objects.select_for_update().get(pk=invitation.organization_id)
+        )
         locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if closed := why_closed(locked):
             raise DecidedAlready(closed)
@@ -524,7 +548,8 @@ def accept(
 def people_of(organization: Organization) -> GrantQuerySet:
     """Today's grants of everybody who acts for the organisation."""
     return (
-        Grant.objects.in_force(timezone.localdate())
+        Grant.objects
+        .in_force(timezone.localdate())
         .filter(organization=organization)
         .select_related("user")
         .order_by("user__name", "user_id", "role")
@@ -541,7 +566,9 @@ def remove(organization: Organization, person: User, *, by: User) -> None:
         _managed(organization, by)
         if not managers(organization).exclude(user=person).exists():
             raise PermissionDenied(_("至少要有一名管理员。请先把另一名同事设为管理员。"))
-        for grant in Grant.objects.filter(organization=organization, user=person, ended_at=None):
+        for grant in Grant.objects.filter(
+            organization=organization, user=person, ended_at=None
+        ):
             grant.ended_at = timezone.now()
             grant.save()
             notices.tell_of_grant_end(grant)

@@ -248,7 +248,7 @@ def units(request: HttpRequest, said: Said, step: str) -> dict[str, Any]:
         rows: list[Any] = list(found_divisions(words)[:OFFERED]) if words else []
         if chosen and not words:
             rows = list(Division.objects.filter(code=chosen).select_related("parent__parent"))
-        offered = [(row.code, row.name, _place(row)) for row in rows]
+        offered = [(row.code, row.name, joining.place_of(row)) for row in rows]
     else:
         division = Division.objects.filter(code=said.get("division")).select_related("parent__parent").first()
         found = found_bureaus(words, division)
@@ -263,14 +263,6 @@ def units(request: HttpRequest, said: Said, step: str) -> dict[str, Any]:
         "step": step,
         "full": len(offered) >= OFFERED,
     }
-
-
-def _place(division: Division) -> str:
-    above, names = division.parent, []
-    while above is not None and above.level > Division.Level.NATION:
-        names.append(above.name)
-        above = above.parent
-    return " ".join(reversed(names))
 
 
 @require_GET
@@ -308,7 +300,7 @@ def answers_of(said: Said) -> list[tuple[str, str, str]]:
         lines += [
             (_("名称"), said["name"], "organization"),
             (_("组织形式"), Organization.LegalForm(said["legal_form"]).label, "organization"),
-            (_("登记地"), f"{_place(division)} {division.name}".strip(), "division"),
+            (_("登记地"), f"{joining.place_of(division)} {division.name}".strip(), "division"),
             (_("核实单位"), bureau.name, "bureau"),
         ]
     if said["role"] == Role.INSTITUTION:

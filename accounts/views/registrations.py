@@ -69,7 +69,7 @@ def _page(request: HttpRequest, row: Registration, status: int = 200, **more: An
     if not row.is_claim:
         facts += [
             (_("组织形式"), row.get_legal_form_display()),
-            (_("登记地"), row.division and row.division.name),
+            (_("登记地"), row.division and f"{joining.place_of(row.division)} {row.division.name}".strip()),
         ]
     if row.role == Role.INSTITUTION:
         facts += [
