@@ -26,6 +26,7 @@ def _note(sender: Any, **kwargs: Any) -> None:
     told = _told.get()
     if told is not None:
         told.add(sender._meta.db_table)
+        told.update(pointer.model._meta.db_table for pointer in recording._pointers(sender))
 
 
 class RecordingGuard:
@@ -49,7 +50,7 @@ class RecordingGuard:
         match = WRITE.match(sql.lstrip())
         watched = self.watched.get(match[2]) if match else None
         if match and watched and watched.model not in recording.being_written():
-            told = match[1] == "DELETE FROM" and match[2] in (_told.get() or ())
+            told = match[2] in (_told.get() or ()) and (match[1] == "DELETE FROM" or "= NULL WHERE" in sql)
             if not told and not self._says_nothing(watched, match[1], sql):
                 raise Unrecorded(f"Past the record of {watched.entity}: {sql[:200]}")
         return execute(sql, params, many, context)

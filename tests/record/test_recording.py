@@ -93,6 +93,22 @@ def test_a_new_row_and_a_deleted_row_tell_all_they_hold(cast):
     assert deleted.before == created.after
 
 
+def test_a_row_whose_pointer_is_emptied_by_the_deleting_of_another_is_told_as_changed(cast):
+    row = cast.bring_to("solution_filed")
+    file = services.attach(row, factories.pdf(), by=cast.filer)
+    evidence = row.evidence.first()
+    evidence.attachment = file
+    evidence.save()
+    key = file.pk
+    file.delete()
+    event = last("projects.evidence")
+    assert (event.kind, event.row, event.before, event.after) == (
+        "changed", str(evidence.pk), {"attachment": key}, {}
+    )  # fmt: skip
+    evidence.refresh_from_db()
+    assert evidence.attachment is None
+
+
 def test_a_business_seen_through_a_proxy_is_recorded_as_the_organisation_it_is(cast):
     row = Enterprise.objects.get(pk=cast.firm.pk)
     row.size = "large"
