@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.joining import applications_to_file, registrations_of
+from accounts.joining import applications_to_file, registrations_of, why_not_yet
 from accounts.models import FILING_ROLES, Registration, Role, User
 from common import formats
 from enterprises.models import Organization
@@ -138,6 +138,11 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "projects/filing/start.html", {"starts": starts, "days": CHECK_DAYS})
 
 
+def _is_taken(public_id: uuid.UUID) -> bool:
+    """Whether any row has this address, which only its own people know."""
+    return Bottleneck.objects.judged("nothing of it is told").filter(public_id=public_id).exists()
+
+
 def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
     """The problem of this address, or an unsaved one when the address was just given out."""
     rows = (
@@ -154,7 +159,7 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
         return row
     wanted = request.GET.get("for")
     for organization in _filing_organizations(request.user):
-        if organization.uscc == wanted and not Bottleneck.objects.filter(public_id=public_id).exists():
+        if organization.uscc == wanted and not _is_taken(public_id):
             return Bottleneck(
                 public_id=public_id,
                 organization=organization,
@@ -283,7 +288,7 @@ class StepInput:
 
     def differences(self) -> list[tuple[str, str, str]]:
         """Where the stored row says something else than what was typed: label, stored, typed."""
-        stored = Bottleneck.objects.get(public_id=self.row.public_id)
+        stored = Bottleneck.objects.judged("read before").get(public_id=self.row.public_id)
         typed = copy.copy(stored)
         for name, value in self.form.values().items():
             field = Bottleneck._meta.get_field(name)
@@ -370,13 +375,13 @@ def _save_step(request: HttpRequest, row: Bottleneck, step: str) -> HttpResponse
             row = typed.save(user, version)
             version = row.version
         except services.StaleRow as stale:
-            row = Bottleneck.objects.get(public_id=row.public_id)
+            row = Bottleneck.objects.visible_to(user).get(public_id=row.public_id)
             version = row.version
             if differences := typed.differences():
                 return _step_page(request, row, typed, 409, stale=str(stale), differences=differences)
         except PermissionDenied:
             # Filed by somebody else between the question and the lock.
-            return _closed(request, Bottleneck.objects.get(public_id=row.public_id), step)
+            return _closed(request, Bottleneck.objects.visible_to(user).get(public_id=row.public_id), step)
         except ValidationError as fault:
             typed.form.add_error(None, fault.messages)
             valid = False
@@ -459,7 +464,7 @@ def autosave(request: HttpRequest, public_id: uuid.UUID, step: str) -> JsonRespo
     try:
         row = typed.save(request.user, posted_version(request))
     except services.StaleRow as stale:
-        row = Bottleneck.objects.get(public_id=public_id)
+        row = Bottleneck.objects.visible_to(request.user).get(public_id=public_id)
         if not services.row_is_editable_by(row, request.user):
             return JsonResponse({"message": _closed_words(row)}, status=409)
         if typed.differences():
@@ -527,6 +532,7 @@ def _check_page(request: HttpRequest, row: Bottleneck, status: int = 200, **more
         "files": files,
         "version": row.version,
         "days": CHECK_DAYS,
+        "not_yet": why_not_yet(row.filer_id, row.organization_id) if row.is_provisional else "",
     }
     return render(request, "projects/filing/check.html", context | more, status=status)
 
@@ -585,7 +591,7 @@ def delete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Ask, then delete a draft."""
     row = Bottleneck.objects.visible_to(request.user).filter(public_id=public_id).first()
     if row is None:
-        if request.method == "POST" and not Bottleneck.objects.filter(public_id=public_id).exists():
+        if request.method == "POST" and not _is_taken(public_id):
             # The second of two clicks: it is gone already.
             return redirect("projects:workspace")
         raise Http404

@@ -94,12 +94,12 @@ def test_the_workspace_asks_as_often_for_twenty_rows_as_for_one(
     cast.filed()
     draft(cast.filer)
     url = reverse("projects:workspace")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         filer.get(url)
     for _ in range(19):
         cast.filed()
         draft(cast.filer)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         filer.get(url)
 
 
