@@ -92,7 +92,7 @@ def grant_role(by: User, grant: Grant) -> Grant:
         User.objects.select_for_update().get(pk=grant.user_id)
         grant.granted_by = by
         refuse_beyond(by, grant)
-        same = Grant.objects.filter(
+        same = Grant.objects.judged("who gives").filter(
             user=grant.user, role=grant.role, bureau=grant.bureau, chain=grant.chain, ended_at=None
         )
         # What ran out is over: it does not stand in the way of a new one.
@@ -121,7 +121,8 @@ def refusal_to_end(by: User, grant: Grant) -> str:
 def end_grant(by: User, grant: Grant) -> Grant:
     """End a grant at once; raises PermissionDenied, or ValidationError when it has ended already."""
     with transaction.atomic():
-        locked = Grant.objects.select_for_update(of=("self",)).select_related("bureau").get(pk=grant.pk)
+        rows = Grant.objects.judged("under the lock").select_for_update(of=("self",))
+        locked = rows.select_related("bureau").get(pk=grant.pk)
         if refusal := refusal_to_end(by, locked):
             raise PermissionDenied(refusal)
         if locked.ended_at:

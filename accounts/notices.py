@@ -82,8 +82,10 @@ def page(notice: Notice) -> str:
 def members(organizations: Collection[int], *roles: str) -> dict[int, set[int]]:
     """Who acts for each of the organisations today in one of the roles; keys in, keys out."""
     found: dict[int, set[int]] = defaultdict(set)
-    grants = Grant.objects.in_force(timezone.localdate()).filter(
-        organization__in=organizations, role__in=roles, user__is_active=True
+    grants = (
+        Grant.objects.judged("to be told")
+        .in_force(timezone.localdate())
+        .filter(organization__in=organizations, role__in=roles, user__is_active=True)
     )
     for organization, user in grants.values_list("organization_id", "user_id"):
         found[organization].add(user)
@@ -97,8 +99,10 @@ class Desks:
         above = {step for path in paths for step in _steps(path)}
         today = timezone.localdate()
         self.officers: dict[str, list[tuple[int, int | None, int]]] = defaultdict(list)
-        grants = Grant.objects.in_force(today).filter(
-            bureau__path__in=above, role=Role.OFFICER, user__is_active=True
+        grants = (
+            Grant.objects.judged("to be told")
+            .in_force(today)
+            .filter(bureau__path__in=above, role=Role.OFFICER, user__is_active=True)
         )
         for path, level, chain, user in grants.values_list(
             "bureau__path", "bureau__level", "chain_id", "user_id"

@@ -13,7 +13,8 @@ READERS = (Role.OFFICER, Role.STATISTICIAN)
 
 def tell_of_issue(bulletin: Bulletin) -> None:
     """Officers and statisticians of the unit and of those below it; never who issued it."""
-    readers = Grant.objects.in_force(timezone.localdate()).filter(
+    grants = Grant.objects.judged("to be told").in_force(timezone.localdate())
+    readers = grants.filter(
         role__in=READERS, bureau__path__startswith=bulletin.bureau.path, user__is_active=True
     )
     tell(

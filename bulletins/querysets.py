@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from accounts.models import Role, User
 from common.jobs import JobQuerySet
+from common.scope import Scoped, right
 
 if TYPE_CHECKING:
     from bulletins.models import Bulletin, Period, Snapshot
@@ -25,11 +26,13 @@ class SnapshotQuerySet(JobQuerySet["Snapshot"]):
         return self.filter(job_state=self.model.State.DONE).order_by("-version", "-pk")
 
 
-class BulletinQuerySet(JobQuerySet["Bulletin"]):
+class BulletinQuerySet(Scoped["Bulletin"], JobQuerySet["Bulletin"]):
+    @right
     def public(self) -> Self:
         """What was issued, replaced and withdrawn ones included, so that a printed copy can be checked."""
         return self.exclude(status=self.model.Status.DRAFT)
 
+    @right
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Issued bulletins are public; drafts are for statisticians, auditors, administrators of the line.
 

@@ -27,6 +27,7 @@ from bulletins.indicators import DEFINITION_VERSION
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from common import formats
 from common.jobs import Job, ring, run_claimed
+from common.scope import system_job
 from enterprises.models import Bureau, NumberSeries
 from record.acting import by_whom, on_behalf
 from record.models import DayRoot, Event
@@ -147,6 +148,7 @@ def freeze_now(period: Period, by: User | None, reason: str = "") -> Snapshot:
     return _see_through(snapshot, run_snapshot)
 
 
+@system_job("roll up")
 def run_snapshot(pk: int) -> bool:
     """Do the work of a queued roll-up or freeze; False when another worker does it or has done it."""
     return run_claimed(Snapshot.objects.select_related("period", "created_by"), pk, _roll_up)
@@ -225,7 +227,7 @@ def draft_bulletin(
     with transaction.atomic():
         Period.objects.select_for_update().get(pk=period.pk)
         snapshot = frozen_snapshot(period)
-        known = Bulletin.objects.filter(period=period, bureau=bureau)
+        known = Bulletin.objects.judged("the issuer").filter(period=period, bureau=bureau)
         if draft := known.filter(status=Bulletin.Status.DRAFT).first():
             return draft
         issued = known.filter(status=Bulletin.Status.ISSUED).first()
@@ -318,8 +320,8 @@ def retry(bulletin: Bulletin, by: User | None) -> Bulletin:
 
 
 def _locked(bulletin: Bulletin) -> Bulletin:
-    rows = Bulletin.objects.select_for_update(of=("self",)).select_related("bureau", "period")
-    return rows.get(pk=bulletin.pk)
+    rows = Bulletin.objects.judged("under the lock").select_for_update(of=("self",))
+    return rows.select_related("bureau", "period").get(pk=bulletin.pk)
 
 
 def _locked_in_force(bulletin: Bulletin) -> Bulletin:
@@ -355,6 +357,7 @@ def print_now(bulletin: Bulletin) -> Bulletin:
     return _see_through(bulletin, run_bulletin)
 
 
+@system_job("print bulletin")
 def run_bulletin(pk: int) -> bool:
     """Do the work of a queued bulletin; False when another worker does it or has done it."""
     rows = Bulletin.objects.select_related("bureau", "period", "snapshot__period")
@@ -416,6 +419,7 @@ def _see_through(job: JobRow, run: Callable[[int], bool]) -> JobRow:
 # --- Sweep ------------------------------------------------------------------------------------------------
 
 
+@system_job("sweep")
 def sweep() -> None:
     """Ring again for jobs nobody works on, give up hopeless ones, discard superseded working roll-ups."""
     for rows, task in (

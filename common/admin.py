@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
+from common.scope import Scoped
+
 
 class PortalAdmin(ModelAdmin):
     """Rows of the administrator's scope; a row that would leave it is not saved."""
@@ -24,7 +26,7 @@ class PortalAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request)
         if request.user.is_superuser:
-            return rows
+            return rows.judged("superuser") if isinstance(rows, Scoped) else rows
         return self.in_scope(rows, request.user.administered)
 
     @admin.display(description=gettext_lazy("测试数据"), ordering="is_test")
@@ -81,6 +83,11 @@ class Inline(TabularInline):
     extra = 0
     tab = True
     show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Parts of the row on the page, which is in the administrator's scope."""
+        rows = super().get_queryset(request)
+        return rows.judged("parts of the row") if isinstance(rows, Scoped) else rows
 
 
 class ReadOnlyInline(ReadOnly, Inline):

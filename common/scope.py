@@ -1,12 +1,18 @@
-"""What a user may see: whole bureau subtrees and single organisations (design decision 3)."""
+"""What a user may see: whole bureau subtrees, chains of them, single organisations (design decision 3)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import reduce, wraps
 from operator import or_
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
+
+P = ParamSpec("P")
+Row = TypeVar("Row", bound=Model)
+Rows = TypeVar("Rows", bound="Scoped[Any]")
 
 NOTHING = Q(pk__in=[])
 
@@ -88,3 +94,128 @@ def widest_reaches(reaches: Iterable[Reach], paths: Iterable[str]) -> tuple[Reac
         if not reach.path.startswith(whole):
             by_chain.setdefault(reach.chain_id, set()).add(reach.path)
     return tuple(Reach(path, chain) for chain in sorted(by_chain) for path in widest(by_chain[chain]))
+
+
+# --- The guard --------------------------------------------------------------------------------------------
+# Which rows of a scoped model are read is decided by a right, and the queryset remembers by which. With the
+# guard on, reading without one raises: what forgets the scope fails in the first test that touches it.
+
+
+class Unscoped(RuntimeError):
+    """Rows of a scoped model were about to be read although nobody had asked who may see them."""
+
+
+_job: ContextVar[str] = ContextVar("system_job", default="")
+_guard: ContextVar[bool] = ContextVar("scope_guard", default=False)
+
+
+@contextmanager
+def system_job(name: str) -> Iterator[None]:
+    """The block, or the decorated function, works for nobody in particular and may read every row."""
+    token = _job.set(name)
+    try:
+        yield
+    finally:
+        _job.reset(token)
+
+
+def current_job() -> str:
+    """The name of the system job that runs here; empty when somebody asks for rows."""
+    return _job.get()
+
+
+@contextmanager
+def guarding(*, on: bool = True) -> Iterator[None]:
+    """Turn the guard on, or off where Django itself looks for doubles."""
+    token = _guard.set(on)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
+
+
+def right(method: Callable[P, Rows]) -> Callable[P, Rows]:
+    """For methods of a queryset that answer which rows somebody may read."""
+
+    @wraps(method)
+    def scoped(*args: P.args, **kwargs: P.kwargs) -> Rows:
+        return method(*args, **kwargs).judged(method.__name__)
+
+    return scoped
+
+
+class Scoped(QuerySet[Row]):
+    """Rows that are read by right only: one of the methods marked as such, a row reached from the whole of
+    which it is a part (``wholes`` are the fields that name it), ``judged()``, or a system job."""
+
+    wholes: tuple[str, ...] = ()
+    _right = ""
+
+    def judged(self, by: str) -> Self:
+        """The same rows; ``by`` says who has judged, or will judge one by one, that they may be read."""
+        rows = self._chain()  # type: ignore[attr-defined]
+        rows._right = by
+        return rows
+
+    def _clone(self) -> Self:
+        clone = super()._clone()  # type: ignore[misc]
+        clone._right = self._right
+        return clone
+
+    def __or__(self, other: Any) -> Any:
+        rows = super().__or__(other)  # type: ignore[misc]
+        # Together they are as much judged as the one that is less.
+        rows._right = self._right and other._right
+        return rows
+
+    def _ask(self) -> None:
+        if not _guard.get() or self._right or _job.get() or self.query.is_empty() or self._is_part():
+            return
+        raise Unscoped(
+            f"{self.model.__name__} was read without a scope: ask visible_to() or another right, or say "
+            "by whom it was judged()."
+        )
+
+    def _is_part(self) -> bool:
+        whole = self._hints.get("instance")  # type: ignore[attr-defined]
+        return whole is not None and any(
+            isinstance(whole, self.model._meta.get_field(name).related_model) for name in self.wholes
+        )
+
+    def _fetch_all(self) -> None:
+        if self._result_cache is None:  # type: ignore[has-type]
+            self._ask()
+        super()._fetch_all()  # type: ignore[misc]
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Row]:
+        self._ask()
+        return super().iterator(chunk_size)
+
+    def count(self) -> int:
+        self._ask()
+        return super().count()
+
+    def exists(self) -> bool:
+        self._ask()
+        return super().exists()
+
+    def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self._ask()
+        return super().aggregate(*args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        self._ask()
+        return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        self._ask()
+        return super().delete()
+
+
+class Parts(Scoped[Row]):
+    """Rows that are seen by those who see the whole; the first of ``wholes`` names it."""
+
+    @right
+    def visible_to(self, viewer: Viewer) -> Self:
+        whole: Any = self.model._meta.get_field(self.wholes[0]).related_model
+        return self.filter(**{f"{self.wholes[0]}__in": whole._default_manager.visible_to(viewer)})

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from common.scope import Viewer
+from common.scope import Scoped, Viewer, right
 
 if TYPE_CHECKING:
-    from enterprises.models import Bureau, Division, IndustryChain, Organization
+    from enterprises.models import Bureau, Division, IndustryChain
 
 
 class DivisionQuerySet(models.QuerySet["Division"]):
@@ -38,7 +38,8 @@ class ChainQuerySet(models.QuerySet["IndustryChain"]):
         return self.filter(Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gt=day))
 
 
-class OrganizationQuerySet(models.QuerySet["Organization"]):
+class OrganizationQuerySet(Scoped["Organization"]):
+    @right
     def visible_to(self, user: Viewer) -> Self:
         """Bureaus see the organisations they serve; an organisation sees itself and the institutions.
 
@@ -66,6 +67,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         filed = problems.filter(chain=chain_id).exclude(status="draft")
         return Q(pk__in=taking_part.values("organization")) | Q(pk__in=filed.values("organization"))
 
+    @right
     def readable_by(self, user: Viewer) -> Self:
         """What is visible, and every institution: bureaus dispatch to any of them, firms look for help."""
         scope = user.scope

@@ -164,7 +164,8 @@ def organization_detail(request: HttpRequest, uscc: str) -> HttpResponse:
 def _within(rows: QuerySet, name: str, user: Viewer) -> QuerySet:
     """Rows whose ``name`` (a project, a consortium) the reader may open."""
     target = rows.model._meta.get_field(name).related_model
-    return rows.filter(**{f"{name}__in": target.objects.visible_to(user).counted()})
+    open_wholes = target.objects.visible_to(user).counted()
+    return rows.filter(**{f"{name}__in": open_wholes}).judged("parts of what is open")
 
 
 def _part(rows: QuerySet, order: str, href: str = "") -> dict[str, Any]:

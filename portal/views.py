@@ -18,7 +18,7 @@ BULLETINS_SHOWN = 5
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The figures of the latest published period, the latest bulletins, verification, and how to begin."""
-    issued = Bulletin.objects.filter(status=Bulletin.Status.ISSUED).select_related("bureau")
+    issued = Bulletin.objects.public().filter(status=Bulletin.Status.ISSUED).select_related("bureau")
     context = {
         "bulletins": issued[:BULLETINS_SHOWN],
         "own_href": _own_address(request),

@@ -270,14 +270,11 @@ class BottleneckAdmin(LedgerAdmin):
 
 
 class OfBottleneck(BigTable):
-    """Parts of a problem, seen by those who see the problem."""
+    """Parts of a problem."""
 
     list_select_related = ["bottleneck"]
     search_fields = ["bottleneck__code__startswith"]
     ordering = ["-pk"]
-
-    def in_scope(self, rows, administrator):
-        return rows.filter(bottleneck__in=Bottleneck.objects.visible_to(administrator))
 
 
 @admin.register(Transition)
@@ -320,14 +317,9 @@ class MeasureAdmin(OfBottleneck, ReadOnlyAdmin):
 
 
 class OfProject:
-    """Parts of a project, key project or consortium, seen by those who see the whole."""
+    """Parts of a project, key project or consortium."""
 
-    whole = "project"
     ordering = ["-pk"]
-
-    def in_scope(self, rows, administrator):
-        seen = rows.model._meta.get_field(self.whole).related_model.objects.visible_to(administrator)
-        return rows.filter(**{f"{self.whole}__in": seen})
 
 
 @admin.register(ProjectGoal)
@@ -352,7 +344,6 @@ class ProjectRegionAdmin(OfProject, PortalAdmin):
 
 @admin.register(ConsortiumMembership)
 class ConsortiumMembershipAdmin(OfProject, PortalAdmin):
-    whole = "consortium"
     list_display = ["consortium", "organization", "role", "joined_on", "left_on"]
     list_filter = ["role"]
     list_select_related = ["consortium", "organization"]
@@ -362,7 +353,6 @@ class ConsortiumMembershipAdmin(OfProject, PortalAdmin):
 
 @admin.register(Milestone)
 class MilestoneAdmin(OfProject, PortalAdmin):
-    whole = "key_project"
     list_display = ["title", "key_project", "weight", "due_on", "done_on"]
     list_filter = [["due_on", RangeDateFilter], ["done_on", admin.EmptyFieldListFilter]]
     list_filter_submit = True

@@ -361,7 +361,8 @@ class MoveSerializer(serializers.Serializer):
     )
 
     def validate_assigned_to(self, uscc: str) -> Organization:
-        able = Organization.objects.institutions().filter(status=Organization.Status.ACTIVE)
+        institutions = Organization.objects.institutions().judged("the officer who dispatches")
+        able = institutions.filter(status=Organization.Status.ACTIVE)
         institution = able.filter(uscc=uscc.strip().upper()).first()
         if institution is None:
             raise ValidationError(_("没有信用代码为“%(value)s”的存续赋能机构。") % {"value": uscc})

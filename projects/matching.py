@@ -35,6 +35,7 @@ def institutions_for(
     ]
     return list(
         Organization.objects.institutions()
+        .judged("the officer who dispatches")
         .filter(status=Organization.Status.ACTIVE)
         .search(text)
         .select_related("institution_profile", "bureau")

@@ -45,7 +45,7 @@ def tell_of_clocks(today: date | None = None) -> int:
     Late or twice makes no difference: a clock is known by its problem, state and first day.
     """
     today = today or timezone.localdate()
-    rows = Bottleneck.objects.filter(voided_at__isnull=True)
+    rows = Bottleneck.objects.judged("clocks of everybody").filter(voided_at__isnull=True)
     red = rows.overdue_on(today) | rows.filter(status__in=LIMITS_OF_FIRMS, clock_due_on__lt=today)
     amber = rows.due_soon_on(today)
     for status in LIMITS_OF_FIRMS:
@@ -85,7 +85,9 @@ class Parties:
         self.desks = Desks(unit.path for unit in units)
         self.handled: dict[int, set[Any]] = defaultdict(set)
         if verified:
-            steps = Transition.objects.filter(bottleneck__in=verified, move__in=HANDLED_BY)
+            steps = Transition.objects.judged("who verifies").filter(
+                bottleneck__in=verified, move__in=HANDLED_BY
+            )
             for pk, *people in steps.values_list("bottleneck_id", "actor_id", "principal_id"):
                 self.handled[pk].update(people)
 

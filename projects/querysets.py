@@ -7,11 +7,10 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.conf import settings
-from django.db import models
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.lookups import LessThanOrEqual
 
-from common.scope import Viewer
+from common.scope import Parts, Scoped, Viewer, right
 from common.workdays import add_workdays
 
 if TYPE_CHECKING:
@@ -21,13 +20,12 @@ if TYPE_CHECKING:
         Consortium,
         KeyProject,
         LedgerRow,
-        Participation,
     )
 
 Row = TypeVar("Row", bound="LedgerRow")
 
 
-class LedgerQuerySet(models.QuerySet[Row]):
+class LedgerQuerySet(Scoped[Row]):
     def counted(self) -> Self:
         """Rows that may count: neither test nor void (`domain.md` 5.4 rule 9)."""
         return self.filter(is_test=False, voided_at__isnull=True)
@@ -38,6 +36,7 @@ class LedgerQuerySet(models.QuerySet[Row]):
 
 
 class ChainProjectQuerySet(LedgerQuerySet["ChainProject"]):
+    @right
     def visible_to(self, user: Viewer) -> Self:
         """Bureaus see projects accepted in their subtree or joined by it; organisations their own."""
         scope = user.scope
@@ -69,7 +68,10 @@ class ChainProjectQuerySet(LedgerQuerySet["ChainProject"]):
         )
 
 
-class ParticipationQuerySet(models.QuerySet["Participation"]):
+class ParticipationQuerySet(Scoped["Participation"]):
+    wholes = ("project",)
+
+    @right
     def visible_to(self, user: Viewer) -> Self:
         """Whom the user's bureaus admitted, and who takes part in the projects that the user may open.
 
@@ -91,6 +93,7 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
 
 
 class ConsortiumQuerySet(LedgerQuerySet["Consortium"]):
+    @right
     def visible_to(self, user: Viewer) -> Self:
         """Bureaus see the consortia of their subtree, organisations those they lead or belong to."""
         scope = user.scope
@@ -113,6 +116,7 @@ class ConsortiumQuerySet(LedgerQuerySet["Consortium"]):
 
 
 class KeyProjectQuerySet(LedgerQuerySet["KeyProject"]):
+    @right
     def visible_to(self, user: Viewer) -> Self:
         """Bureaus see the key projects of their projects, organisations those of theirs."""
         scope = user.scope
@@ -148,6 +152,7 @@ SEARCHED = {
 
 
 class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
+    @right
     def visible_to(self, user: Viewer) -> Self:
         """The parties only: the filing firm, the bureau line, the institution it was dispatched to.
 
@@ -156,12 +161,14 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         """
         return self.filter(self._of_party(user))
 
+    @right
     def shared_with(self, user: Viewer) -> Self:
         """Problems of others that the user may read in part (`field_classes`): bureaus what firms opened to
         them, everybody what was published."""
         rows = self.shared() if user.scope.is_of_bureau else self.published()
         return rows.exclude(self._of_party(user))
 
+    @right
     def shared(self) -> Self:
         """Problems in hand or solved that the firms opened to bureaus everywhere.
 
@@ -174,6 +181,7 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
             .exclude(status__in=(status.RETURNED, status.REJECTED, status.WITHDRAWN, status.MERGED))
         )
 
+    @right
     def published(self) -> Self:
         """Solved problems that the firms agreed to publish."""
         return self.counted().filter(
@@ -242,3 +250,22 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     def by_clock(self) -> Self:
         """The most urgent clock first; rows without a clock last, the oldest first."""
         return self.order_by(F("clock_due_on").asc(nulls_last=True), "submitted_at", "pk")
+
+
+# --- Parts ------------------------------------------------------------------------------------------------
+
+
+class OfProject(Parts[Any]):
+    wholes = ("project",)
+
+
+class OfConsortium(Parts[Any]):
+    wholes = ("consortium",)
+
+
+class OfKeyProject(Parts[Any]):
+    wholes = ("key_project",)
+
+
+class OfBottleneck(Parts[Any]):
+    wholes = ("bottleneck",)

@@ -62,7 +62,7 @@ def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottle
             raise PermissionDenied(_("您没有为该企业填报的权限。"))
     bureau = application.desk if application else organization.bureau
     with on_behalf(user):
-        draft, _created = Bottleneck.objects.get_or_create(
+        draft, _created = Bottleneck.objects.judged("by the organisation, below").get_or_create(
             public_id=public_id,
             defaults={
                 "organization": organization,
@@ -76,6 +76,11 @@ def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottle
     if draft.organization_id != organization.pk or not files_for(draft, user):
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
     return draft
+
+
+def _locked(pk: int) -> Bottleneck:
+    """The problem, locked for a change; who may make it is judged on what is read now."""
+    return Bottleneck.objects.judged("under the lock").select_for_update().get(pk=pk)
 
 
 @by_whom
@@ -94,7 +99,7 @@ def revise(
     not be edited, ValidationError when a value cannot stand.
     """
     with transaction.atomic():
-        locked = Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
+        locked = _locked(bottleneck.pk)
         if not row_is_editable_by(locked, by):
             raise PermissionDenied(_("问题已提交，现在不能修改内容。"))
         if locked.version != version:
@@ -167,12 +172,11 @@ def move(
         # A master is locked with its child, always in one order: else two could become each other's child.
         master = data.get("master") if "master" in row.needs else None
         keys = [bottleneck.pk, *([master.pk] if master else [])]
-        list(Bottleneck.objects.select_for_update().only("pk").filter(pk__in=keys).order_by("pk"))
+        to_judge = Bottleneck.objects.judged("under the lock")
+        list(to_judge.select_for_update().only("pk").filter(pk__in=keys).order_by("pk"))
         if master:
-            data["master"] = Bottleneck.objects.get(pk=master.pk)
-        locked = Bottleneck.objects.select_related("handler__parent", "bureau", "organization").get(
-            pk=bottleneck.pk
-        )
+            data["master"] = to_judge.get(pk=master.pk)
+        locked = to_judge.select_related("handler__parent", "bureau", "organization").get(pk=bottleneck.pk)
         _refuse_stale(locked, row, version)
         choice = judge(locked, row, by, at)
         if not choice.allowed or choice.grant is None:
@@ -357,8 +361,8 @@ def _keep_solution(
     for item in data["evidence"]:
         values = dict(item)
         scan = values.pop("file", None)
-        evidence, _created = Evidence.objects.update_or_create(
-            bottleneck=row, issuer=item["issuer"], number=item["number"], defaults=values
+        evidence, _created = row.evidence.update_or_create(
+            issuer=item["issuer"], number=item["number"], defaults=values
         )
         with at_field("evidence"):
             evidence.full_clean()
@@ -381,7 +385,7 @@ def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachm
     too large, one too many, or not what its name says.
     """
     with files.removed_on_failure() as stored, transaction.atomic():
-        locked = Bottleneck.objects.select_for_update().get(pk=bottleneck.pk)
+        locked = _locked(bottleneck.pk)
         if not may_attach(locked, by):
             raise PermissionDenied(_("现在不轮到您补充材料。"))
         return _store(locked, upload, by=by, stored=stored)
@@ -415,7 +419,7 @@ def _store(locked: Bottleneck, upload: UploadedFile, *, by: User, stored: list[A
 def detach(attachment: Attachment, *, by: User) -> None:
     """Remove a file from a draft or returned problem; raises PermissionDenied otherwise."""
     with transaction.atomic():
-        row = Bottleneck.objects.select_for_update().get(pk=attachment.bottleneck_id)
+        row = _locked(attachment.bottleneck_id)
         if not row_is_editable_by(row, by):
             raise PermissionDenied(_("已提交的材料不能删除。"))
         storage, name = attachment.file.storage, str(attachment.file.name)
@@ -427,7 +431,7 @@ def detach(attachment: Attachment, *, by: User) -> None:
 def discard(draft: Bottleneck, *, by: User) -> None:
     """Delete a draft with its files; raises PermissionDenied once it has been filed."""
     with transaction.atomic():
-        locked = Bottleneck.objects.select_for_update().get(pk=draft.pk)
+        locked = _locked(draft.pk)
         if locked.status != S.DRAFT or not row_is_editable_by(locked, by):
             raise PermissionDenied(_("问题已提交，不能删除；需要停办的，请办理撤回。"))
         for attachment in locked.attachments.all():
@@ -468,7 +472,8 @@ def void(row: Bottleneck | ChainProject | Consortium | KeyProject, *, by: User, 
     if not reason.strip():
         raise ValidationError({"reason": _("作废要写明原因。")})
     with transaction.atomic(), on_behalf(by, reason=reason.strip()):
-        locked = type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+        rows: Any = type(row)._default_manager
+        locked = rows.judged("under the lock").select_for_update(of=("self",)).get(pk=row.pk)
         if locked.voided_at:
             raise StaleRow(_("这条记录已经作废。"))
         locked.voided_at, locked.void_reason = timezone.now(), reason.strip()

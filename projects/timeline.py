@@ -71,7 +71,8 @@ def events_of(bottleneck: Bottleneck) -> list[Event]:
         ).order_by("sequence")
     )
     codes = {step.details.get("assigned_to") for step in steps} - {None}
-    names = dict(Organization.objects.filter(uscc__in=codes).values_list("uscc", "name")) if codes else {}
+    named = Organization.objects.judged("named in the record of a problem").filter(uscc__in=codes)
+    names = dict(named.values_list("uscc", "name")) if codes else {}
     entries = [_event(bottleneck, step, names) for step in steps]
     added: dict[tuple[int, str], list[Attachment]] = defaultdict(list)
     for attachment in bottleneck.attachments.select_related("uploaded_by"):

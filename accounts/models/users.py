@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.scope import Reach, Scope, Viewer, widest, widest_reaches
+from common.scope import Reach, Scope, Scoped, Viewer, right, widest, widest_reaches
 from enterprises.models import Bureau, IndustryChain, Organization
 
 
@@ -62,6 +62,7 @@ class User(AbstractUser):
         lenders = Substitution.objects.in_force(today).filter(substitute=self, principal__is_active=True)
         grants = list(
             Grant.objects.in_force(today)
+            .judged("the person itself")
             .filter(Q(user=self) | Q(role__in=LENDABLE_ROLES, user__in=lenders.values("principal")))
             .select_related("bureau", "organization__bureau", "chain", "user")
         )
@@ -132,7 +133,10 @@ def _scope_of(grants: Iterable["Grant"]) -> Scope:
     )
 
 
-class GrantQuerySet(models.QuerySet["Grant"]):
+class GrantQuerySet(Scoped["Grant"]):
+    wholes = ("user",)
+
+    @right
     def visible_to(self, viewer: Viewer) -> Self:
         """Grants for the bureaus of a subtree and for the organisations that they serve."""
         scope = viewer.scope

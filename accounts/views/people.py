@@ -31,7 +31,8 @@ def _refuse_others(user: User) -> None:
 def grants_under(user: User) -> QuerySet[Grant]:
     """Bureau grants that are not over, of what the user oversees."""
     running = Q(expires_on__isnull=True) | Q(expires_on__gte=timezone.localdate())
-    return Grant.objects.filter(granting.under(user), running, ended_at=None)
+    rows = Grant.objects.judged("what one oversees")
+    return rows.filter(granting.under(user), running, ended_at=None)
 
 
 def substitutions_under(user: User) -> QuerySet[Substitution]:

@@ -277,7 +277,9 @@ class MoveForm(forms.Form):
 
     def ask_assigned_to(self) -> None:
         self.fields["assigned_to"] = forms.ModelChoiceField(
-            Organization.objects.institutions().filter(status=Organization.Status.ACTIVE),
+            Organization.objects.institutions()
+            .judged("the officer who dispatches")
+            .filter(status=Organization.Status.ACTIVE),
             to_field_name="uscc",
             label=_("承担机构"),
             error_messages={

@@ -15,7 +15,7 @@ from common.privacy import mask_name, mask_phone
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
 from projects.models.base import LedgerRow, at_field
 from projects.models.projects import ChainProject, refuse_before_founding, refuse_impossible_past
-from projects.querysets import BottleneckQuerySet
+from projects.querysets import BottleneckQuerySet, OfBottleneck
 
 
 class Bottleneck(LedgerRow):
@@ -393,6 +393,8 @@ class Measure(models.Model):
     method_after = models.CharField(_("解决后怎样测得"), max_length=100, blank=True)
     measured_after_on = models.DateField(_("解决后测得日期"), null=True, blank=True)
 
+    objects = OfBottleneck.as_manager()
+
     class Meta:
         verbose_name = _("量化指标")
         verbose_name_plural = _("量化指标")
@@ -451,6 +453,8 @@ class Attachment(models.Model):
     )
     uploaded_at = models.DateTimeField(_("上传时间"), auto_now_add=True)
 
+    objects = OfBottleneck.as_manager()
+
     class Meta:
         verbose_name = _("附件")
         verbose_name_plural = _("附件")
@@ -499,6 +503,8 @@ class Evidence(models.Model):
         related_name="evidence",
         verbose_name=_("附件"),
     )
+
+    objects = OfBottleneck.as_manager()
 
     class Meta:
         verbose_name = _("证据")
@@ -554,6 +560,8 @@ class Transition(models.Model):
     clock_due_on = models.DateField(_("时限届满日"), null=True)
     reason = models.TextField(_("说明"), blank=True)
     details = models.JSONField(_("内容"), default=dict)
+
+    objects = OfBottleneck.as_manager()
 
     class Meta:
         verbose_name = _("办理记录")

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models.base import LedgerRow
 from projects.models.projects import refuse_joined_before_founding
-from projects.querysets import ConsortiumQuerySet
+from projects.querysets import ConsortiumQuerySet, OfConsortium
 
 
 class Consortium(LedgerRow):
@@ -98,6 +98,8 @@ class ConsortiumMembership(models.Model):
     role = models.CharField(_("角色"), max_length=8, choices=Role)
     joined_on = models.DateField(_("加入日期"))
     left_on = models.DateField(_("退出日期"), null=True, blank=True)
+
+    objects = OfConsortium.as_manager()
 
     class Meta:
         verbose_name = _("联合体成员")

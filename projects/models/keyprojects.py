@@ -9,7 +9,7 @@ from common.fields import CodeSetField
 from enterprises.models import NqiElement, Organization
 from projects.models.base import LedgerRow
 from projects.models.projects import ChainProject
-from projects.querysets import KeyProjectQuerySet
+from projects.querysets import KeyProjectQuerySet, OfKeyProject
 
 
 class KeyProject(LedgerRow):
@@ -115,6 +115,8 @@ class Milestone(models.Model):
         _("权重（%）"), validators=[MinValueValidator(1), MaxValueValidator(100)]
     )
     done_on = models.DateField(_("实际完成"), null=True, blank=True)
+
+    objects = OfKeyProject.as_manager()
 
     class Meta:
         verbose_name = _("里程碑")

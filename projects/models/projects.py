@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 from common import formats
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models.base import LedgerRow, at_field
-from projects.querysets import ChainProjectQuerySet, ParticipationQuerySet
+from projects.querysets import ChainProjectQuerySet, OfProject, ParticipationQuerySet
 
 # No paper and no number of the ledger is older than the state; such a day is a slip of the hand.
 FIRST_DAY = date(1949, 10, 1)
@@ -143,6 +143,8 @@ class ProjectRegion(models.Model):
         Bureau, models.PROTECT, related_name="region_links", verbose_name=_("参与单位")
     )
 
+    objects = OfProject.as_manager()
+
     class Meta:
         verbose_name = _("参与地区")
         verbose_name_plural = _("参与地区")
@@ -169,6 +171,8 @@ class ProjectGoal(models.Model):
     target = models.DecimalField(_("目标值"), max_digits=18, decimal_places=4)
     reached = models.DecimalField(_("现值"), max_digits=18, decimal_places=4, null=True, blank=True)
     due_on = models.DateField(_("完成期限"))
+
+    objects = OfProject.as_manager()
 
     class Meta:
         verbose_name = _("项目目标")

@@ -176,7 +176,7 @@ def desk(request: HttpRequest, name: str = "") -> HttpResponse:
         sort = queue.sort
     found = filterset.qs.order_by(*ordering(Bottleneck, _paths(sort)))
     page = TwoEndedPaginator(found.values_list("pk", flat=True), PER_PAGE).get_page(request.GET.get("page"))
-    by_key = Bottleneck.objects.for_lists().in_bulk(page.object_list)
+    by_key = Bottleneck.objects.judged("keys of the queue").for_lists().in_bulk(page.object_list)
     shown = [by_key[key] for key in page.object_list if key in by_key]
     opened = _opened(request, shown)
     if request.htmx and request.htmx.target == BESIDE:

@@ -75,7 +75,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first(),
         "firm_is_linked": Organization.objects.readable_by(user).filter(pk=row.organization_id).exists(),
         "children": children[:CHILDREN_SHOWN],
-        "children_total": row.merged_children.count(),
+        "children_total": children.count(),
         "project": row.project and ChainProject.objects.visible_to(user).filter(pk=row.project.pk).first(),
         "key_projects": KeyProject.objects.visible_to(user).filter(bottlenecks=row),
         "upload_form": UploadForm(),
@@ -167,7 +167,7 @@ def decisions_of(row: Bottleneck, readable: Container[str] = FIELDS) -> list[tup
 def attachment(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     """A file of a problem for those who may see the problem; never run by the browser."""
     row = get_object_or_404(
-        Attachment.objects.filter(bottleneck__in=Bottleneck.objects.visible_to(request.user)).select_related(
+        Attachment.objects.visible_to(request.user).select_related(
             "bottleneck__bureau", "bottleneck__organization"
         ),
         public_id=public_id,
