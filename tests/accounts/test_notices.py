@@ -17,6 +17,7 @@ from projects import services
 from projects.models import Bottleneck
 from projects.notices import tell_of_clocks
 from tests import factories
+from tests.accounts.signing_in import sign_in
 from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
@@ -238,6 +239,16 @@ def test_giving_and_ending_a_role_and_a_substitution_tell_those_they_are_about(c
     ]
     assert told(cast.county_officer) == ["他人为您所作的代理已提前结束。"]
     assert told(boss) == []
+
+
+def test_a_new_device_is_told_in_the_portal_and_mailed_by_the_login_alone(cast):
+    client = Client()
+    for _again in range(2):
+        sign_in(client, cast.filer.username)
+        client.post("/logout/")
+    [sentence] = told(cast.filer, Kind.ACCOUNT)
+    assert "新设备上登录" in sentence
+    assert cast.filer.notices.get().mailed_at
 
 
 def test_the_same_event_is_told_once(cast):
