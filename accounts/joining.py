@@ -64,7 +64,7 @@ class Application:
 def in_ledger(uscc: str) -> Organization | None:
     """The organisation with this credit code, unless it is one that itself waits to be verified."""
     return (
-        Organization.objects.verified().select_related("bureau").filter(uscc=uscc).first()
+        Organization.objects.verified().judged("in_ledger").select_related("bureau").filter(uscc=uscc).first()
     )
 
 
@@ -94,7 +94,7 @@ def apply(application: Application, user: User | None = None) -> Registration:
     one a row is kept that nobody sees until the bureau has verified it. Raises ValidationError, under
     "username" when the user name cannot be had.
     """
-    same = Registration.objects.filter(key=application.key)
+    same = Registration.objects.judged("the applicant").filter(key=application.key)
     try:
         with transaction.atomic():
             if known := same.first():
@@ -133,10 +133,10 @@ def _register(application: Application, user: User) -> Registration:
         "bureau": application.bureau,
         "status": Organization.Status.APPLYING,
     }
-    if not Organization.objects.filter(uscc=application.uscc).exists():
+    if not Organization.objects.judged("apply").filter(uscc=application.uscc).exists():
         Organization(uscc=application.uscc, **said).full_clean()
     organization, _created = (
-        Organization.objects
+        Organization.objects.judged("joining")
         .select_for_update()
         .get_or_create(uscc=application.uscc, defaults=said)
     )
@@ -164,7 +164,8 @@ def _register(application: Application, user: User) -> Registration:
 def applications_to_file(user: User) -> QuerySet[Registration]:
     """What the user has asked for and no bureau has decided, of firms for which it would file."""
     return (
-        Registration.objects.pending()
+        Registration.objects.judged("the applicant")
+        .pending()
         .filter(user=user, role=Role.FILER)
         .select_related("organization__bureau", "bureau")
     )
@@ -174,7 +175,7 @@ def registrations_of(user: User) -> list[Registration]:
     """What the user has asked for and does not hold: its last application for each organisation."""
     if user.scope.is_of_bureau:
         return []
-    rows = Registration.objects.filter(user=user).select_related("organization__bureau", "bureau")
+    rows = user.registrations.select_related("organization__bureau", "bureau")
     last = {row.organization_id: row for row in rows}
     return [row for row in last.values() if row.status != Registration.Status.VERIFIED]
 
@@ -182,7 +183,8 @@ def registrations_of(user: User) -> list[Registration]:
 def why_not_yet(user_id: int | None, organization_id: int) -> str:
     """Why somebody who has asked to act for the organisation may not act for it so far."""
     last = (
-        Registration.objects.filter(user=user_id, organization=organization_id)
+        Registration.objects.judged("the applicant")
+        .filter(user=user_id, organization=organization_id)
         .select_related("organization__bureau", "bureau")
         .last()
     )
@@ -251,9 +253,10 @@ def refuse(registration: Registration, *, by: User, reason: str) -> None:
 
 def _locked(registration: Registration, by: User) -> Registration:
     """The application and its organisation, locked in this order by everybody; judged under the lock."""
-    Organization.objects.select_for_update().only("pk").get(pk=registration.organization_id)
-    Registration.objects.select_for_update().only("pk").get(pk=registration.pk)
-    locked = Registration.objects.select_related("organization__bureau", "bureau", "user", "decided_by").get(
+    Organization.objects.judged("joining").select_for_update().only("pk").get(pk=registration.organization_id)
+    to_judge = Registration.objects.judged("under the lock")
+    to_judge.select_for_update().only("pk").get(pk=registration.pk)
+    locked = to_judge.select_related("organization__bureau", "bureau", "user", "decided_by").get(
         pk=registration.pk
     )
     if locked.status != Registration.Status.PENDING:
@@ -307,7 +310,7 @@ def _grant(
     until: date | None = None,
 ) -> Grant:
     """The grant in force, a new one if need be; drafts that the user has prepared become ordinary ones."""
-    for grant in Grant.objects.filter(
+    for grant in Grant.objects.judged("joining").filter(
         user=user, organization=organization, role=role, ended_at=None
     ):
         if grant.expires_on is None or grant.expires_on >= timezone.localdate():
@@ -325,7 +328,7 @@ def _grant(
         )
         grant.full_clean()
         grant.save()
-    for draft in organization.bottlenecks.filter(is_provisional=True, filer=user):
+    for draft in organization.bottlenecks.judged("joining").filter(is_provisional=True, filer=user):
         draft.is_provisional = False
         draft.bureau = draft.handler = organization.bureau
         draft.save()
@@ -335,7 +338,12 @@ def _grant(
 def warnings_about(registration: Registration) -> list[str]:
     """What the officer should look at before verifying."""
     organization, sentences = registration.organization, []
-    others = organization.registrations.pending().exclude(user=registration.user_id).count()
+    others = (
+        organization.registrations.judged("warnings_about")
+        .pending()
+        .exclude(user=registration.user_id)
+        .count()
+    )
     if others:
         words = ngettext(
             "同一信用代码另有 %(n)d 人申请，请核实谁能代表该组织。",
@@ -355,7 +363,7 @@ def warnings_about(registration: Registration) -> list[str]:
             sentences.append(_("该组织已有管理员%(people)s，可以请管理员邀请同事。") % {"people": people})
     namesakes = (
         Organization.objects.verified()
-        
+        .judged("warnings_about")
         .filter(name=registration.name)
         .exclude(pk=organization.pk)
     )
@@ -371,7 +379,7 @@ def warnings_about(registration: Registration) -> list[str]:
 def managers(organization: Organization) -> GrantQuerySet:
     """Today's grants of those who may invite and remove colleagues."""
     return (
-        Grant.objects
+        Grant.objects.judged("joining")
         .in_force(timezone.localdate())
         .filter(organization=organization, is_manager=True, user__is_active=True)
     )
@@ -396,7 +404,7 @@ def roles_to_pass_on(user: User, organization_id: int) -> list[str]:
 
 def _managed(organization: Organization, by: User) -> Organization:
     """The organisation, locked; raises PermissionDenied for whoever does not manage it."""
-    locked = Organization.objects.select_for_update().get(pk=organization.pk)
+    locked = Organization.objects.judged("joining").select_for_update().get(pk=organization.pk)
     by.__dict__.pop("grants_in_force", None)  # as they are under the lock
     if not managing(by, organization.pk):
         raise PermissionDenied(_("同事由本组织的管理员邀请和移出。"))
@@ -519,7 +527,7 @@ def accept(
     """
     with transaction.atomic():
         organization = (
-            Organization.objects.select_for_update().get(pk=invitation.organization_id)
+            Organization.objects.judged("joining").select_for_update().get(pk=invitation.organization_id)
         )
         locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if closed := why_closed(locked):
@@ -548,7 +556,7 @@ def accept(
 def people_of(organization: Organization) -> GrantQuerySet:
     """Today's grants of everybody who acts for the organisation."""
     return (
-        Grant.objects
+        Grant.objects.judged("joining")
         .in_force(timezone.localdate())
         .filter(organization=organization)
         .select_related("user")
@@ -566,7 +574,7 @@ def remove(organization: Organization, person: User, *, by: User) -> None:
         _managed(organization, by)
         if not managers(organization).exclude(user=person).exists():
             raise PermissionDenied(_("至少要有一名管理员。请先把另一名同事设为管理员。"))
-        for grant in Grant.objects.filter(
+        for grant in Grant.objects.judged("remove").filter(
             organization=organization, user=person, ended_at=None
         ):
             grant.ended_at = timezone.now()

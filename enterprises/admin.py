@@ -113,6 +113,11 @@ class OrganizationAdmin(ImportExportModelAdmin, ExportActionModelAdmin, PortalAd
     readonly_fields = ["source", "created_at", "updated_at"]
     inlines = [ContactInline, ProfileInline]
 
+    def formfield_for_choice_field(self, db_field, request, **kwargs):
+        if db_field.name == "status":
+            kwargs["choices"] = Organization.Status.of_ledger()
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
     def get_search_results(self, request, queryset, search_term):
         """The search of the pages: the admin's own would look at lower-cased text and use no index."""
         return queryset.search(search_term), False

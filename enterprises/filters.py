@@ -109,7 +109,7 @@ class OrganizationFilter(ListFilterSet):
 
     bureau = BureauFilter("bureau", label=_("地区（含下级）"))
     size = CodeFilter("size", choices=Organization.Size.choices, label=_("企业规模"))
-    status = CodeFilter("status", choices=Organization.Status.choices, label=_("登记状态"))
+    status = CodeFilter("status", choices=Organization.Status.of_ledger(), label=_("登记状态"))
     legal_form = CodeFilter("legal_form", choices=Organization.LegalForm.choices, label=_("组织形式"))
     tag = HasCodeFilter("tags", choices=Organization.Tag.choices, label=_("企业称号"))
     role = CodeFilter(
@@ -149,7 +149,7 @@ class InstitutionFilter(ListFilterSet):
     kind = HasCodeFilter(
         "institution_profile__kinds", choices=InstitutionProfile.Kind.choices, label=_("机构类型")
     )
-    status = CodeFilter("status", choices=Organization.Status.choices, label=_("登记状态"))
+    status = CodeFilter("status", choices=Organization.Status.of_ledger(), label=_("登记状态"))
     lighthouse = YesFilter("institution_profile__is_lighthouse_lab", label=_("灯塔实验室"))
 
     class Meta:

@@ -1,5 +1,7 @@
 """Bureaus, divisions, industrial chains and organisations (`domain.md` 2.1, 3.2, 3.6, 3.7, 3.10)."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models, transaction
@@ -252,6 +254,11 @@ class Organization(models.Model):
         MOVED = "moved", _("迁出")
         # Registered on the portal, not yet verified by the bureau: nobody else sees it, nothing counts it.
         APPLYING = "applying", _("待核实")
+
+        @classmethod
+        def of_ledger(cls) -> list[tuple[str, Any]]:
+            """The states that a verified organisation may have."""
+            return [choice for choice in cls.choices if choice[0] != cls.APPLYING]
 
     class Source(models.TextChoices):
         SELF = "self", _("自填")

@@ -202,7 +202,7 @@ class OrganizationResource(resources.ModelResource):
     annual_output = Field("annual_output", gettext_lazy("年产值（元）"), NumberWidget(whole=False))
     employees = Field("employees", gettext_lazy("从业人数"), NumberWidget(whole=True))
     status = Field(
-        "status", gettext_lazy("登记状态"), WordWidget(Organization.Status.choices), default="active"
+        "status", gettext_lazy("登记状态"), WordWidget(Organization.Status.of_ledger()), default="active"
     )
 
     class Meta:
@@ -233,10 +233,16 @@ class OrganizationResource(resources.ModelResource):
     def __init__(self, administrator: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.administrator = administrator
+        self.applying: dict[str, Organization] = {}
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset().select_related("bureau", "registered_division", "operating_division")
         return rows.visible_to(self.administrator) if self.administrator else rows
+
+    def get_instance(self, instance_loader: Any, row: Any) -> Any:
+        """The known organisation; what is registered and not verified gives way to what a bureau knows."""
+        known = super().get_instance(instance_loader, row)
+        return known or self.applying.get(row[self.heading("uscc")])
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         headings = {
@@ -255,6 +261,8 @@ class OrganizationResource(resources.ModelResource):
         for field in self.fields.values():
             if isinstance(field.widget, CodeWidget):
                 field.widget.read()
+        waiting = Organization._base_manager.filter(status=Organization.Status.APPLYING)
+        self.applying = {row.uscc: row for row in waiting}
 
     def after_export(self, queryset: Any, dataset: Any, **kwargs: Any) -> None:
         dataset.title = str(self._meta.model._meta.verbose_name_plural)
@@ -282,5 +290,7 @@ class OrganizationResource(resources.ModelResource):
         super().validate_instance(instance, errors, validate_unique)
 
     def before_save_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
+        if instance.status == Organization.Status.APPLYING:
+            instance.status, instance.source = Organization.Status.ACTIVE, Organization.Source.IMPORT
         if instance.pk is None:
             instance.source = Organization.Source.IMPORT

@@ -11,12 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.users import ORGANIZATION_ROLES, Role
 from common.fields import CodeSetField
-from common.scope import Viewer
+from common.scope import Scoped, Viewer, right
 from common.workdays import add_workdays
 from enterprises.models import Bureau, Division, InstitutionProfile, NqiElement, Organization
 
 
-class RegistrationQuerySet(models.QuerySet["Registration"]):
+class RegistrationQuerySet(Scoped["Registration"]):
+    wholes = ("user",)
+
+    @right
     def visible_to(self, viewer: Viewer) -> Self:
         """Applications that the bureaus of a subtree decide: of a known organisation those that serve it."""
         scope = viewer.scope

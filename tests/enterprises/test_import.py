@@ -193,3 +193,16 @@ def test_a_workbook_is_written_in_ones_own_language_and_read_in_any(
     confirm(client)
     after = Organization.objects.filter(pk=firm.pk).values().get()
     assert after | {"updated_at": before["updated_at"]} == before
+
+
+def test_an_imported_organisation_takes_the_place_of_one_that_waits_to_be_verified(client: Client) -> None:
+    waiting = factories.organization(status=Organization.Status.APPLYING, at=factories.county().parent.parent)
+    look(client, good(统一社会信用代码=waiting.uscc))
+    confirm(client)
+    waiting.refresh_from_db()
+    assert (waiting.name, waiting.status) == ("演示精密有限公司", Organization.Status.ACTIVE)
+    assert (waiting.bureau, waiting.source) == (factories.county(), Organization.Source.IMPORT)
+
+
+def test_nobody_is_imported_as_waiting_to_be_verified(client: Client) -> None:
+    assert "待核实" not in client.get(reverse("admin:enterprises_organization_add")).text
