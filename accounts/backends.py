@@ -39,7 +39,7 @@ NATIONAL = frozenset(
         "bulletins.period",
     }
 )
-OURS = frozenset({"accounts", "enterprises", "projects", "bulletins", "authtoken", "socialaccount"})
+OURS = frozenset({"accounts", "record", "enterprises", "projects", "bulletins", "authtoken", "socialaccount"})
 # Rows that are struck out or ended, never deleted, and those without a history of their own, which may go.
 DELETABLE = frozenset(
     {

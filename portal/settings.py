@@ -553,6 +553,14 @@ UNFOLD = {
                 ],
             },
             {
+                "title": _("操作记录"),
+                "items": [
+                    _admin_entry("manage_search", _("操作记录"), "record.event"),
+                    _admin_entry("link", _("记录链"), "record.seal"),
+                    _admin_entry("today", _("每日根值"), "record.dayroot"),
+                ],
+            },
+            {
                 "title": _("基础数据"),
                 "items": [
                     _admin_entry("account_tree", _("市场监管部门"), "enterprises.bureau"),

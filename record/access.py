@@ -60,4 +60,4 @@ def firms_of(user: Any) -> set[str]:
 
 def lookers_for(user: Any) -> EventQuerySet:
     """Who looked at the detail of the user's organisations."""
-    return Event.objects.filter(firm__in=firms_of(user), kind=Event.Kind.READ)
+    return Event.objects.judged("the firm itself").filter(firm__in=firms_of(user), kind=Event.Kind.READ)

@@ -13,6 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from celery import current_task
 
+from common.scope import current_job
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -57,9 +59,9 @@ def now() -> Acting:
 
 
 def _process() -> str:
-    """The task of a worker or the command of `manage.py` that runs here."""
-    if current_task:
-        return str(current_task.name)[:60]
+    """The system job that runs here, or else the task of the worker or the command of `manage.py`."""
+    if job := current_job() or (current_task and current_task.name):
+        return str(job)[:60]
     program, *words = sys.argv or [""]
     return f"manage.py {words[0]}"[:60] if PurePath(program).name == "manage.py" and words else ""
 

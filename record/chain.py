@@ -89,7 +89,11 @@ def _seal_batch(everything: bool) -> int:
 
 
 def _pending(last: Seal | None, everything: bool) -> EventQuerySet:
-    events = Event.objects.filter(~Exists(Seal.objects.filter(event=OuterRef("pk")))).order_by("pk")
+    events = (
+        Event.objects.judged("sealing")
+        .filter(~Exists(Seal.objects.filter(event=OuterRef("pk"))))
+        .order_by("pk")
+    )
     return events if everything or last is None else events.filter(pk__gt=last.event_id - STRAGGLERS)
 
 
@@ -147,7 +151,7 @@ def prove(printed: dict[date, str] | None = None, report: Callable[[int], object
     return Proof(
         sealed=position,
         head=head,
-        pending=Event.objects.filter(seal=None).count(),
+        pending=Event.objects.judged("sealing").filter(seal=None).count(),
         broken=broken or _fault_of_paper(printed or {}),
     )
 
@@ -155,7 +159,8 @@ def prove(printed: dict[date, str] | None = None, report: Callable[[int], object
 def _walk(report: Callable[[int], object]) -> Iterator[tuple[Seal, Sequence[Any] | None]]:
     position = -1
     while seals := list(Seal.objects.filter(position__gt=position).order_by("position")[:BATCH]):
-        rows = Event.objects.filter(pk__in=[seal.event_id for seal in seals]).values_list(*COLUMNS)
+        events = Event.objects.judged("proving").filter(pk__in=[seal.event_id for seal in seals])
+        rows = events.values_list(*COLUMNS)
         events = {row[0]: row for row in rows}
         for seal in seals:
             yield seal, events.get(seal.event_id)
@@ -177,7 +182,8 @@ def _fault(seal: Seal, event: Sequence[Any] | None, position: int, head: str) ->
     # The next seal covers the true hash of this one: it tells which of the two was changed.
     following = Seal.objects.filter(position=seal.position + 1).first()
     if following:
-        after = Event.objects.filter(pk=following.event_id).values_list(*COLUMNS).first()
+        events = Event.objects.judged("proving").filter(pk=following.event_id)
+        after = events.values_list(*COLUMNS).first()
         if after and digest(right, following.position, following.at, after) == following.hash:
             return _("第 %(position)d 号链节的摘要被改动。") % {"position": seal.position}
     return _("第 %(position)d 号链节所封的记录 %(event)d（%(at)s）与摘要不符，内容被改动。") % {

@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from django.db import models
 from django.db.models import Q
 
-from common.scope import Viewer
+from common.scope import Scoped, Viewer, right
 
 if TYPE_CHECKING:
-    from record.models import Event
+    pass
 
 
-class EventQuerySet(models.QuerySet["Event"]):
+class EventQuerySet(Scoped["Event"]):
+    @right
     def visible_to(self, viewer: Viewer) -> Self:
         """Events on rows of the bureau subtrees that the viewer covers."""
         scope = viewer.scope
         return self if scope.everything else self.filter(scope.within("path"))
 
+    @right
     def about(self, row: models.Model) -> Self:
         """What happened to a row and to all that belongs to it, newest first."""
         return self.filter(topic_entity=row._meta.label_lower, topic_row=str(row.pk))

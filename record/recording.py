@@ -155,7 +155,7 @@ def write(
 def store(kind: str, *, path: str = "", once: str | None = None, **values: Any) -> None:
     """Append an event; one that belongs nowhere else belongs where the actor works."""
     # Asked first: a reader who has been told of already need not wait for those who write.
-    if once and Event.objects.filter(once=once).exists():
+    if once and Event.objects.judged("nothing of it is told").filter(once=once).exists():
         return
     who = acting.now()
     event = Event(

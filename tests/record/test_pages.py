@@ -209,6 +209,21 @@ def test_what_is_found_is_exported(cast, auditor):
     assert "修改堵点卡点问题" in b"".join(export.streaming_content).decode()
 
 
+@pytest.mark.parametrize("model", ["event", "seal", "dayroot"])
+def test_administrators_look_at_the_record_in_the_admin_site_and_type_nothing(cast, model):
+    cast.filed()
+    chain.seal_pending()
+    client = client_of(factories.user(Role.ADMINISTRATOR, cast.county))
+    assert client.get(reverse(f"admin:record_{model}_changelist")).status_code == 200
+    assert client.get(reverse(f"admin:record_{model}_add")).status_code == 403
+    if model == "event":
+        event = Event.objects.filter(path=cast.county.path).first()
+        page = reverse("admin:record_event_change", args=[event.pk])
+        assert client.get(page).status_code == 200
+        assert client.post(page, {"reason": "x"}).status_code == 403
+        assert client.post(reverse("admin:record_event_delete", args=[event.pk])).status_code == 403
+
+
 # --- Who looked --------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from common.scope import system_job
 from enterprises.models import Division, Enterprise, Organization, OrganizationContact
 from enterprises.services import load_divisions
 from projects import services
@@ -246,6 +247,12 @@ def test_a_bulk_load_leaves_one_event_that_says_what_came(cast):
     assert event.after == {"rows": Division.objects.count()}
     load_divisions()
     assert Event.objects.filter(entity="enterprises.division").count() == 1
+
+
+def test_a_system_job_is_told_by_its_name():
+    with system_job("take over"):
+        factories.organization()
+    assert (last().actor, last().job) == (None, "take over")
 
 
 @pytest.mark.parametrize("text", ["", "unix:", "1.2.3", "a" * 300])
