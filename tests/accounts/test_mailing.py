@@ -294,6 +294,13 @@ def test_two_workers_at_once_send_everything_once(post):
     assert unsent() == []
 
 
+def test_what_is_read_or_declined_while_a_worker_is_at_it_is_not_claimed():
+    reader, decliner = person(), person(account="off")
+    told(decliner)
+    Notice.objects.filter(pk=told(reader).pk).update(read_at=timezone.now())
+    assert [list(mailing.claim(user, TOMORROW)) for user in (reader, decliner)] == [[], []]
+
+
 def test_a_claim_that_waited_for_another_one_finds_nothing_left():
     user, claimed = person(), threading.Event()
     told(user)

@@ -104,6 +104,15 @@ def test_the_institution_is_told_what_waits_for_it_and_when_the_work_is_ended(ca
     assert "停产" not in told(cast.engineer)[0]
 
 
+def test_whoever_made_the_step_is_told_nothing_even_if_the_next_one_waits_for_the_same_desk(cast):
+    another = factories.user(Role.OFFICER, cast.city)
+    row = cast.bring_to(S.ACCEPTED)
+    forget()
+    cast.make(row, "list")
+    assert told(cast.city_officer) == []
+    assert len(told(another, Kind.WAITING)) == 1
+
+
 def test_a_step_that_falls_back_tells_nobody(cast):
     row = factories.draft(cast.filer)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
@@ -324,6 +333,8 @@ def test_one_message_is_marked_read_and_unread_again(cast):
         "/messages/?kind=account"
     )
     assert [row.pk for row in cast.filer.notices.filter(read_at=None)] == [other.pk]
+    tabs = client.get("/messages/").context["tabs"]
+    assert {str(tab["label"]): tab["number"] for tab in tabs if tab["number"]} == {"全部": 1, "账户和权限": 1}
     client.post("/messages/", {"unread": message.pk})
     assert cast.filer.notices.filter(read_at=None).count() == 2
 
