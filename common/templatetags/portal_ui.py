@@ -373,15 +373,19 @@ def _nav_entry(href: str, label: str, symbol: str, number: int | None, here: boo
 def rail(context: template.Context, entries: str) -> SafeString:
     """The entries of a rail; its numbers are those of `rail_counts`, and what `RAIL_ASKS` names is asked."""
     request, grant, counts = context.get("request"), context.get("grant"), context.get("rail_counts") or {}
-    asked = {name: ask() for name, key in RAIL_ASKS.items() if (ask := context.get(key))}
+    asks = RAIL_ASKS.get(entries, {})
+    asked = {name: ask() for name, key in asks.items() if (ask := context.get(key))}
     path = request.path if request else ""
     place = (bool(grant.bureau_id), grant.role) if grant else None
     rights = tuple(name for name in RAIL_RIGHTS if context.get(name))
     return _rail(entries, get_language(), path, tuple({**counts, **asked}.items()), place, rights)
 
 
-# Numbers that every page shows, by the function in the context that counts them.
-RAIL_ASKS = {"messages": "unread_messages", "registrations": "registrations_waiting"}
+# Numbers that stand on every page of a shell, by the function in the context that counts them.
+RAIL_ASKS = {
+    "partials/_rail_workspace.html": {"messages": "unread_messages"},
+    "partials/_rail_desk.html": {"messages": "unread_messages", "registrations": "registrations_waiting"},
+}
 # Entries that only some people have.
 RAIL_RIGHTS = ("may_give", "decides", "manages")
 
