@@ -43,8 +43,8 @@ def declare() -> None:
     watch(ChainProject, path=["bureau__path"], ignored=LEDGER)
     watch(Consortium, path=["bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
     watch(KeyProject, path=["project__bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
-    for part in (ProjectGoal, ProjectRegion):
-        watch(part, topic="project", path=["project__bureau__path"])
+    watch(ProjectGoal, topic="project", path=["project__bureau__path"])
+    watch(ProjectRegion, topic="project", path=["project__bureau__path"])
     watch(Participation, topic="project", path=["bureau__path"], firm=["organization__uscc"])
     watch(
         ConsortiumMembership,
