@@ -3,8 +3,14 @@
 from celery import shared_task
 
 from accounts import mailing
+from accounts.security import sessions
 
 
 @shared_task
 def send_mails() -> None:
     mailing.send_due()
+
+
+@shared_task
+def forget_sessions() -> None:
+    sessions.forget()

@@ -230,6 +230,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "bulletins.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "seal": {"task": "record.tasks.seal", "schedule": 5.0, "options": {"expires": 5}},
     "mail": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30}},
+    "sessions": {
+        "task": "accounts.tasks.forget_sessions",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "clocks": {"task": "projects.tasks.tell_of_clocks", "schedule": 1800.0, "options": {"expires": 1800}},
 }
 

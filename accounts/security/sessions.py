@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
@@ -81,6 +82,12 @@ def _page(request: HttpRequest) -> str:
     current = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
     host, found, path = current.partition(request.get_host())
     return path if found and host in ("http://", "https://") and path.startswith("/") else "/"
+
+
+def forget() -> None:
+    """Delete what is left of sessions that are over."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
 
 
 def last_seen(session: UserSession) -> datetime:
