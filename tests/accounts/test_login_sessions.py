@@ -4,11 +4,14 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Role, User
 from accounts.security.sessions import BEGAN, SEEN
+from accounts.tasks import forget_sessions
 from tests import factories
 from tests.accounts.signing_in import is_in, sign_in
 
@@ -178,6 +181,14 @@ def test_a_foreign_session_is_none(officer: User, filer: User, key: str) -> None
         key = str(filer.usersession_set.get().pk)
     assert signed_in(officer).post("/account/sessions/", {"session": key}).status_code == 404
     assert other.get("/account/").status_code == 200
+
+
+def test_nothing_is_kept_of_sessions_that_are_over(officer: User) -> None:
+    over, alive = signed_in(officer), signed_in(officer)
+    Session.objects.filter(pk=over.session.session_key).update(expire_date=timezone.now())
+    forget_sessions()
+    assert [row.pk for row in Session.objects.all()] == [alive.session.session_key]
+    assert officer.usersession_set.get().session_key == alive.session.session_key
 
 
 def test_who_is_switched_off_is_out_at_once(officer: User) -> None:
