@@ -26,7 +26,7 @@ class SnapshotQuerySet(JobQuerySet["Snapshot"]):
         return self.filter(job_state=self.model.State.DONE).order_by("-version", "-pk")
 
 
-class BulletinQuerySet(Scoped["Bulletin"], JobQuerySet["Bulletin"]):
+class BulletinQuerySet(Scoped["Bulletin"], JobQuerySet["Bulletin"]):  # type: ignore[override]
     @right
     def public(self) -> Self:
         """What was issued, replaced and withdrawn ones included, so that a printed copy can be checked."""

@@ -1,21 +1,68 @@
 """What every page of the admin site has in common: scope, rights, and no needless counting."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.forms.models import _get_foreign_key
+from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import PaginationInlineFormSet
 from unfold.paginator import InfinitePaginator
 
 from common.scope import Scoped
 
 
-class PortalAdmin(ModelAdmin):
+class ScopedChoices:
+    """Relations lead to rows that the administrator sees, and to what stands in the row already.
+
+    The list of choices shows no others; this refuses the guessed keys of others.
+    """
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        if field:
+            stored = self._stored(db_field.model, request).values(db_field.attname)
+            field.queryset = _choices(field.queryset, request, stored)
+        return field
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+        if field:
+            linked = db_field.remote_field.through._base_manager.filter(
+                **{f"{db_field.m2m_field_name()}__in": self._stored(db_field.model, request)}
+            )
+            stored = linked.values(db_field.m2m_reverse_field_name())
+            field.queryset = _choices(field.queryset, request, stored)
+        return field
+
+    def _stored(self, model: type[Model], request: HttpRequest) -> QuerySet:
+        """The row of the page, or of an inline its rows."""
+        key = request.resolver_match and request.resolver_match.kwargs.get("object_id")
+        name = self.fk_of(model)
+        try:
+            return model._base_manager.filter(**{name: key}) if key else model._base_manager.none()
+        except (ValueError, ValidationError):
+            return model._base_manager.none()
+
+    def fk_of(self, model: type[Model]) -> str:
+        return "pk"
+
+
+def _choices(rows: QuerySet, request: HttpRequest, stored: QuerySet) -> QuerySet:
+    page = admin.site._registry.get(rows.model)
+    if request.user.is_superuser or page is None:
+        seen = rows
+    else:
+        seen = rows.filter(Q(pk__in=page.get_queryset(request).values("pk")) | Q(pk__in=stored))
+    return seen.judged("the administrator's choices") if isinstance(seen, Scoped) else seen
+
+
+class PortalAdmin(ScopedChoices, ModelAdmin):
     """Rows of the administrator's scope; a row that would leave it is not saved."""
 
     list_per_page = 50
@@ -44,6 +91,10 @@ class PortalAdmin(ModelAdmin):
         except ValidationError:
             return None
         return super().get_object(request, object_id, from_field)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
+        """A row outside the scope is absent here as on the pages."""
+        raise Http404
 
     def in_scope(self, rows: Any, administrator: Any) -> QuerySet:
         """The rows of an administrator; reference tables, which have no scope, stay whole."""
@@ -79,7 +130,18 @@ class BigTable:
     paginator = InfinitePaginator
 
 
-class Inline(TabularInline):
+class PartsFormSet(PaginationInlineFormSet):
+    """Knows of no other rows than those of the row on the page."""
+
+    def add_fields(self, form: ModelForm, index: int | None) -> None:
+        super().add_fields(form, index)
+        key: Any = form.fields[self._pk_field.name]
+        if hasattr(key, "queryset"):
+            key.queryset = self.queryset
+
+
+class Inline(ScopedChoices, TabularInline):
+    formset = PartsFormSet
     extra = 0
     tab = True
     show_change_link = False
@@ -88,6 +150,10 @@ class Inline(TabularInline):
         """Parts of the row on the page, which is in the administrator's scope."""
         rows = super().get_queryset(request)
         return rows.judged("parts of the row") if isinstance(rows, Scoped) else rows
+
+    def fk_of(self, model: type[Model]) -> str:
+        """The field by which the rows belong to the row of the page."""
+        return _get_foreign_key(self.parent_model, model, self.fk_name).name
 
 
 class ReadOnlyInline(ReadOnly, Inline):

@@ -163,7 +163,7 @@ class Scoped(QuerySet[Row]):
         return clone
 
     def __or__(self, other: Any) -> Any:
-        rows = super().__or__(other)  # type: ignore[misc]
+        rows = super().__or__(other)
         # Together they are as much judged as the one that is less.
         rows._right = self._right and other._right
         return rows
@@ -178,14 +178,13 @@ class Scoped(QuerySet[Row]):
 
     def _is_part(self) -> bool:
         whole = self._hints.get("instance")  # type: ignore[attr-defined]
-        return whole is not None and any(
-            isinstance(whole, self.model._meta.get_field(name).related_model) for name in self.wholes
-        )
+        fields: list[Any] = [self.model._meta.get_field(name) for name in self.wholes]
+        return any(isinstance(whole, field.related_model) for field in fields)
 
     def _fetch_all(self) -> None:
-        if self._result_cache is None:  # type: ignore[has-type]
+        if self._result_cache is None:
             self._ask()
-        super()._fetch_all()  # type: ignore[misc]
+        super()._fetch_all()
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Row]:
         self._ask()

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from common.scope import Scoped, Viewer, right
 
 if TYPE_CHECKING:
-    from enterprises.models import Bureau, Division, IndustryChain
+    from enterprises.models import Bureau, Division, IndustryChain, Organization  # noqa: F401 (the base)
 
 
 class DivisionQuerySet(models.QuerySet["Division"]):

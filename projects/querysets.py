@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Consortium,
         KeyProject,
         LedgerRow,
+        Participation,  # noqa: F401 (named in a base)
     )
 
 Row = TypeVar("Row", bound="LedgerRow")

@@ -159,9 +159,8 @@ def prove(printed: dict[date, str] | None = None, report: Callable[[int], object
 def _walk(report: Callable[[int], object]) -> Iterator[tuple[Seal, Sequence[Any] | None]]:
     position = -1
     while seals := list(Seal.objects.filter(position__gt=position).order_by("position")[:BATCH]):
-        events = Event.objects.judged("proving").filter(pk__in=[seal.event_id for seal in seals])
-        rows = events.values_list(*COLUMNS)
-        events = {row[0]: row for row in rows}
+        rows = Event.objects.judged("proving").filter(pk__in=[seal.event_id for seal in seals])
+        events = {row[0]: row for row in rows.values_list(*COLUMNS)}
         for seal in seals:
             yield seal, events.get(seal.event_id)
         position = seals[-1].position

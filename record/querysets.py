@@ -8,7 +8,7 @@ from django.db.models import Q
 from common.scope import Scoped, Viewer, right
 
 if TYPE_CHECKING:
-    pass
+    from record.models import Event  # noqa: F401 (the base)
 
 
 class EventQuerySet(Scoped["Event"]):
