@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
 from common import formats
 from common.listing import CodeWords, Column, Day, ListPage, Number, Title, Wan, Words
@@ -115,6 +116,7 @@ class InstitutionList(DirectoryPage):
 
 
 @login_required
+@require_safe
 def organization_detail(request: HttpRequest, uscc: str) -> HttpResponse:
     """Facts, contact, parts in projects and consortia, and the problems that the reader may see."""
     user = request.user

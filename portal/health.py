@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from portal.celery import HEARTBEAT_SECONDS, app
 
@@ -43,10 +44,12 @@ CHECKS: dict[str, Callable[[], None]] = {
 }
 
 
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
     """`200` when everything answers, else `503`; each part by name. The reason goes to nobody but the log."""

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from enterprises.models import Organization
@@ -140,6 +141,7 @@ class Found(NamedTuple):
 
 
 @login_required
+@require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Hits by kind; a number typed in full leads to its page at once."""
     text = request.GET.get("q", "").strip()[:LONGEST]

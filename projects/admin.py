@@ -45,6 +45,9 @@ class LedgerAdmin(PortalAdmin):
     readonly_fields = KEPT
     actions = ["void"]
 
+    def has_delete_permission(self, request, obj=None):
+        return False
+
     @admin.action(description=gettext_lazy("作废所选记录"), permissions=["change"])
     def void(self, request: HttpRequest, queryset) -> HttpResponse | None:
         """Asks for the reason once, names every row, and strikes out those that are not struck out yet."""
@@ -263,9 +266,6 @@ class BottleneckAdmin(LedgerAdmin):
         return [field.name for field in self.opts.many_to_many]
 
     def has_add_permission(self, request):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
         return False
 
 

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from common import formats
@@ -400,6 +401,7 @@ def _parties_page(request: HttpRequest, rows: QuerySet, roles: Iterable[tuple[st
 
 
 @login_required
+@require_safe
 def project_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One chain project: goals, parties, key projects, problems, consortium and regions."""
     user = request.user
@@ -459,6 +461,7 @@ def _period(start: date, end: date) -> str:
 
 
 @login_required
+@require_safe
 def consortium_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One consortium: members by role, and the projects it serves."""
     user = request.user
@@ -485,6 +488,7 @@ def consortium_detail(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @login_required
+@require_safe
 def key_project_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One key project: milestones, technical path, the problems it is to solve."""
     user = request.user
