@@ -78,7 +78,7 @@ class People:
             user = self._user(account.username, account.name, password_hash, account.is_superuser, staff)
             if account.place in story_places:
                 organization = story_places[account.place]
-                self._grant(user, account.role, organization=organization)
+                self._grant(user, account.role, organization=organization, manages=True)
                 self._of_organization[(organization, account.role)] = user
             else:
                 unit = units[account.place]
@@ -133,6 +133,11 @@ class People:
         return pk
 
     def _grant(
-        self, user: int, role: Role, bureau: int | None = None, organization: int | None = None
+        self,
+        user: int,
+        role: Role,
+        bureau: int | None = None,
+        organization: int | None = None,
+        manages: bool = False,
     ) -> None:
-        self.grants.append((user, role.value, bureau, organization, 0, JOINED[:10]))
+        self.grants.append((user, role.value, bureau, organization, int(manages), JOINED[:10]))

@@ -21,11 +21,12 @@ from enterprises.models import Organization
 from portal.demo import people
 from portal.demo.figures import publish
 from portal.demo.load import is_empty, load
+from portal.demo.news import spread
 from portal.demo.scales import SCALES
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
 from record.recording import loaded
 
-PHASES = 14
+PHASES = 15
 
 
 class Command(BaseCommand):
@@ -72,6 +73,8 @@ class Command(BaseCommand):
                 for model in (Organization, User, ChainProject, Consortium, KeyProject, Bottleneck):
                     loaded(model, model._base_manager.count(), f"demo --scale {scale}")
                 publish(today, phase)
+                with phase(_("消息与申请")):
+                    spread()
                 bar.set_description(_("写入磁盘"))
         finally:
             gc.enable()
