@@ -51,7 +51,7 @@ class PeoplePage(ListPage):
     template_name = "accounts/people.html"
     heading = gettext_lazy("人员与授权")
     default_sort = "bureau"
-    filter_lead = "q,bureau,role"
+    filter_lead = "q,bureau,chain"
     columns = (
         Title(
             "name",
