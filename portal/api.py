@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
+from django.views import defaults
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -52,6 +53,27 @@ def failure(code: str, message: str, fields: Mapping[str, list[str]] | None = No
     return {"error": {"code": code, "message": message, "fields": dict(fields or {})}}
 
 
+def describe_failures(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
+    """For the schema: whatever is not answered as an operation says has the form of a failure."""
+    words = {"type": "string"}
+    told = {
+        "code": words,
+        "message": words,
+        "fields": {"type": "object", "additionalProperties": {"type": "array", "items": words}},
+    }
+    error = {"type": "object", "properties": told, "required": list(told)}
+    schemas = result["components"].setdefault("schemas", {})
+    schemas["Failure"] = {"type": "object", "properties": {"error": error}, "required": ["error"]}
+    answer = {
+        "description": "What was wrong: a code for programs, a sentence for people, sentences by field.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}},
+    }
+    for path in result["paths"].values():
+        for operation in path.values():
+            operation["responses"].setdefault("default", answer)
+    return result
+
+
 def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     """Every failure in one form: a code for programs, a sentence for people, sentences by field."""
     response = exception_handler(error, context)
@@ -70,6 +92,13 @@ def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, exceptions.APIException):
         response.data = failure(str(error.get_codes()), str(error.detail))
     return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What was refused before it came to an endpoint: in the same form, on pages as a page."""
+    if not request.path_info.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    return JsonResponse(failure("bad_request", _("无法理解这个请求")), status=400)
 
 
 def _fault(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -9,6 +9,8 @@ from portal.health import healthz, readyz
 from portal.search import search
 from portal.views import home, role_switch
 
+handler400 = "portal.api.bad_request"
+
 urlpatterns = [
     path("", home, name="home"),
     path("", include("accounts.security.urls")),

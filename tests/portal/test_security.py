@@ -71,3 +71,9 @@ def test_an_address_with_a_nul_is_refused_on_every_database(client: Client, addr
     answer = client.get(address)
     assert answer.status_code == 400
     assert "无法理解这个请求" in answer.content.decode()
+
+
+def test_a_program_is_told_so_in_the_form_of_every_failure(client: Client) -> None:
+    answer = client.get("/api/v1/bulletins/?q=a%00b")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad_request"
