@@ -1,5 +1,7 @@
 """Pages of the site itself, beside those of the apps."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,7 +21,7 @@ BULLETINS_SHOWN = 5
 def home(request: HttpRequest) -> HttpResponse:
     """The figures of the latest published period, the latest bulletins, verification, and how to begin."""
     issued = Bulletin.objects.public().filter(status=Bulletin.Status.ISSUED).select_related("bureau")
-    context = {
+    context: dict[str, Any] = {
         "bulletins": issued[:BULLETINS_SHOWN],
         "own_href": _own_address(request),
     }

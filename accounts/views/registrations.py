@@ -63,13 +63,14 @@ def _page(request: HttpRequest, row: Registration, status: int = 200, **more: An
     facts = [
         (_("统一社会信用代码"), row.organization.uscc),
         (_("名称"), row.name),
-        (_("情形"), _("认领台账中的组织") if row.is_claim else _("台账中没有，核实后登记")),
         (_("申请角色"), row.get_role_display()),
     ]
-    if not row.is_claim:
+    if row.status == Registration.Status.PENDING:
+        facts.append((_("情形"), _("认领台账中的组织") if row.is_claim else _("台账中没有，核实后登记")))
+    if row.division:
         facts += [
             (_("组织形式"), row.get_legal_form_display()),
-            (_("登记地"), row.division and f"{joining.place_of(row.division)} {row.division.name}".strip()),
+            (_("登记地"), f"{joining.place_of(row.division)} {row.division.name}".strip()),
         ]
     if row.role == Role.INSTITUTION:
         facts += [
