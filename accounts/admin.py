@@ -13,9 +13,10 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import granting
-from accounts.models import Grant, Substitution, User
+from accounts.models import Grant, Invitation, Registration, Substitution, User
 from accounts.security.admin import reset_second_factor, sign_out_everywhere
-from common.admin import Inline, PortalAdmin
+from common.admin import Inline, PortalAdmin, ReadOnlyAdmin
+from enterprises.models import Organization
 
 # Rights follow from grants; Django's groups would be a second way that nobody looks after.
 admin.site.unregister(Group)
@@ -157,3 +158,38 @@ class TokenAdmin(DRFTokenAdmin, PortalAdmin):
     def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
         people = UserAdmin(User, self.admin_site).in_scope(User.objects.all(), administrator)
         return rows.filter(user__in=people)
+
+
+@admin.register(Registration)
+class RegistrationAdmin(ReadOnlyAdmin):
+    """Decided at the desk of the bureau."""
+
+    list_display = ["name", "user", "role", "bureau", "status", "created_at", "decided_at", "decided_by"]
+    list_filter = ["status", "role"]
+    list_select_related = ["user", "bureau", "decided_by"]
+    search_fields = ["name", "organization__uscc__exact", "user__username"]
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Sent and withdrawn by the manager of the organisation."""
+
+    list_display = ["email", "organization", "role", "invited_by", "created_at", "expires_at", "accepted_at"]
+    list_filter = ["role"]
+    list_select_related = ["organization", "invited_by"]
+    search_fields = ["email", "organization__name", "organization__uscc__exact"]
+
+    def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
+        return rows.filter(organization__in=Organization.objects.visible_to(administrator))
+
+
+@admin.register(Substitution)
+class SubstitutionAdmin(ReadOnlyAdmin):
+    """Named and ended on the page of people and grants."""
+
+    list_display = ["principal", "substitute", "starts_on", "ends_on", "reason", "ended_at"]
+    list_select_related = ["principal", "substitute"]
+    search_fields = ["principal__name", "substitute__name"]
+
+    def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
+        return rows.filter(principal__grants__in=Grant.objects.visible_to(administrator)).distinct()
