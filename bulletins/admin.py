@@ -145,11 +145,10 @@ class BulletinAdmin(ReadOnlyAdmin):
     actions_list = ["draft"]
 
     def in_scope(self, rows, administrator):
-        return (
-            rows
-            if administrator.scope.everything
-            else rows.filter(administrator.scope.within("bureau__path"))
-        )
+        """Drafts too, of the units under this administration."""
+        if not administrator.scope.everything:
+            rows = rows.filter(administrator.scope.within("bureau__path"))
+        return rows.judged("the administrator of the unit")
 
     @admin.display(description=gettext_lazy("PDF"))
     def document(self, row: Bulletin) -> str:

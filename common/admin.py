@@ -11,10 +11,12 @@ from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.forms import PaginationInlineFormSet
 from unfold.paginator import InfinitePaginator
 
-from common.scope import Scoped
+from common.scope import Scoped, system_job
 
 
 class ScopedChoices:
@@ -60,6 +62,28 @@ def _choices(rows: QuerySet, request: HttpRequest, stored: QuerySet) -> QuerySet
     else:
         seen = rows.filter(Q(pk__in=page.get_queryset(request).values("pk")) | Q(pk__in=stored))
     return seen.judged("the administrator's choices") if isinstance(seen, Scoped) else seen
+
+
+class _FilterForm(AutocompleteDropdownForm):
+    def __init__(self, request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, name, *args, **kwargs)
+        field: Any = self.fields[name]
+        rows = field.queryset.all()
+        field.queryset = _choices(rows, request, rows.none().values("pk"))
+
+
+class ScopedSelectFilter(AutocompleteSelectFilter):
+    """Filters by a related row; the name of one outside the scope is not told to who guesses its key."""
+
+    form_class = _FilterForm
+
+
+class LinkedForm(ModelForm):
+    """Of a row that names others: what it names already is shown, wherever that belongs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        with system_job("read the links of a row"):
+            super().__init__(*args, **kwargs)
 
 
 class PortalAdmin(ScopedChoices, ModelAdmin):

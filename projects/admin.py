@@ -9,7 +9,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from common.admin import BigTable, Inline, PortalAdmin, ReadOnlyAdmin, ReadOnlyInline
+from common.admin import (
+    BigTable,
+    Inline,
+    LinkedForm,
+    PortalAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ScopedSelectFilter,
+)
 from projects import services
 from projects.models import (
     Attachment,
@@ -113,7 +121,7 @@ class ChainProjectAdmin(LedgerAdmin):
 @admin.register(Participation)
 class ParticipationAdmin(BigTable, PortalAdmin):
     list_display = ["project", "organization", "role", "bureau", "joined_on", "left_on"]
-    list_filter = ["role", ["project", AutocompleteSelectFilter], ["bureau", AutocompleteSelectFilter]]
+    list_filter = ["role", ["project", ScopedSelectFilter], ["bureau", AutocompleteSelectFilter]]
     list_filter_submit = True
     list_select_related = ["project", "organization", "bureau"]
     search_fields = ["project__code__startswith", "organization__uscc__exact", "organization__name"]
@@ -165,6 +173,7 @@ class MilestoneInline(Inline):
 
 @admin.register(KeyProject)
 class KeyProjectAdmin(LedgerAdmin):
+    form = LinkedForm
     list_display = [
         "code",
         "name",

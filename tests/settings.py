@@ -24,7 +24,7 @@ if "TEST_DATABASE_URL" in os.environ:
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
 from portal.settings import *  # noqa: F403
-from portal.settings import CACHES, DATABASES, STATIC_ROOT, STORAGES, VAR_DIR
+from portal.settings import CACHES, DATABASES, MIDDLEWARE, STATIC_ROOT, STORAGES, VAR_DIR
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in life: workers and the live server are other processes and threads.
@@ -33,3 +33,8 @@ CACHES["template_fragments"] = {"BACKEND": "django.core.cache.backends.dummy.Dum
 STATIC_ROOT.mkdir(exist_ok=True)  # the finders serve; an absent folder would be remarked on
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# No request or task reads a scoped model without asking who may see it.
+MIDDLEWARE.insert(0, "tests.guard.ScopeGuard")
+CELERY_IMPORTS = ["tests.guard"]
+# No request writes to a watched table past the record.
+MIDDLEWARE.append("tests.recording.RecordingGuard")

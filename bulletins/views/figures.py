@@ -285,13 +285,8 @@ class FigureRows(ListPage):
         return f"figure_rows:{self.model._meta.model_name}"
 
     def get_queryset(self) -> QuerySet:
-        manager = self.model._default_manager
-        if self.model is ProjectRegion:
-            projects = ChainProject.objects.visible_to(self.request.user)
-            rows = manager.filter(project__in=projects.values("pk"))
-        else:
-            rows = manager.visible_to(self.request.user)
-        return rows.filter(pk__in=self.keys())
+        rows: Any = self.model._default_manager
+        return rows.visible_to(self.request.user).filter(pk__in=self.keys())
 
     # --- what was counted ---
 

@@ -166,7 +166,7 @@ def _progress(bulletin: Bulletin) -> dict[str, Any] | None:
 def bulletin_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The document as printed, beside it how it stands and what may be done."""
     bulletin = _bulletin(request, public_id)
-    replaces = bulletin.replaces.select_related("bureau").first()
+    replaces = bulletin.replaces.public().select_related("bureau").first()
     context = {
         "bulletin": bulletin,
         "replaces": replaces,

@@ -169,7 +169,7 @@ def test_an_administrator_sees_the_own_subtree_only(city_admin: User) -> None:
     stranger = factories.user(Role.OFFICER, other, username="stranger")
     client = as_user(city_admin)
     assert "stranger" not in client.get(changelist(User)).content.decode()
-    assert client.get(reverse("admin:accounts_user_change", args=[stranger.pk])).status_code == 302
+    assert client.get(reverse("admin:accounts_user_change", args=[stranger.pk])).status_code == 404
 
 
 def test_other_roles_lend_nothing_to_the_admin_site(city_admin: User) -> None:

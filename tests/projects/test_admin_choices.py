@@ -43,6 +43,22 @@ def test_a_guessed_key_is_refused_and_its_name_not_told(client, foreign, name):
     assert Participation.objects.count() == 1
 
 
+def test_a_filter_by_a_guessed_key_does_not_tell_its_name(client, foreign):
+    own = factories.project(name="本市项目")
+    for project, told in ((own, True), (foreign[1], False)):
+        address = reverse("admin:projects_participation_changelist")
+        page = client.get(address, {"project__id__exact": project.pk}).content.decode()
+        assert (project.name in page) is told
+
+
+def test_the_links_of_a_key_project_are_shown_and_kept(client):
+    cast = factories.Cast()
+    row = factories.key_project()
+    row.bottlenecks.add(cast.filed())
+    page = client.get(reverse("admin:projects_keyproject_change", args=[row.pk]))
+    assert page.status_code == 200 and "柔轮热处理后疲劳寿命离散过大" in page.content.decode()
+
+
 def test_what_stands_in_the_row_may_stay(client, foreign):
     row = factories.participation(foreign[0], factories.project())
     address = reverse("admin:projects_participation_change", args=[row.pk])
