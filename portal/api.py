@@ -76,6 +76,8 @@ def describe_failures(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
 
 def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     """Every failure in one form: a code for programs, a sentence for people, sentences by field."""
+    if isinstance(error, RecursionError):  # lists in lists in lists, deeper than they can be read
+        error = exceptions.ParseError()
     response = exception_handler(error, context)
     if response is None:
         return _fault(error, context)

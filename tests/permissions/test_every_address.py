@@ -84,6 +84,27 @@ def test_everybody_is_answered_as_the_table_says(
     assert not faults, "\n".join(faults)
 
 
+# A mail program posts to it by itself; the signed address is the proof (RFC 8058).
+WITHOUT_TOKEN = {"accounts:unsubscribe"}
+
+
+@pytest.mark.django_db
+def test_nothing_is_written_without_the_token_of_the_form(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    officer = next(kind for kind in KINDS if kind.name == "county officer")
+    visitor = Visitor(world, officer)
+    visitor.client.handler.enforce_csrf_checks = True
+    written = [entry for entry in TABLE if entry.write and entry.name not in WITHOUT_TOKEN]
+    open_to_all = {
+        entry.label
+        for entry in written
+        if visitor.ask(entry, Relation.OWN if entry.row else None, "POST")[0] != Answer.REFUSED
+    }
+    assert open_to_all == {"api/v1/<path:rest>"}, "absent, whoever asks"
+
+
 def steps(kind: Kind) -> Iterator[tuple[Entry, Relation | None, str]]:
     """Every entry on rows in every relation, read and written.
 
