@@ -82,7 +82,7 @@ class SubstitutionForm(forms.ModelForm):
     """Somebody who acts in an officer's place for a while."""
 
     principal = PersonField(
-        label=_("被代理人登录名"), max_length=150, help_text=_("留空表示由您本人的代理人。")
+        label=_("被代理人登录名"), max_length=150, help_text=_("留空表示为您本人指定代理人。")
     )
     substitute = PersonField(label=_("代理人登录名"), max_length=150)
 
