@@ -24,7 +24,7 @@ class Text(forms.CharField):
     }
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(readable(value) if isinstance(value, str) else value)
+        return super().to_python(readable(value) if isinstance(value, str) else value) or ""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         """No maxlength: the browser would cut a pasted text off before anybody could see it."""

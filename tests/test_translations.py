@@ -69,7 +69,7 @@ CHINESE_WORDS = {
     ("templates/partials/_language.html", "中文"): "a language is offered in its own words",
     ("common/formats.py", " 万元"): "a unit of Chinese only; other languages write yuan",
     ("projects/forms/filing.py", "%Y年%m月%d日"): "a way in which a date may be typed",
-    ("projects/forms/filing.py", r"^\+?[0-9][0-9 ()\-]{5,19}( ?[转x#] ?[0-9]{1,6})?$"): "a typed extension",
+    ("common/forms.py", r"^\+?[0-9][0-9 ()\-]{5,19}( ?[转x#] ?[0-9]{1,6})?$"): "a typed extension",
     ("enterprises/resources.py", "%Y年%m月%d日"): "a way in which a date may be typed",
     ("enterprises/resources.py", "，"): "a separator that may be typed",
     ("enterprises/resources.py", "、"): "a separator that may be typed",

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import joining
 from accounts.forms.joining import InviteForm, NewColleagueForm
 from accounts.models import Grant, Invitation, User
+from common import formats
 from common.throttle import too_often
 from enterprises.models import Organization
 
@@ -71,7 +72,7 @@ def colleagues(request: HttpRequest) -> HttpResponse:
         "people": [
             {
                 "person": person,
-                "roles": [grant.get_role_display() for grant in grants],
+                "roles": formats.listed(grant.get_role_display() for grant in grants),
                 "manages": person in managers,
                 "is_last": managers == [person],
             }

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone, translation
 
-from accounts.models import Role
+from accounts.models import BUREAU_ROLES, Role
 from bulletins import figures, periods, services, tasks
 from bulletins.models import Period, Snapshot
 from common.jobs import MAX_ATTEMPTS, Job, LeaseLost
@@ -114,8 +114,7 @@ def test_a_roll_up_asked_for_before_the_freeze_does_not_come_after_it(tree: Tree
 def test_only_the_nations_administrators_and_statisticians_freeze_and_publish(
     tree: Tree, role: Role, place: str
 ) -> None:
-    bureau_role = role in (Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR)
-    user = factories.user(role, getattr(tree, place) if bureau_role else factories.organization())
+    user = factories.user(role, getattr(tree, place) if role in BUREAU_ROLES else factories.organization())
     allowed = place == "nation" and role in (Role.ADMINISTRATOR, Role.STATISTICIAN)
     period = services.get_period("2024")
     assert services.may_freeze(user) is allowed

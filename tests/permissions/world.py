@@ -17,7 +17,7 @@ from rest_framework.authtoken.models import TokenProxy
 from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role, Substitution, User
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries, Organization
-from portal.permissions import APPLICANT, Kind, Relation
+from portal.permissions import APPLICANT, KINDS, Kind, Relation
 from projects.models import Attachment, Bottleneck, Evidence, Measure, Transition
 from record.models import DayRoot, Event, Seal
 from tests import factories
@@ -76,7 +76,8 @@ class World:
         self.frozen = self._period("2025", Period.Status.FROZEN)
         self.reference = self._reference()
         self.rows = {place: self._rows(place) for place in self.bureaus if place != "county"}
-        self._people: dict[Kind, User | None] = {}
+        # All at once: what a test makes is gone with it.
+        self._people = {kind: self._person(kind) for kind in KINDS}
 
     def _period(self, code: str, status: str) -> Snapshot:
         year = int(code)
@@ -299,8 +300,6 @@ class World:
         return LEVELS[kind.level]
 
     def person(self, kind: Kind) -> User | None:
-        if kind not in self._people:
-            self._people[kind] = self._person(kind)
         return self._people[kind]
 
     def _person(self, kind: Kind) -> User | None:
