@@ -822,7 +822,7 @@ def more_units(tree: Tree, n: int) -> None:
         factories.bureau(f"{330000 + number}", f"地区{number}", tree.nation)
 
 
-# Of these the rail asks two, unread messages and applications to join, and the history of a row those of the names in it.
+# Of these the rail asks two: unread messages and applications to join. A history asks for the names in it.
 QUERIES = {
     "/figures/": 16,
     "/figures/2024/000000/I05/": 16,
