@@ -14,7 +14,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import notices
-from accounts.models import BUREAU_ROLES, LENDABLE_ROLES, Grant, Role, Substitution, User
+from accounts.models import (
+    BUREAU_ROLES,
+    LENDABLE_ROLES,
+    SEEING_ROLES,
+    SUBSTITUTION_DAYS,
+    Grant,
+    Role,
+    Substitution,
+    User,
+)
 from common import formats
 from record.acting import by_whom
 
@@ -164,8 +173,11 @@ def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
         raise ValidationError({"substitute": _("不能由本人代理本人。")})
     if substitute.pk == by.pk:
         raise ValidationError({"substitute": _("不能指定自己为他人的代理人，请由另一名管理员办理。")})
-    if not any(grant.bureau_id and grant.principal is None for grant in substitute.grants_in_force):
-        raise ValidationError({"substitute": _("代理人须是市场监管部门在岗人员。")})
+    if not any(grant.principal is None for grant in substitute.grants_of(*SEEING_ROLES)):
+        raise ValidationError({"substitute": _("代理人须是市场监管部门在岗人员，专家除外。")})
+    if (substitution.ends_on - substitution.starts_on).days >= SUBSTITUTION_DAYS:
+        sentence = _("一次代理最长 %(days)s 天，到期可以重新指定。")
+        raise ValidationError({"ends_on": sentence % {"days": SUBSTITUTION_DAYS}})
     with transaction.atomic():
         User.objects.select_for_update().get(pk=principal.pk)
         if substitution.starts_on < timezone.localdate():

@@ -54,7 +54,7 @@ class User(AbstractUser):
         """Today's grants with their bureaus and organisations, the widest bureau first, own before lent.
 
         Lent are those of officers whose substitute the user is today, and which they hold themselves: nobody
-        lends on what was lent to him.
+        lends on what was lent to him. Nothing is lent to whoever no longer works for a bureau.
         """
         if not self.is_active:
             return []
@@ -68,6 +68,9 @@ class User(AbstractUser):
         )
         for grant in grants:
             grant.principal = grant.user if grant.user_id != self.pk else None
+        own = [grant for grant in grants if grant.principal is None]
+        if not any(grant.role in SEEING_ROLES for grant in own):
+            grants = own
         return sorted(
             grants, key=lambda grant: (grant.level, grant.role, grant.principal is not None, grant.pk)
         )
@@ -176,8 +179,10 @@ FILING_ROLES = (Role.FILER, Role.COORDINATOR)
 SEEING_ROLES = (Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR)
 # Roles that may be held for one chain only; figures, periods and administration are whole.
 CHAIN_ROLES = (Role.EXPERT, Role.OFFICER, Role.AUDITOR)
-# What a substitute may do in an officer's place.
+# What a substitute, who holds one of the `SEEING_ROLES` itself, may do in an officer's place.
 LENDABLE_ROLES = (Role.OFFICER,)
+# How long somebody may stand in, first and last day counted: a quarter. Who is away for longer hands over.
+SUBSTITUTION_DAYS = 92
 
 
 class Grant(models.Model):

@@ -191,8 +191,9 @@ def test_an_administrator_does_not_make_itself_a_substitute(people):
         ({"starts_on": day(-1)}, "starts_on"),
         ({"starts_on": day(9), "ends_on": day(8)}, "__all__"),
         ({"starts_on": day(5), "ends_on": day(9)}, "starts_on"),
+        ({"starts_on": day(9), "ends_on": day(101)}, "ends_on"),
     ],
-    ids=["in the past", "backwards", "twice"],
+    ids=["in the past", "backwards", "twice", "too long"],
 )
 def test_terms_that_are_refused(people, colleague, fields, field):
     granting.appoint_substitute(people.officer, substitution(people.officer, colleague))
@@ -201,7 +202,11 @@ def test_terms_that_are_refused(people, colleague, fields, field):
     assert list(refusal.value.message_dict) == [field]
 
 
-@pytest.mark.parametrize("role", [Role.FILER, None])
+def test_a_quarter_is_not_too_long(people, colleague):
+    granting.appoint_substitute(people.officer, substitution(people.officer, colleague, ends_on=day(91)))
+
+
+@pytest.mark.parametrize("role", [Role.FILER, Role.EXPERT, None])
 def test_people_outside_the_bureaus_stand_in_for_nobody(people, role):
     outsider = factories.user(role) if role else people.newcomer
     with pytest.raises(ValidationError, match="在岗人员"):

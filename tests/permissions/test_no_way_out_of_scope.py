@@ -77,6 +77,8 @@ class Country:
 
     def held_by(self, person: int) -> list[GivenGrant]:
         own = [grant for grant in self.grants if grant.person == person and grant.holds]
+        if not any(grant.role in SEEING_ROLES for grant in own):
+            return own
         lenders = {lender for lender, substitute, running in self.lent if substitute == person and running}
         return own + [
             grant

@@ -1,6 +1,6 @@
 """An officer's substitute: sees and does what the officer may, on the days named, with both names kept."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Role, Substitution
+from accounts.models import Role, Substitution, User
+from enterprises.models import Bureau
 from projects import services
 from projects.models import Bottleneck
 from projects.timeline import events_of
@@ -25,10 +26,19 @@ def cast():
     return factories.Cast()
 
 
+def far_bureau():
+    """One of the lowest level, so that what is lent comes before the own role."""
+    return factories.bureau("650102", "天山区市场监督管理所", factories.bureau(), level=Bureau.Level.OUTPOST)
+
+
+def lent(person):
+    return [grant for grant in person.grants_in_force if grant.principal]
+
+
 def stand_in(principal, substitute=None, first=-1, last=1, **fields):
-    """Somebody without grants stands in for the principal from yesterday until tomorrow."""
+    """An auditor of a far bureau stands in for the principal from yesterday until tomorrow."""
     today = timezone.localdate()
-    substitute = substitute or factories.user(name="代班人")
+    substitute = substitute or factories.user(Role.AUDITOR, far_bureau(), name="代班人")
     Substitution.objects.create(
         principal=principal,
         substitute=substitute,
@@ -71,24 +81,40 @@ def test_outside_its_days_a_substitution_lends_nothing(cast, term):
 def test_an_officer_who_left_lends_nothing(cast):
     cast.county_officer.is_active = False
     cast.county_officer.save()
-    assert stand_in(cast.county_officer).grants_in_force == []
+    assert lent(stand_in(cast.county_officer)) == []
 
 
 def test_a_grant_of_the_officer_that_ran_out_is_not_lent(cast):
     cast.county_officer.grants.update(expires_on=timezone.localdate() - timedelta(days=1))
-    assert stand_in(cast.county_officer).grants_in_force == []
+    assert lent(stand_in(cast.county_officer)) == []
 
 
 def test_what_was_lent_is_not_lent_on(cast):
     middle = stand_in(cast.county_officer)
-    assert stand_in(middle).grants_in_force == []
+    assert lent(stand_in(middle)) == []
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.STATISTICIAN, Role.AUDITOR, Role.EXPERT])
 def test_only_the_work_of_an_officer_is_lent(cast, role):
     principal = factories.user(role, cast.county)
     substitute = stand_in(principal)
-    assert substitute.grants_in_force == [] and not substitute.is_administrator
+    assert lent(substitute) == [] and not substitute.is_administrator
+
+
+@pytest.mark.parametrize(
+    "own",
+    [None, {"ended_at": timezone.now()}, {"expires_on": date(2024, 1, 1)}, {"role": Role.EXPERT}],
+    ids=["none", "ended", "run out", "expert"],
+)
+def test_nothing_is_lent_to_whoever_works_for_no_bureau(cast, own):
+    substitute = stand_in(cast.county_officer)
+    assert lent(substitute)
+    if own is None:
+        substitute.grants.all().delete()
+    else:
+        substitute.grants.update(**own)
+    substitute = User.objects.get(pk=substitute.pk)
+    assert lent(substitute) == [] and not substitute.scope.bureau_paths
 
 
 def test_the_firms_of_an_officer_are_not_lent(cast):
@@ -101,7 +127,7 @@ def test_grants_cost_one_query_however_many_are_lent(cast, django_assert_num_que
     stand_in(cast.city_officer, substitute)
     with django_assert_num_queries(1):
         grants = substitute.grants_in_force
-        assert [grant.principal for grant in grants] == [cast.city_officer, cast.county_officer]
+        assert [grant.principal for grant in grants] == [None, cast.city_officer, cast.county_officer]
         assert [str(grant.bureau) for grant in grants]
 
 
