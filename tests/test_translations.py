@@ -29,6 +29,8 @@ from portal.demo.figures import publish
 from portal.demo.load import load
 from projects.models import Bottleneck
 
+pytestmark = pytest.mark.any_database
+
 ROOT = settings.BASE_DIR
 PACKAGES = ("accounts", "bulletins", "common", "enterprises", "portal", "projects", "record")
 CATALOGUE = ROOT / "locale" / "en" / "LC_MESSAGES" / "django.po"

@@ -32,6 +32,8 @@ from portal.permissions import (
 )
 from tests.permissions.world import World
 
+pytestmark = pytest.mark.any_database
+
 SESSION_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, wait_until
 
-pytestmark = pytest.mark.worker
+pytestmark = [pytest.mark.worker, pytest.mark.any_database]
 
 
 def free_port() -> int:

@@ -13,6 +13,9 @@ from psycopg.errors import InsufficientPrivilege
 
 from tools import servers
 
+# On a PostgreSQL of its own, whatever the other tests run on.
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "portal_roles"
 # What the portal does in a working day: people sign in, a problem goes all its way, figures, seals, jobs.
