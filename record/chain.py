@@ -137,22 +137,18 @@ def prove(printed: dict[date, str] | None = None, report: Callable[[int], object
     ``report`` is told of every stretch how many seals were walked over.
     """
     position, head, broken = 0, BEGINNING, ""
-    roots = {root.position: root for root in DayRoot.objects.all()}
+    ends: dict[date, Seal] = {}
     for seal, event in _walk(report):
-        broken = _fault(seal, event, position, head) or _fault_of_root(seal, roots.pop(seal.position, None))
+        broken = _fault(seal, event, position, head)
         if broken:
             break
         position, head = seal.position, seal.hash
-    if not broken and roots:
-        broken = _("第 %(position)d 号及以后的链节缺失（%(day)s 的根值指向它）。") % {
-            "position": min(roots),
-            "day": formats.day(roots[min(roots)].day),
-        }
+        ends[timezone.localdate(seal.at)] = seal
     return Proof(
         sealed=position,
         head=head,
         pending=Event.objects.judged("sealing").filter(seal=None).count(),
-        broken=broken or _fault_of_paper(printed or {}),
+        broken=broken or _fault_of_roots(ends, position) or _fault_of_paper(ends, printed or {}),
     )
 
 
@@ -192,18 +188,26 @@ def _fault(seal: Seal, event: Sequence[Any] | None, position: int, head: str) ->
     }
 
 
-def _fault_of_root(seal: Seal, root: DayRoot | None) -> str:
-    if root and root.hash != seal.hash:
-        return _("%(day)s 的根值与第 %(position)d 号链节不符。") % {
-            "day": formats.day(root.day),
-            "position": seal.position,
-        }
+def _fault_of_roots(ends: dict[date, Seal], head: int) -> str:
+    """``ends`` are the last seals of the days as they were walked over, up to the position ``head``."""
+    for root in DayRoot.objects.order_by("day"):
+        if root.position > head:
+            return _("第 %(position)d 号及以后的链节缺失（%(day)s 的根值指向它）。") % {
+                "position": root.position,
+                "day": formats.day(root.day),
+            }
+        end = ends.get(root.day)
+        if end is None or (end.position, end.hash) != (root.position, root.hash):
+            return _("%(day)s 的根值与第 %(position)d 号链节不符。") % {
+                "day": formats.day(root.day),
+                "position": root.position,
+            }
     return ""
 
 
-def _fault_of_paper(printed: dict[date, str]) -> str:
+def _fault_of_paper(ends: dict[date, Seal], printed: dict[date, str]) -> str:
+    """Paper is held against the chain itself: the stored roots can be rewritten like all else."""
     for day, root in printed.items():
-        stored = DayRoot.objects.filter(day=day).first()
-        if stored is None or stored.hash != root.strip().lower():
+        if day not in ends or ends[day].hash != root.strip().lower():
             return _("%(day)s 的根值与纸面所印不符：记录链在那天以后被重写。") % {"day": formats.day(day)}
     return ""

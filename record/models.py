@@ -108,7 +108,7 @@ class DayRoot(models.Model):
     """The last seal of a day (China time); printed, it makes a later rewriting visible on paper."""
 
     day = models.DateField(_("日期"), primary_key=True)
-    position = models.PositiveBigIntegerField(_("末位序号"))
+    position = models.PositiveBigIntegerField(_("末位序号"), unique=True)
     hash = models.CharField(_("当日根值（SHA-256）"), max_length=64)
 
     class Meta:

@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from record import chain, tasks
@@ -240,6 +240,52 @@ def test_a_chain_rewritten_whole_is_found_by_the_root_on_paper(closed):
     assert chain.prove().broken == ""
     printed = {closed.day: closed.hash}
     assert "与纸面所印不符" in chain.prove(printed).broken
+
+
+@pytest.fixture
+def two_days(monkeypatch) -> list[DayRoot]:
+    for days in (0, 1):
+        some_events(2)
+        seal_at(NOON + timedelta(days=days), monkeypatch)
+    chain.close_days(NOON + timedelta(days=2))
+    return list(DayRoot.objects.order_by("day"))
+
+
+def forge() -> None:
+    """Rewrite the first event and make every seal anew, in its place and at its time."""
+    behind_the_back(Event).filter(pk=Seal.objects.get(position=1).event_id).update(reason="anders")
+    before = chain.BEGINNING
+    for seal in Seal.objects.order_by("position"):
+        event = behind_the_back(Event).filter(pk=seal.event_id).values_list(*chain.COLUMNS).get()
+        before = chain.digest(before, seal.position, seal.at, event)
+        behind_the_back(Seal).filter(position=seal.position).update(hash=before)
+
+
+@pytest.mark.parametrize("roots", ["corrected", "removed"])
+def test_paper_is_held_against_the_chain_whatever_the_stored_roots_say(two_days, roots):
+    _first, printed = two_days
+    forge()
+    for root in two_days:
+        stored = behind_the_back(DayRoot).filter(day=root.day)
+        if roots == "removed":
+            stored.delete()
+        else:
+            stored.update(hash=Seal.objects.get(position=root.position).hash)
+    assert chain.prove().broken == ""
+    assert "2026-11-21 的根值与纸面所印不符" in chain.prove({printed.day: printed.hash}).broken
+
+
+def test_two_days_cannot_end_with_the_same_seal(two_days):
+    first, second = two_days
+    with pytest.raises(IntegrityError), transaction.atomic():
+        behind_the_back(DayRoot).filter(day=second.day).update(position=first.position)
+
+
+def test_a_root_that_points_to_the_seal_of_another_day_is_named(two_days):
+    first, second = two_days
+    behind_the_back(DayRoot).filter(day=first.day).delete()
+    behind_the_back(DayRoot).filter(day=second.day).update(position=first.position, hash=first.hash)
+    assert chain.prove().broken == f"2026-11-21 的根值与第 {first.position} 号链节不符。"
 
 
 # --- Command and task --------------------------------------------------------------------------------------
