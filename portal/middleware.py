@@ -12,6 +12,9 @@ from record.services import refused
 
 # What is recorded of answers: not allowed, and too often.
 REFUSALS = (403, 429)
+# Parts of addresses that may stand in the record. Whatever else an address holds may be a secret by which
+# whoever knows it gets in: of an invitation, of a new password.
+OPEN_PARTS = {"code", "id", "name", "object_id", "pk", "provider_id", "public_id", "step", "uscc"}
 
 
 class AdminPolicyMiddleware:
@@ -63,10 +66,12 @@ def record_refusal(request: HttpRequest, response: HttpResponseBase) -> None:
     said = getattr(response, "data", None)
     told = said["error"]["message"] if isinstance(said, dict) and "error" in said else ""
     match = request.resolver_match
+    parts = match.kwargs if match else {}
+    is_open = match is not None and not match.args and parts.keys() <= OPEN_PARTS
     refused(
         page=match.view_name if match else "",
-        row=str(next(iter(match.kwargs.values()), "")) if match else "",
-        label=f"{request.method} {request.path}",
+        row=next((str(value) for key, value in parts.items() if key in OPEN_PARTS), ""),
+        label=f"{request.method} {request.path if is_open else '/' + match.route if match else ''}".strip(),
         reason=getattr(request, "refusal", "") or told or str(response.reason_phrase),
     )
 
