@@ -113,12 +113,20 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
     def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
         """People all of whose grants, own and lent, are under this administration; no superusers.
 
-        Whoever sets a person's password can act as this person.
+        Whoever sets a person's password can act as this person. Hence an account that nobody has used yet is
+        its maker's until the maker grants it something, and an applicant's that of the bureaus that decide.
         """
         granted = Grant.objects.filter(user=OuterRef("pk"))
         inside = granted.visible_to(administrator)
         foreign = granted.exclude(pk__in=Grant.objects.visible_to(administrator).values("pk"))
-        new = ~Exists(granted) & Q(last_login__isnull=True)
+        asked = Registration.objects.judged("whose applicant it is").filter(user=OuterRef("pk"))
+        decided_here = Registration.objects.visible_to(administrator).values("pk")
+        asked_elsewhere = asked.pending().exclude(pk__in=decided_here)
+        made_here = Q(created_by=administrator.user_id)
+        unused = Q(last_login__isnull=True)
+        new = unused & ~Exists(granted) & (made_here | Exists(asked.filter(pk__in=decided_here)))
+        made_elsewhere = unused & Q(created_by__isnull=False) & ~made_here
+        made_elsewhere &= ~Exists(granted.filter(granted_by=OuterRef("created_by")))
         lenders = Grant.objects.exclude(pk__in=Grant.objects.visible_to(administrator).values("pk"))
         lent = Substitution.objects.filter(
             substitute=OuterRef("pk"),
@@ -126,7 +134,18 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
             ended_at=None,
             ends_on__gte=timezone.localdate(),
         )
-        return rows.filter(Exists(inside) | new, ~Exists(foreign), ~Exists(lent), is_superuser=False)
+        return rows.filter(
+            Exists(inside) | new,
+            ~Exists(foreign),
+            ~Exists(lent),
+            ~Exists(asked_elsewhere),
+            is_superuser=False,
+        ).exclude(made_elsewhere)
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.created_by = request.user
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Grant)

@@ -19,9 +19,10 @@ from enterprises.models import Bureau, IndustryChain, Organization
 
 @dataclass(frozen=True)
 class Administrator:
-    """A viewer with the scope of administrator grants alone."""
+    """A viewer with the scope of administrator grants alone, and who it is."""
 
     scope: Scope
+    user_id: int
 
 
 class User(AbstractUser):
@@ -31,6 +32,15 @@ class User(AbstractUser):
     last_name = None
     name = models.CharField(_("姓名"), max_length=60)
     email = models.EmailField(_("邮箱"), blank=True)
+    created_by = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
+        verbose_name=_("开户人"),
+    )
 
     objects = UserManager()
 
@@ -84,8 +94,8 @@ class User(AbstractUser):
     def administered(self) -> "Administrator":
         """What the user may see and repair in the admin site: other roles lend nothing to it."""
         if self.is_superuser:
-            return Administrator(Scope(everything=True))
-        return Administrator(_scope_of(self.grants_of(Role.ADMINISTRATOR)))
+            return Administrator(Scope(everything=True), self.pk)
+        return Administrator(_scope_of(self.grants_of(Role.ADMINISTRATOR)), self.pk)
 
     @cached_property
     def is_administrator(self) -> bool:

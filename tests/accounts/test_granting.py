@@ -33,7 +33,7 @@ class People:
         self.specialist = factories.user(name="链上经办")
         factories.grant(self.specialist, Role.OFFICER, self.city, chain=self.robots)
         self.administrator = factories.user(Role.ADMINISTRATOR, self.city, name="市局管理员")
-        self.newcomer = factories.user(username="newcomer", name="新来的")
+        self.newcomer = factories.user(username="newcomer", name="新来的", created_by=self.administrator)
 
     def grant(self, **fields):
         defaults = {"user": self.newcomer, "role": Role.OFFICER, "bureau": self.county, "expires_on": day(30)}

@@ -186,7 +186,7 @@ def grant_form(user: User, role: str, bureau: Any) -> dict[str, Any]:
 
 def test_nobody_grants_more_than_is_under_the_own_administration(city_admin: User) -> None:
     city = factories.county().parent
-    client, person = as_user(city_admin), factories.user()
+    client, person = as_user(city_admin), factories.user(created_by=city_admin)
     address = reverse("admin:accounts_grant_add")
     page = client.post(address, grant_form(person, Role.ADMINISTRATOR, city.parent)).content.decode()
     assert "不在您的管理范围内" in page
@@ -202,7 +202,7 @@ def test_a_guessed_user_or_organisation_is_refused_and_not_named(city_admin: Use
     page = client.post(address, grant_form(stranger, Role.OFFICER, factories.county())).content.decode()
     assert "没有这条记录，或它不在您的管理范围内。" in page and "外省经办" not in page
     assert stranger.grants.count() == 1
-    firm, person = factories.organization("外省厂", at=other), factories.user()
+    firm, person = factories.organization("外省厂", at=other), factories.user(created_by=city_admin)
     form = {"user": person.pk, "role": Role.FILER, "organization": firm.pk, "starts_on": "2024-01-01"}
     page = client.post(address, form).content.decode()
     assert "没有这条记录，或它不在您的管理范围内。" in page and "外省厂" not in page

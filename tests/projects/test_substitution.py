@@ -127,7 +127,7 @@ def test_grants_cost_one_query_however_many_are_lent(cast, django_assert_num_que
     stand_in(cast.city_officer, substitute)
     with django_assert_num_queries(1):
         grants = substitute.grants_in_force
-        assert [grant.principal for grant in grants] == [None, cast.city_officer, cast.county_officer]
+        assert [grant.principal for grant in grants] == [cast.city_officer, cast.county_officer, None]
         assert [str(grant.bureau) for grant in grants]
 
 
