@@ -126,7 +126,9 @@ class PortalAdmin(ScopedChoices, ModelAdmin):
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        if not self.get_queryset(request).filter(pk=form.instance.pk).exists():
+        # By the column: `pk` of a token's proxy says something else.
+        key = self.opts.pk.attname
+        if not self.get_queryset(request).filter(**{key: getattr(form.instance, key)}).exists():
             # Inside the transaction of the admin view: nothing of it stays.
             raise PermissionDenied(_("保存后，这条记录将不在您的管理范围内，因此没有保存。"))
 

@@ -3,9 +3,11 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from rest_framework.authtoken.models import Token
 
 from accounts import joining
 from accounts.models import Registration, Role, User
+from record.models import Event
 from tests import factories
 from tests.accounts.test_joining import said
 
@@ -81,3 +83,20 @@ def test_an_applicant_is_the_business_of_the_bureau_that_decides(
     # Nor does a grant given from elsewhere open it.
     factories.grant(row.user, Role.EXPERT, foreign_admin.grants.get().bureau, granted_by=foreign_admin)
     assert not sees(foreign_admin, row.user)
+
+
+def test_a_token_is_given_out_and_withdrawn_and_its_key_stands_in_no_record(city_admin: User) -> None:
+    person, client = factories.user(Role.OFFICER, factories.county()), as_user(city_admin)
+    answer = client.post(reverse("admin:authtoken_tokenproxy_add"), {"user": person.pk})
+    token = Token.objects.get()
+    assert (answer.status_code, token.user) == (302, person)
+    address = reverse("admin:authtoken_tokenproxy_delete", args=[person.pk])
+    assert client.post(address, {"post": "yes"}).status_code == 302
+    assert not Token.objects.exists()
+    events = Event.objects.judged("test").filter(entity="authtoken.token").order_by("pk")
+    assert [(event.kind, event.topic_row, event.actor) for event in events] == [
+        ("created", str(person.pk), city_admin),
+        ("deleted", str(person.pk), city_admin),
+    ]
+    assert token.key not in str(list(Event.objects.judged("test").values()))
+    assert client.get(reverse("admin:accounts_user_history", args=[person.pk])).status_code == 200
