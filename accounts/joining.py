@@ -310,11 +310,15 @@ def _grant(
     until: date | None = None,
 ) -> Grant:
     """The grant in force, a new one if need be; drafts that the user has prepared become ordinary ones."""
+    # Whoever gives this person a bureau role at the same time comes before or after.
+    User.objects.select_for_update().get(pk=user.pk)
     for grant in Grant.objects.judged("joining").filter(
         user=user, organization=organization, role=role, ended_at=None
     ):
-        if grant.expires_on is None or grant.expires_on >= timezone.localdate():
+        begun = grant.starts_on <= timezone.localdate()
+        if begun and (grant.expires_on is None or grant.expires_on >= timezone.localdate()):
             break
+        # It ran out, or would begin later: the new one takes its place.
         grant.ended_at = timezone.now()
         grant.save()
     else:
@@ -396,10 +400,12 @@ def managing(user: User, organization_id: int) -> list[Grant]:
 
 def roles_to_pass_on(user: User, organization_id: int) -> list[str]:
     """The roles for which the user may invite: nobody gives what it does not hold."""
-    if not managing(user, organization_id):
-        return []
-    held = [grant.role for grant in user.grants_in_force if grant.organization_id == organization_id]
-    return [role for role in PASSED_ON if any(role in PASSED_ON[Role(own)] for own in held)]
+    return [role for role in PASSED_ON if passing_on(user, organization_id, role)]
+
+
+def passing_on(user: User, organization_id: int, role: str) -> list[Grant]:
+    """The grants by which the user manages the organisation and may pass the role on."""
+    return [grant for grant in managing(user, organization_id) if role in PASSED_ON[Role(grant.role)]]
 
 
 def _managed(organization: Organization, by: User) -> Organization:
@@ -535,9 +541,9 @@ def accept(
         if user is not None and user.pk == locked.invited_by_id:
             raise ValidationError(_("这是您发出的邀请，请转给同事。"))
         user = user or _open_account({**(account or {}), "email": locked.email})
-        inviter = managing(locked.invited_by, organization.pk)
-        # No longer than the one who invited.
-        ends = [grant.expires_on or date.max for grant in inviter]
+        # No longer than the grants that give it.
+        giving = passing_on(locked.invited_by, organization.pk, locked.role)
+        ends = [grant.expires_on or date.max for grant in giving]
         with on_behalf(user):
             _grant(
                 organization,

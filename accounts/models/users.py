@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -282,6 +283,22 @@ class Grant(models.Model):
 
     def __str__(self):
         return f"{self.get_role_display()} · {self.bureau or self.organization}"
+
+    def clean(self) -> None:
+        """Nobody oversees firms and acts for one; experts come from firms and institutions."""
+        super().clean()
+        today = timezone.localdate()
+        if self.expires_on and self.expires_on < today:
+            return  # a way to end what was held at once
+        others = Grant.objects.judged("the person itself").filter(
+            Q(expires_on__isnull=True) | Q(expires_on__gte=today),
+            user=self.user_id,
+            ended_at=None,
+        )
+        if self.role in ORGANIZATION_ROLES and others.filter(role__in=SEEING_ROLES).exists():
+            raise ValidationError(_("市场监管部门的人员不能同时担任企业或机构的角色。"))
+        if self.role in SEEING_ROLES and others.filter(role__in=ORGANIZATION_ROLES).exists():
+            raise ValidationError(_("企业或机构的人员不能同时担任市场监管部门的角色（专家除外）。"))
 
     @property
     def level(self) -> int:

@@ -171,6 +171,37 @@ def test_a_colleague_stays_no_longer_than_the_one_who_invited(firm: Organization
     assert Grant.objects.get(user=person).expires_on == until
 
 
+def test_a_role_is_passed_on_by_the_managers_grant_that_holds_it(firm: Organization) -> None:
+    """Neither another grant of the manager nor the end of another counts."""
+    until = timezone.localdate() + timedelta(days=30)
+    manager = factories.user()
+    factories.grant(manager, Role.FILER, firm, is_manager=True, expires_on=until)
+    factories.grant(manager, Role.SECRETARY, firm, is_manager=True)
+    factories.grant(manager, Role.COORDINATOR, firm)
+    assert joining.roles_to_pass_on(manager, firm.pk) == [Role.FILER, Role.SECRETARY]
+    row, _address = invite(firm, manager)
+    person = factories.user()
+    joining.accept(row, user=person)
+    assert Grant.objects.get(user=person).expires_on == until
+
+
+def test_a_grant_that_begins_later_is_replaced_by_one_of_today(firm: Organization, manager: User) -> None:
+    person = factories.user()
+    factories.grant(person, Role.FILER, firm, starts_on=timezone.localdate() + timedelta(days=9))
+    row, _address = invite(firm, manager)
+    joining.accept(row, user=person)
+    assert again(person).acts_for(firm.pk, Role.FILER)
+
+
+def test_an_officer_joins_no_firm(firm: Organization, manager: User, guest: Client) -> None:
+    officer = factories.user(Role.OFFICER, firm.bureau)
+    row, address = invite(firm, manager)
+    guest.force_login(officer, backend="django.contrib.auth.backends.ModelBackend")
+    assert "不能同时担任" in guest.post(address).text
+    row.refresh_from_db()
+    assert row.accepted_at is None and not again(officer).acts_for(firm.pk, Role.FILER)
+
+
 def test_nobody_accepts_the_own_invitation(firm: Organization, manager: User) -> None:
     row, _address = invite(firm, manager)
     with pytest.raises(ValidationError, match="您发出的邀请"):

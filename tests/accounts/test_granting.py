@@ -369,3 +369,19 @@ def test_an_administrator_sets_no_password_of_a_person_who_stands_in_elsewhere(p
     foreign = factories.user(Role.OFFICER, people.province)
     Substitution.objects.create(principal=foreign, substitute=colleague, starts_on=day(0), ends_on=day(1))
     assert client.get(address).status_code == 404
+
+
+def test_nobody_oversees_firms_and_acts_for_one(people):
+    filer = factories.user(Role.FILER)
+    with pytest.raises(ValidationError, match="不能同时担任"):
+        granting.grant_role(people.administrator, people.grant(user=filer))
+    granting.grant_role(people.administrator, people.grant(user=filer, role=Role.EXPERT))
+    firm = factories.organization()
+    officer = factories.user(Role.OFFICER, people.county)
+    values = {"user": officer.pk, "role": "filer", "organization": firm.pk, "starts_on": day(0)}
+    page = login(people.administrator).post(reverse("admin:accounts_grant_add"), values)
+    assert "不能同时担任" in page.content.decode() and officer.grants.count() == 1
+    officer.grants.update(ended_at=timezone.now())
+    factories.grant(officer, Role.EXPERT, people.county)
+    page = login(people.administrator).post(reverse("admin:accounts_grant_add"), values)
+    assert page.status_code == 302
