@@ -1,6 +1,6 @@
 """Projects, participations, consortia, key projects and problems to read; the moves of a problem to make."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as Refused
@@ -304,6 +304,16 @@ class BottleneckDetailSerializer(BottleneckSerializer):
     evidence = EvidenceSerializer(many=True)
     transitions = TransitionSerializer(many=True)
     moves = serializers.SerializerMethodField(help_text="What this user may do now.")
+
+    def to_representation(self, row: Bottleneck) -> dict[str, Any]:
+        """The number of the problem into which it was merged is told to readers who see that problem."""
+        said = super().to_representation(row)
+        seen = Bottleneck.objects.visible_to(self.context["request"].user)
+        if said.get("merged_into") and not seen.filter(pk=row.merged_into_id).exists():
+            said["merged_into"] = None
+            for step in said["transitions"]:
+                step["details"].pop("master", None)
+        return said
 
     def get_moves(self, row: Bottleneck) -> list[str]:
         return [

@@ -63,8 +63,11 @@ def file_entry(attachment: Attachment) -> dict[str, Any]:
     }
 
 
-def events_of(bottleneck: Bottleneck) -> list[Event]:
-    """Every step and every added file of a problem, in a fixed number of queries."""
+def events_of(bottleneck: Bottleneck, master: Bottleneck | None = None) -> list[Event]:
+    """Every step and every added file of a problem, in a fixed number of queries.
+
+    ``master`` is the problem into which it was merged, if the reader may know that one.
+    """
     steps = list(
         bottleneck.transitions.select_related(
             "actor", "principal", "bureau", "organization", "handler"
@@ -73,7 +76,7 @@ def events_of(bottleneck: Bottleneck) -> list[Event]:
     codes = {step.details.get("assigned_to") for step in steps} - {None}
     named = Organization.objects.judged("named in the record of a problem").filter(uscc__in=codes)
     names = dict(named.values_list("uscc", "name")) if codes else {}
-    entries = [_event(bottleneck, step, names) for step in steps]
+    entries = [_event(bottleneck, step, names, master) for step in steps]
     added: dict[tuple[int, str], list[Attachment]] = defaultdict(list)
     for attachment in bottleneck.attachments.select_related("uploaded_by"):
         before = sum(step.at < attachment.uploaded_at for step in steps)
@@ -97,7 +100,9 @@ def events_of(bottleneck: Bottleneck) -> list[Event]:
     return sorted(entries, key=lambda entry: entry.at)[::-1]
 
 
-def _event(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> Event:
+def _event(
+    bottleneck: Bottleneck, step: Transition, names: dict[str, str], master: Bottleneck | None
+) -> Event:
     note = step.reason
     if gaps := step.details.get("gaps"):
         lines = [f"{number}. {gap['text']}" for number, gap in enumerate(gaps, start=1)]
@@ -107,7 +112,7 @@ def _event(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> E
     return Event(
         at=step.at,
         code=step.target,
-        sentence=_sentence(bottleneck, step, names),
+        sentence=_sentence(bottleneck, step, names, master),
         actor=_actor(step),
         note=note,
     )
@@ -120,7 +125,9 @@ def _actor(step: Transition) -> str:
     return _("%(actor)s（代%(principal)s）") % {"actor": step.actor, "principal": step.principal}
 
 
-def _sentence(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -> str:
+def _sentence(
+    bottleneck: Bottleneck, step: Transition, names: dict[str, str], master: Bottleneck | None
+) -> str:
     details = step.details
     again = step.move == "submit" and step.source == Bottleneck.Status.RETURNED
     after = [f"{item['metric']} {item['value']}" for item in details.get("after", [])]
@@ -130,7 +137,7 @@ def _sentence(bottleneck: Bottleneck, step: Transition, names: dict[str, str]) -
         "due": formats.day_weekday(step.clock_due_on),
         "plan": details.get("due_on", formats.BLANK),
         "other": names.get(details.get("assigned_to", ""), ""),
-        "master": details.get("master", ""),
+        "master": master.code if master else _("另一个问题"),
         "why": dict(RejectReason.choices).get(details.get("reason_code", ""), ""),
         "grade": dict(Bottleneck.Grade.choices).get(details.get("grade", ""), ""),
         "route": dict(Bottleneck.Route.choices).get(details.get("route", ""), ""),

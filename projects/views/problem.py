@@ -58,6 +58,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     measures = list(row.measures.all())
     contact, actions = row.contact_for(user), actions_for(row, user)
     children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
+    master = row.merged_into and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first()
     context = {
         "bottleneck": row,
         "state": STATES[row.status],
@@ -70,9 +71,8 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "decisions": decisions_of(row),
         "evidence": list(row.evidence.select_related("attachment")),
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
-        "events": events_of(row),
-        "master": row.merged_into
-        and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first(),
+        "events": events_of(row, master),
+        "master": master,
         "firm_is_linked": Organization.objects.readable_by(user).filter(pk=row.organization_id).exists(),
         "children": children[:CHILDREN_SHOWN],
         "children_total": children.count(),

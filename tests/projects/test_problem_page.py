@@ -149,8 +149,14 @@ def test_master_and_children_name_each_other_within_scope(cast: Cast, client: Cl
     services.move(foreign, "accept", by=cast.county_officer)
     services.move(foreign, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"})
     text = page_for(client, other_firm.filer, foreign).content.decode()
-    assert master.code in text
-    assert url_of(master) not in text
+    assert "已归并到另一个问题" in text
+    assert "把问题归并到 另一个问题" in text
+    assert master.code not in text and url_of(master) not in text
+    address = f"/api/v1/bottlenecks/{foreign.public_id}/"
+    told = client.get(address)
+    assert told.json()["merged_into"] is None and master.code not in told.content.decode()
+    client.force_login(cast.city_officer)
+    assert client.get(address).json()["merged_into"] == master.code
 
 
 def test_the_page_asks_as_often_for_twenty_of_everything_as_for_one(
