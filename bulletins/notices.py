@@ -1,5 +1,6 @@
 """Who is told that a bulletin is out."""
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,10 +13,14 @@ READERS = (Role.OFFICER, Role.STATISTICIAN)
 
 
 def tell_of_issue(bulletin: Bulletin) -> None:
-    """Officers and statisticians of the unit and of those below it; never who issued it."""
+    """Officers and statisticians of the unit and of those right below it, to which it is addressed
+    (`domain.md` 6.2); never who issued it. Whoever stands further down hears from its own superior.
+    """
     grants = Grant.objects.judged("to be told").in_force(timezone.localdate())
     readers = grants.filter(
-        role__in=READERS, bureau__path__startswith=bulletin.bureau.path, user__is_active=True
+        Q(bureau=bulletin.bureau) | Q(bureau__parent=bulletin.bureau),
+        role__in=READERS,
+        user__is_active=True,
     )
     tell(
         set(readers.values_list("user_id", flat=True)) - {bulletin.issued_by_id},

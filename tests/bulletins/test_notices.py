@@ -12,7 +12,7 @@ from tests.bulletins.ledger import Tree, firm, project, takes_part
 pytestmark = pytest.mark.django_db
 
 
-def test_officers_and_statisticians_of_the_subtree_hear_of_it_once_it_is_issued():
+def test_officers_and_statisticians_of_the_unit_and_right_below_hear_of_it_once_it_is_issued():
     tree = Tree()
     takes_part(firm(), project(tree.huqiu), "leader")
     period = services.get_period("2024")
@@ -28,13 +28,14 @@ def test_officers_and_statisticians_of_the_subtree_hear_of_it_once_it_is_issued(
     }
     elsewhere = factories.user(Role.OFFICER, tree.dalian)
     above = factories.user(Role.OFFICER, tree.nation)
+    further_down = factories.user(Role.OFFICER, factories.bureau("320505001", "枫桥所", tree.huqiu))
     issuer = factories.user(Role.STATISTICIAN, tree.suzhou)
     draft = services.draft_bulletin(period, tree.suzhou, issuer, in_background=False)
     assert not Notice.objects.exists()
     services.issue(draft, issuer, in_background=False)
     told = {notice.user: notice for notice in Notice.objects.all()}
     assert set(told) == {people[Role.OFFICER], people[Role.STATISTICIAN]}
-    assert not {elsewhere, above, issuer} & set(told)
+    assert not {elsewhere, above, further_down, issuer} & set(told)
     bulletin, notice = Bulletin.objects.get(), told[people[Role.OFFICER]]
     assert notices.sentence(notice) == f"{tree.suzhou.name}印发{bulletin.number}：{bulletin.title}。"
     assert notices.page(notice) == f"/bulletins/{bulletin.public_id}/"
