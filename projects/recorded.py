@@ -22,6 +22,8 @@ from record.recording import watch
 
 # When and by whom a row was made and stored says the event itself; the revision counts the events.
 LEDGER = ["created_at", "created_by", "updated_at", "version"]
+# A draft is the firm's own until it is filed.
+DRAFT = Bottleneck.Status.DRAFT
 
 
 def declare() -> None:
@@ -30,6 +32,7 @@ def declare() -> None:
         path=["bureau__path"],
         firm=["organization__uscc"],
         ignored=[*LEDGER, "public_id", "status_changed_at", "clock_started_on"],
+        veiled=("status", DRAFT),
     )
     for part in (BottleneckContact, Measure, Evidence, Attachment):
         watch(
@@ -39,6 +42,7 @@ def declare() -> None:
             firm=["bottleneck__organization__uscc"],
             hidden=["name", "phone"] if part is BottleneckContact else [],
             ignored=["public_id", "uploaded_at", "uploaded_by"] if part is Attachment else [],
+            veiled=("bottleneck__status", DRAFT),
         )
     watch(ChainProject, path=["bureau__path"], ignored=LEDGER)
     watch(Consortium, path=["bureau__path"], firm=["lead__uscc"], ignored=LEDGER)

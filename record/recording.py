@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache, cached_property, wraps
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
@@ -24,7 +24,7 @@ from django.utils import timezone
 from record import acting
 from record.models import Event
 
-# In place of personal data: that it changed, never what it was.
+# In place of personal data and of drafts: that it changed, never what it was.
 HIDDEN = "***"
 BLANKS: tuple[Any, ...] = (None, "", [], {})
 
@@ -38,7 +38,9 @@ class Watched:
     several the first that leads somewhere counts. ``hidden`` fields are personal data. ``ignored`` ones say
     nothing of their own: times of storing, revision numbers, progress of jobs. Rows that are ``nameless``
     are called by what belongs into no record, such as an address. ``when`` says which rows are recorded, all
-    unless given. ``called`` is the name of models that are not ours and have none in our language.
+    unless given. ``veiled`` is a lookup and the value by which a row is nobody else's business yet: its
+    events say which fields changed and neither values nor name; the one that ends it tells all the row
+    holds. ``called`` is the name of models that are not ours and have none in our language.
     """
 
     model: type[models.Model]
@@ -49,6 +51,7 @@ class Watched:
     ignored: frozenset[str] = frozenset()
     nameless: bool = False
     when: Callable[[Any], bool] | None = None
+    veiled: tuple[str, Any] | None = None
     called: Any = ""
 
     @cached_property
@@ -87,11 +90,21 @@ def watch(
     ignored: Iterable[str] = (),
     nameless: bool = False,
     when: Callable[[Any], bool] | None = None,
+    veiled: tuple[str, Any] | None = None,
     called: Any = "",
 ) -> None:
     """Record every change of the model's rows; declared once, in `recorded.py` of its app."""
     WATCHED[model] = Watched(
-        model, topic, tuple(path), tuple(firm), frozenset(hidden), frozenset(ignored), nameless, when, called
+        model=model,
+        topic=topic,
+        path=tuple(path),
+        firm=tuple(firm),
+        hidden=frozenset(hidden),
+        ignored=frozenset(ignored),
+        nameless=nameless,
+        when=when,
+        veiled=veiled,
+        called=called,
     )
     model.save_base = _recorded(model.save_base)  # type: ignore[method-assign]
     for kind in apps.get_models():
@@ -128,20 +141,26 @@ def write(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     belongs: tuple[str, str] | None = None,
+    veiled: bool | None = None,
     once: str | None = None,
 ) -> None:
     """Append an event on a row of a watched model, as the work of whoever acts now.
 
-    ``belongs`` are bureau path and credit code where they are known; an event with ``once`` is not written
+    ``belongs`` are bureau path and credit code, and ``veiled`` says whether the row is, where these are known
+    better than from the row in memory; an event with ``once`` is not written
     when one with the same text stands already.
     """
     watched = WATCHED[_model(row)]
     path, firm = belongs or _belongs(watched, row)
+    if veiled is None:
+        veiled = watched.veiled is not None and _walk(row, watched.veiled[0]) == watched.veiled[1]
+    if veiled:
+        before, after = dict.fromkeys(before or {}, HIDDEN), dict.fromkeys(after or {}, HIDDEN)
     store(
         kind,
         entity=watched.entity,
         row=str(row.pk),
-        label="" if watched.nameless else str(row)[:200],
+        label="" if watched.nameless or veiled else str(row)[:200],
         topic_entity=watched.topic_entity,
         topic_row=str(getattr(row, watched.topic_field.attname) if watched.topic else row.pk),
         path=path,
@@ -214,6 +233,14 @@ def _walk(row: Any, lookup: str) -> Any:
 # --- Saving ------------------------------------------------------------------------------------------------
 
 
+class Stored(NamedTuple):
+    """A row as the database holds it, where it belongs, and whether it is veiled."""
+
+    values: dict[str, Any]
+    belongs: tuple[str, str]
+    veiled: bool
+
+
 def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
     @wraps(save_base)
     def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
@@ -231,7 +258,8 @@ def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
             save_base(self, *args, **kwargs)
             after = _plain(watched, names, [self.__dict__.get(name) for name in names])
             if after is None:
-                after = (_stored(watched, self.pk, names) or ({}, None))[0]
+                stored = _stored(watched, self.pk, names)
+                after = stored.values if stored else {}
             return _tell(watched, self, before, after)
 
     return save
@@ -240,24 +268,28 @@ def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
 def _tell(
     watched: Watched,
     row: models.Model,
-    before: tuple[dict[str, Any], tuple[str, str]] | None,
+    before: Stored | None,
     after: dict[str, Any],
 ) -> None:
     if before is None:
         write(Event.Kind.CREATED, row, after=_shown(watched, after, after))
         return
-    old, belongs = before
-    changed = [name for name, value in after.items() if value != old[name]]
+    changed = [name for name, value in after.items() if value != before.values[name]]
     if not changed:
+        return
+    if before.veiled and watched.veiled and watched.veiled[0] in changed:
+        whole = _stored(watched, row.pk, list(watched.fields)) or before
+        write(Event.Kind.CHANGED, row, after=_shown(watched, whole.values, whole.values), veiled=False)
         return
     relations = any(watched.fields[name].is_relation for name in changed)
     write(
         Event.Kind.CHANGED,
         row,
-        before=_shown(watched, old, changed),
+        before=_shown(watched, before.values, changed),
         after=_shown(watched, after, changed),
         # A row that was moved belongs where it came to.
-        belongs=None if relations else belongs,
+        belongs=None if relations else before.belongs,
+        veiled=before.veiled,
     )
 
 
@@ -270,9 +302,10 @@ def _shown(watched: Watched, values: Mapping[str, Any], names: Iterable[str]) ->
     }
 
 
-def _stored(watched: Watched, pk: Any, names: list[str]) -> tuple[dict[str, Any], tuple[str, str]] | None:
-    """The row as the database holds it, and where it belongs, in one query."""
-    query, statement, columns = _question(watched.model, (*names, *watched.path, *watched.firm))
+def _stored(watched: Watched, pk: Any, names: list[str]) -> Stored | None:
+    """In one query."""
+    lookup, value = watched.veiled or ("pk", None)
+    query, statement, columns = _question(watched.model, (*names, *watched.path, *watched.firm, lookup))
     with connection.cursor() as cursor:
         cursor.execute(statement, [pk])
         rows = cursor.fetchall()
@@ -280,9 +313,13 @@ def _stored(watched: Watched, pk: Any, names: list[str]) -> tuple[dict[str, Any]
         return None
     compiler = query.get_compiler(connection=connection)
     (row,) = compiler.apply_converters(rows, compiler.get_converters(columns))
-    values, places = row[: len(names)], row[len(names) :]
+    values, places = row[: len(names)], row[len(names) : -1]
     paths = len(watched.path)
-    return _plain(watched, names, values) or {}, (_first(places[:paths]), _first(places[paths:]))
+    return Stored(
+        _plain(watched, names, values) or {},
+        (_first(places[:paths]), _first(places[paths:])),
+        row[-1] == value,
+    )
 
 
 @cache
@@ -336,8 +373,8 @@ def _on_delete(sender: type[models.Model], instance: models.Model, **kwargs: Any
     if watched.when and not watched.when(instance):
         return
     if found := _stored(watched, instance.pk, list(watched.fields)):
-        values, belongs = found
-        write(Event.Kind.DELETED, instance, before=_shown(watched, values, values), belongs=belongs)
+        shown = _shown(watched, found.values, found.values)
+        write(Event.Kind.DELETED, instance, before=shown, belongs=found.belongs, veiled=found.veiled)
     for pointer in _pointers(watched.model):
         for row in pointer.model._base_manager.filter(**{pointer.name: instance.pk}):
             write(Event.Kind.CHANGED, row, before={pointer.name: instance.pk})

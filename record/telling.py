@@ -32,7 +32,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Change:
-    """One field of an event; blank where it was or became empty, both when it holds personal data."""
+    """One field of an event; blank where it was or became empty, both when the record does not hold it."""
 
     label: str
     before: str
@@ -145,7 +145,9 @@ def _names_of_rows(events: Sequence[Event]) -> Names:
             for side in (event.before, event.after):
                 value = side.get(name)
                 keys = value if isinstance(value, list) else [value]
-                wanted.setdefault(field.related_model, set()).update(key for key in keys if key is not None)
+                wanted.setdefault(field.related_model, set()).update(
+                    key for key in keys if key not in (None, HIDDEN)
+                )
     return {
         (model, row.pk): str(row)
         for model, keys in wanted.items()

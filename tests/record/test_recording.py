@@ -84,12 +84,12 @@ def test_a_value_that_the_database_computes_is_told_as_it_came_out(cast):
 
 
 def test_a_new_row_and_a_deleted_row_tell_all_they_hold(cast):
-    row = factories.draft(cast.filer)
-    created = last("projects.measure")
+    row = factories.organization("演示轴承有限公司", at=cast.county)
+    created = last("enterprises.organization")
     assert created.kind == "created"
-    assert created.after["metric"] == factories.MEASURE["metric"]
-    services.discard(row, by=cast.filer)
-    deleted = last("projects.measure")
+    assert created.after["name"] == "演示轴承有限公司"
+    row.delete()
+    deleted = last("enterprises.organization")
     assert deleted.kind == "deleted"
     assert deleted.before == created.after
 
@@ -284,3 +284,37 @@ def test_every_business_model_is_watched_or_stands_here_with_its_reason():
     }
     watched = {watched.entity for watched in recording.WATCHED.values()}
     assert ours - watched == set(unwatched)
+
+
+# --- Drafts ------------------------------------------------------------------------------------------------
+
+
+def test_what_stands_in_a_draft_never_stands_in_the_record(cast):
+    row = factories.draft(cast.filer, title="草稿的标题", symptom="草稿里的现象描述")
+    row.symptom = "改过的现象描述"
+    row.save()
+    measure = row.measures.get()
+    measure.metric = "改过的指标名"
+    measure.save()
+    row = type(row).objects.get(pk=row.pk)
+    file = services.attach(row, factories.pdf("不外传的图纸.pdf"), by=cast.filer)
+    services.detach(file, by=cast.filer)
+    told = str([(event.label, event.before, event.after) for event in Event.objects.about(row)])
+    for secret in ("草稿", "改过的", factories.MEASURE["metric"], "不外传的图纸"):
+        assert secret not in told
+    assert last("projects.measure").after == {"metric": "***"}
+    services.discard(row, by=cast.filer)
+    assert set(last("projects.bottleneck").before.values()) == {"***"}
+    assert last("projects.bottleneck").label == ""
+
+
+def test_filing_tells_what_was_filed_and_nothing_of_how_it_came_about(cast):
+    row = factories.draft(cast.filer, title="草稿的标题")
+    row.title = "填报时的标题"
+    row.save()
+    services.move(row, "submit", by=cast.filer)
+    told = Event.objects.about(row)
+    filing = next(event for event in told if event.entity == "projects.bottleneck")
+    assert (filing.kind, filing.label, filing.before) == ("changed", "填报时的标题", {})
+    assert (filing.after["status"], filing.after["title"]) == ("submitted", "填报时的标题")
+    assert "草稿的标题" not in str([(event.label, event.before, event.after) for event in told])
