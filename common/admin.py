@@ -120,6 +120,16 @@ class PortalAdmin(ScopedChoices, ModelAdmin):
         """A row outside the scope is absent here as on the pages."""
         raise Http404
 
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **kwargs: Any
+    ) -> Any:
+        if obj is not None:
+            self.opened(obj, request.user)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def opened(self, row: Any, by: Any) -> None:
+        """Somebody reads the row in full; pages of rows that belong to a firm tell it so."""
+
     def in_scope(self, rows: Any, administrator: Any) -> QuerySet:
         """The rows of an administrator; reference tables, which have no scope, stay whole."""
         return rows.visible_to(administrator) if hasattr(rows, "visible_to") else rows

@@ -18,6 +18,7 @@ from enterprises.models import (
     OrganizationContact,
 )
 from enterprises.resources import OrganizationResource
+from record.services import looked_at
 
 
 class ExportForm(SelectableFieldsExportForm):
@@ -112,6 +113,10 @@ class OrganizationAdmin(ImportExportModelAdmin, ExportActionModelAdmin, PortalAd
     autocomplete_fields = ["bureau", "registered_division", "operating_division"]
     readonly_fields = ["source", "created_at", "updated_at"]
     inlines = [ContactInline, ProfileInline]
+
+    def opened(self, row, by):
+        """The contact stands here in full: it is maintained here."""
+        looked_at(row, row.pk, by)
 
     def formfield_for_choice_field(self, db_field, request, **kwargs):
         if db_field.name == "status":

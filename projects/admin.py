@@ -34,6 +34,7 @@ from projects.models import (
     ProjectRegion,
     Transition,
 )
+from record.services import looked_at
 
 # Kept by services and by the database itself.
 KEPT = ["version", "created_by", "created_at", "updated_at", "voided_at", "void_reason"]
@@ -277,6 +278,9 @@ class BottleneckAdmin(LedgerAdmin):
     def has_add_permission(self, request):
         return False
 
+    def opened(self, row, by):
+        looked_at(row, row.organization_id, by)
+
 
 class OfBottleneck(BigTable):
     """Parts of a problem."""
@@ -284,6 +288,9 @@ class OfBottleneck(BigTable):
     list_select_related = ["bottleneck"]
     search_fields = ["bottleneck__code__startswith"]
     ordering = ["-pk"]
+
+    def opened(self, row, by):
+        looked_at(row.bottleneck, row.bottleneck.organization_id, by)
 
 
 @admin.register(Transition)

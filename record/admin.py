@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from common.admin import BigTable, ReadOnlyAdmin
 from record.models import DayRoot, Event, Seal
+from record.services import event_looked_at
 
 
 @admin.register(Event)
@@ -15,6 +16,9 @@ class EventAdmin(BigTable, ReadOnlyAdmin):
     list_filter = ["kind"]
     list_select_related = ["actor", "principal"]
     search_fields = ["label", "actor__name"]
+
+    def opened(self, row: Event, by: Any) -> None:
+        event_looked_at(row, by)
 
 
 @admin.register(Seal)

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from common.scope import Viewer
-from record import acting, recording
+from record import access, acting, recording
 from record.models import Event
 
 
@@ -15,12 +15,29 @@ def looked_at(row: models.Model, organization_id: int, by: Viewer) -> None:
 
     Its own people look at what is theirs.
     """
-    if organization_id in by.scope.organization_ids:
-        return
+    if organization_id not in by.scope.organization_ids:
+        recording.write(Event.Kind.READ, row, once=_this_hour(row._meta.label_lower, row.pk))
+
+
+def event_looked_at(event: Event, by: Any) -> None:
+    """Somebody reads an event that holds what stood in a firm's row: the same as to read the row."""
+    if event.firm and (event.before or event.after) and event.firm not in access.firms_of(by):
+        recording.store(
+            Event.Kind.READ,
+            entity=event.entity,
+            row=event.row,
+            label=event.label,
+            topic_entity=event.topic_entity,
+            topic_row=event.topic_row,
+            path=event.path,
+            firm=event.firm,
+            once=_this_hour(event.entity, event.row),
+        )
+
+
+def _this_hour(entity: str, row: Any) -> str:
     hour = timezone.localtime().strftime("%Y-%m-%dT%H")
-    recording.write(
-        Event.Kind.READ, row, once=f"read:{acting.now().actor_id}:{row._meta.label_lower}:{row.pk}:{hour}"
-    )
+    return f"read:{acting.now().actor_id}:{entity}:{row}:{hour}"
 
 
 def signed(kind: str, user: Any) -> None:

@@ -16,6 +16,7 @@ from common.listing import Column, ListPage, Title, Write
 from record import access, names
 from record.filters import EventFilter, LookerFilter
 from record.models import Event
+from record.services import event_looked_at
 from record.telling import lines, sentence, word_for, words_for
 
 
@@ -114,6 +115,7 @@ def event_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One event with all it holds, and its place in the chain."""
     rows = access.searched_by(request.user).with_people().select_related("seal")
     event = get_object_or_404(rows, pk=pk)
+    event_looked_at(event, request.user)
     (line,) = lines([event])
     context = {
         "line": line,

@@ -107,6 +107,37 @@ def test_the_contact_of_an_organisation_is_read_by_those_who_see_it_in_full(cast
     assert len(reads()) == 1
 
 
+@pytest.mark.parametrize(
+    "page", ["bottleneck", "measure", "transition", "organization", "enterprise", "event"]
+)
+def test_in_the_admin_site_it_is_reading_too_once_an_hour(cast, row, page):
+    shown = {
+        "bottleneck": ("projects", row),
+        "measure": ("projects", row.measures.get()),
+        "transition": ("projects", row.transitions.first()),
+        "organization": ("enterprises", cast.firm),
+        "enterprise": ("enterprises", cast.firm),
+        "event": ("record", Event.objects.about(row).filter(entity="projects.bottleneck").first()),
+    }
+    app, opened = shown[page]
+    client = client_of(factories.user(Role.ADMINISTRATOR, cast.county, name="管理员"))
+    for _n in range(2):
+        assert client.get(reverse(f"admin:{app}_{page}_change", args=[opened.pk])).status_code == 200
+    what = "enterprises.organization" if app == "enterprises" else "projects.bottleneck"
+    assert reads() == [("管理员", what, cast.firm.uscc)]
+
+
+def test_an_event_in_full_is_reading_the_row_of_which_it_tells(cast, row):
+    event = Event.objects.about(row).filter(entity="projects.bottleneck").first()
+    address = reverse("record:event_detail", args=[event.pk])
+    auditor = client_of(factories.user(Role.AUDITOR, cast.county, name="督查员"))
+    for _n in range(2):
+        assert auditor.get(address).status_code == 200
+    assert reads() == [("督查员", "projects.bottleneck", cast.firm.uscc)]
+    told = Event.objects.get(kind="read")
+    assert (told.topic_row, told.label) == (str(row.pk), row.title)
+
+
 # --- Signing in and out ------------------------------------------------------------------------------------
 
 
