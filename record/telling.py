@@ -102,11 +102,15 @@ def word_for(entity: str) -> str:
 
 def words_for(entity: str, before: dict[str, Any], after: dict[str, Any]) -> str:
     """The names of the fields of an event."""
-    return formats.listed(_label(entity, name) for name in _fields(before, after))
+    return formats.listed(_label(entity, name) for name in _fields(entity, before, after))
 
 
-def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys([*after, *before]))
+def _fields(entity: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What changed, in the order of the model: PostgreSQL keeps no order of the keys in JSON."""
+    model = _model(entity)
+    order = [field.name for field in [*model._meta.fields, *model._meta.many_to_many]] if model else []
+    names = dict.fromkeys([*after, *before])
+    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def _model(entity: str) -> type[models.Model] | None:
@@ -138,7 +142,7 @@ def _names_of_rows(events: Sequence[Event]) -> Names:
     """What the rows are called to which the events refer by key."""
     wanted: dict[type[models.Model], set[Any]] = {}
     for event in events:
-        for name in _fields(event.before, event.after):
+        for name in _fields(event.entity, event.before, event.after):
             field = _field(event.entity, name)
             if field is None or not field.is_relation:
                 continue
@@ -157,7 +161,7 @@ def _names_of_rows(events: Sequence[Event]) -> Names:
 
 def _changes(event: Event, rows: Names) -> list[Change]:
     changes = []
-    for name in _fields(event.before, event.after):
+    for name in _fields(event.entity, event.before, event.after):
         before, after = event.before.get(name), event.after.get(name)
         field = _field(event.entity, name)
         changes.append(

@@ -82,7 +82,7 @@ def test_fields_and_models_that_are_no_more_are_told_by_their_bare_names(cast):
     (line,) = lines([event])
     assert (line.sentence, line.changes[0].label, line.changes[0].after) == ("修改gone.model", "a", "2")
     event = Event(kind="changed", entity="projects.bottleneck", after={"gone": "x", "chain": 0})
-    assert told(event) == [("gone", "", "x"), ("产业链", "", "#0")]
+    assert told(event) == [("产业链", "", "#0"), ("gone", "", "x")]
 
 
 def test_many_lines_cost_a_few_queries(cast, django_assert_max_num_queries):
