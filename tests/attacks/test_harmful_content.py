@@ -21,7 +21,8 @@ from tests import factories
 from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db
-SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+# As long as the shortest of the fields into which it goes: PostgreSQL refuses more.
+SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert()>{{7}}"
 RAW = ("<script>alert", "<img src=x")
 
 
@@ -40,10 +41,10 @@ def test_a_script_in_any_field_is_text_on_every_page(cast: Cast) -> None:
     for row in (cast.firm, cast.lab):
         row.name = row.address = row.legal_rep = SCRIPT
         row.save()
-    cast.filer.name = SCRIPT[:60]
+    cast.filer.name = SCRIPT
     cast.filer.save()
     texts = ("product", "title", "symptom", "effect", "cause_analysis", "tried_already", "help_text")
-    problem = factories.draft(cast.filer, **dict.fromkeys(texts, SCRIPT[:60]))
+    problem = factories.draft(cast.filer, **dict.fromkeys(texts, SCRIPT))
     services.attach(problem, factories.png(f"{SCRIPT}.png"), by=cast.filer)
     services.move(problem, "submit", by=cast.filer)
     project = factories.project(cast.county, name=SCRIPT)
@@ -80,7 +81,7 @@ def test_a_script_in_any_field_is_text_on_every_page(cast: Cast) -> None:
 
 
 def test_the_answers_of_the_api_are_never_taken_for_a_page(cast: Cast) -> None:
-    problem = cast.filed(title=SCRIPT[:60])
+    problem = cast.filed(title=SCRIPT)
     response = browser(cast.county_officer).get(
         f"/api/v1/bottlenecks/{problem.public_id}/", headers={"Accept": "text/html"}
     )
