@@ -108,9 +108,9 @@ def words_for(entity: str, before: dict[str, Any], after: dict[str, Any]) -> str
 def _fields(entity: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What changed, in the order of the model: PostgreSQL keeps no order of the keys in JSON."""
     model = _model(entity)
-    order = [field.name for field in [*model._meta.fields, *model._meta.many_to_many]] if model else []
-    names = dict.fromkeys([*after, *before])
-    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+    fields = [*model._meta.fields, *model._meta.many_to_many] if model else []
+    places = {field.name: place for place, field in enumerate(fields)}
+    return sorted({**after, **before}, key=lambda name: places.get(name, len(places)))
 
 
 def _model(entity: str) -> type[models.Model] | None:
@@ -142,12 +142,9 @@ def _names_of_rows(events: Sequence[Event]) -> Names:
     """What the rows are called to which the events refer by key."""
     wanted: dict[type[models.Model], set[Any]] = {}
     for event in events:
-        for name in _fields(event.entity, event.before, event.after):
+        for name, value in [*event.before.items(), *event.after.items()]:
             field = _field(event.entity, name)
-            if field is None or not field.is_relation:
-                continue
-            for side in (event.before, event.after):
-                value = side.get(name)
+            if field is not None and field.is_relation:
                 keys = value if isinstance(value, list) else [value]
                 wanted.setdefault(field.related_model, set()).update(
                     key for key in keys if key not in (None, HIDDEN)

@@ -42,10 +42,6 @@ class Told(Column):
 class ToldTitle(Told, Title):
     """The same, linked to the event in full."""
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return ("kind", "entity", "label")
-
 
 class Who(Column):
     """The person; of work that nobody asked for, the job."""
