@@ -5,11 +5,12 @@ None; dates and times as ISO text in UTC, JSON as text, UUIDs as 32 hexadecimal 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
+from typing import Any
 
 from django.core.management.color import no_style
-from django.db import connection, models
+from django.db import OperationalError, connection, models
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
@@ -119,15 +120,29 @@ def analyse() -> None:
 
 
 @contextmanager
-def large_cache() -> Iterator[None]:
-    """Room in memory for the pages that a large load touches again and again."""
+def large_file() -> Iterator[None]:
+    """Fit SQLite for one transaction of half a gigabyte, entered outside of it.
+
+    Room in memory for the pages that are touched again and again, and a rollback journal in place of the
+    write-ahead log: new pages go to the file at once, not to the log first. Where another process has the
+    database open SQLite keeps its log, and the load takes longer.
+    """
     if connection.vendor != "sqlite":
         yield
         return
     with connection.cursor() as cursor:
-        before = cursor.execute("PRAGMA cache_size").fetchone()[0]
-        cursor.execute("PRAGMA cache_size=-393216")
+        before = {name: _pragma(cursor, name) for name in ("cache_size", "journal_mode")}
+        _pragma(cursor, "cache_size=-393216")
+        _pragma(cursor, "journal_mode=DELETE")
         try:
             yield
         finally:
-            cursor.execute(f"PRAGMA cache_size={int(before)}")
+            for name, value in before.items():
+                _pragma(cursor, f"{name}={value}")
+
+
+def _pragma(cursor: CursorWrapper, setting: str) -> Any:
+    """What SQLite answers; None where another process stands in the way."""
+    with suppress(OperationalError):
+        row = cursor.execute(f"PRAGMA {setting}").fetchone()
+        return row[0] if row else None

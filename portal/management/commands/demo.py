@@ -59,7 +59,7 @@ class Command(BaseCommand):
         try:
             with (
                 tqdm(total=PHASES, file=self.stderr, disable=not verbosity, bar_format=BAR) as bar,
-                bulk.large_cache(),
+                bulk.large_file(),
                 transaction.atomic(),
             ):
 
