@@ -128,11 +128,8 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
         made_elsewhere = unused & Q(created_by__isnull=False) & ~made_here
         made_elsewhere &= ~Exists(granted.filter(granted_by=OuterRef("created_by")))
         lenders = Grant.objects.exclude(pk__in=Grant.objects.visible_to(administrator).values("pk"))
-        lent = Substitution.objects.filter(
-            substitute=OuterRef("pk"),
-            principal__in=lenders.values("user"),
-            ended_at=None,
-            ends_on__gte=timezone.localdate(),
+        lent = Substitution.objects.not_over(timezone.localdate()).filter(
+            substitute=OuterRef("pk"), principal__in=lenders.values("user")
         )
         return rows.filter(
             Exists(inside) | new,

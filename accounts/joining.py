@@ -312,16 +312,13 @@ def _grant(
     """The grant in force, a new one if need be; drafts that the user has prepared become ordinary ones."""
     # Whoever gives this person a bureau role at the same time comes before or after.
     User.objects.select_for_update().get(pk=user.pk)
-    for grant in Grant.objects.judged("joining").filter(
-        user=user, organization=organization, role=role, ended_at=None
-    ):
-        begun = grant.starts_on <= timezone.localdate()
-        if begun and (grant.expires_on is None or grant.expires_on >= timezone.localdate()):
-            break
-        # It ran out, or would begin later: the new one takes its place.
-        grant.ended_at = timezone.now()
-        grant.save()
-    else:
+    same = Grant.objects.judged("joining").filter(user=user, organization=organization, role=role)
+    grant = same.in_force(timezone.localdate()).first()
+    if grant is None:
+        # What ran out, or would begin later, gives its place to the new one.
+        for over in same.filter(ended_at=None):
+            over.ended_at = timezone.now()
+            over.save()
         grant = Grant(
             user=user,
             organization=organization,

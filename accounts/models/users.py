@@ -162,10 +162,12 @@ class GrantQuerySet(Scoped["Grant"]):
         """Grants of people whose name contains the text, or who log in with it."""
         return self.filter(Q(user__name__contains=text) | Q(user__username__iexact=text))
 
+    def not_over(self, day: date) -> Self:
+        """Neither ended nor run out on the day, begun or not."""
+        return self.filter(Q(expires_on__isnull=True) | Q(expires_on__gte=day), ended_at__isnull=True)
+
     def in_force(self, day: date) -> Self:
-        return self.filter(
-            Q(expires_on__isnull=True) | Q(expires_on__gte=day), starts_on__lte=day, ended_at__isnull=True
-        )
+        return self.not_over(day).filter(starts_on__lte=day)
 
 
 class Role(models.TextChoices):
@@ -290,11 +292,7 @@ class Grant(models.Model):
         today = timezone.localdate()
         if self.expires_on and self.expires_on < today:
             return  # a way to end what was held at once
-        others = Grant.objects.judged("the person itself").filter(
-            Q(expires_on__isnull=True) | Q(expires_on__gte=today),
-            user=self.user_id,
-            ended_at=None,
-        )
+        others = Grant.objects.judged("the person itself").not_over(today).filter(user=self.user_id)
         if self.role in ORGANIZATION_ROLES and others.filter(role__in=SEEING_ROLES).exists():
             raise ValidationError(_("市场监管部门的人员不能同时担任企业或机构的角色。"))
         if self.role in SEEING_ROLES and others.filter(role__in=ORGANIZATION_ROLES).exists():
@@ -325,8 +323,12 @@ class Grant(models.Model):
 
 
 class SubstitutionQuerySet(models.QuerySet["Substitution"]):
+    def not_over(self, day: date) -> Self:
+        """Neither ended nor past its last day, begun or not."""
+        return self.filter(ends_on__gte=day, ended_at__isnull=True)
+
     def in_force(self, day: date) -> Self:
-        return self.filter(starts_on__lte=day, ends_on__gte=day, ended_at__isnull=True)
+        return self.not_over(day).filter(starts_on__lte=day)
 
 
 class Substitution(models.Model):

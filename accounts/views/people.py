@@ -30,16 +30,15 @@ def _refuse_others(user: User) -> None:
 
 def grants_under(user: User) -> QuerySet[Grant]:
     """Bureau grants that are not over, of what the user oversees."""
-    running = Q(expires_on__isnull=True) | Q(expires_on__gte=timezone.localdate())
     rows = Grant.objects.judged("what one oversees")
-    return rows.filter(granting.under(user), running, ended_at=None)
+    return rows.not_over(timezone.localdate()).filter(granting.under(user))
 
 
 def substitutions_under(user: User) -> QuerySet[Substitution]:
     """Substitutions that are not over: the user's own, and of the officers whom it oversees."""
     principals = grants_under(user).filter(role__in=granting.LENDABLE_ROLES).values("user")
     mine = Q(principal=user) | Q(substitute=user) | Q(principal__in=principals)
-    rows = Substitution.objects.filter(mine, ends_on__gte=timezone.localdate(), ended_at=None)
+    rows = Substitution.objects.not_over(timezone.localdate()).filter(mine)
     return rows.select_related("principal", "substitute").order_by("starts_on", "pk")
 
 
