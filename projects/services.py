@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
 from common import formats
+from common.saving import save_checked
 from enterprises.models import Bureau, NumberSeries, Organization
 from projects import files, notices
 from projects.models import (
@@ -35,6 +36,7 @@ from projects.workflow import MOVES, STATES, Move, Party, clock_after, grant_for
 from record.acting import by_whom, on_behalf
 
 S = Bottleneck.Status
+AFTER = ("value_after", "method_after", "measured_after_on")
 MAX_ATTACHMENTS = 10
 
 # What a filing must say before it leaves the firm, by the step of the form that asks it.
@@ -107,14 +109,11 @@ def revise(
         for name, value in values.items():
             setattr(locked, name, value)
         locked.version += 1
-        locked.full_clean()
-        locked.save()
+        save_checked(locked, values)
         if measures is not None:
             locked.measures.all().delete()
             for row in measures:
-                measure = Measure(bottleneck=locked, **row)
-                measure.full_clean()
-                measure.save()
+                save_checked(Measure(bottleneck=locked, **row))
         if contact is not None:
             BottleneckContact.objects.update_or_create(bottleneck=locked, defaults=dict(contact))
     return locked
@@ -354,18 +353,19 @@ def _keep_solution(
         measure.method_after = item.get("method_after", "")
         measure.measured_after_on = item["measured_after_on"]
         with at_field("after"):
-            measure.full_clean()
-        measure.save()
+            save_checked(measure, AFTER)
         kept.append({"metric": measure.metric, "value": str(measure.value_after)})
     scans = []
     for item in data["evidence"]:
         values = dict(item)
         scan = values.pop("file", None)
-        evidence, _created = row.evidence.update_or_create(
-            issuer=item["issuer"], number=item["number"], defaults=values
+        evidence = row.evidence.filter(issuer=item["issuer"], number=item["number"]).first() or Evidence(
+            bottleneck=row
         )
+        for name, value in values.items():
+            setattr(evidence, name, value)
         with at_field("evidence"):
-            evidence.full_clean()
+            save_checked(evidence)
         scans.append((evidence, scan))
     # Words before files: what is refused for its words stores nothing.
     for evidence, scan in scans:
@@ -478,6 +478,5 @@ def void(row: Bottleneck | ChainProject | Consortium | KeyProject, *, by: User, 
             raise StaleRow(_("这条记录已经作废。"))
         locked.voided_at, locked.void_reason = timezone.now(), reason.strip()
         locked.version += 1
-        locked.full_clean(validate_unique=False)
-        locked.save()
+        save_checked(locked, ("void_reason",))
     row.refresh_from_db()
