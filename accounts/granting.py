@@ -5,11 +5,14 @@ chain, until at most its own expiry. An administrator gives any role of its subt
 expiry. What is held as a substitute is never passed on, and nobody gives anything to itself.
 """
 
+from collections.abc import Callable
+from copy import copy
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -58,6 +61,35 @@ def under(user: User) -> Q:
             reach &= Q(chain=own.chain_id)
         seen |= reach
     return seen
+
+
+def person_for(typed: str, may: Callable[[User], bool]) -> User | None:
+    """The account in use with this login name, or the only one with this e-mail address, if it ``may``.
+
+    Nothing tells an account that may not from one that does not exist.
+    """
+    in_use = User.objects.filter(is_active=True)
+    named = in_use.filter(username=typed) or in_use.filter(email__iexact=typed)
+    people = [person for person in named if may(person)]
+    return people[0] if len(people) == 1 else None
+
+
+def may_hold(person: User, role: str) -> bool:
+    """Whether the person may be given this role beside what it holds."""
+    return not Grant(user=person, role=role).clash()
+
+
+def known_grants(by: User, person: User) -> QuerySet[Grant]:
+    """What the person holds already, as far as the user may see it."""
+    rows = Grant.objects.visible_to(by).not_over(timezone.localdate()).filter(user=person)
+    return rows.select_related("bureau", "organization").order_by("pk")
+
+
+def rehearse(service: Callable[[User, Any], Any], by: User, row: Any) -> None:
+    """Raise what ``service(by, row)`` would raise, and leave everything as it was."""
+    with transaction.atomic():
+        service(by, copy(row))
+        transaction.set_rollback(True)
 
 
 def refuse_beyond(by: User, grant: Grant) -> None:
@@ -150,6 +182,11 @@ def lendable(user: User) -> list[Grant]:
     return [grant for grant in user.grants_of(*LENDABLE_ROLES) if grant.principal is None]
 
 
+def may_stand_in(person: User) -> bool:
+    """Whether the person itself works for a bureau; an expert does not."""
+    return any(grant.principal is None for grant in person.grants_of(*SEEING_ROLES))
+
+
 def may_appoint_for(by: User, principal: User) -> bool:
     """An officer names its own substitute; an administrator that of one whose work it covers altogether."""
     grants = lendable(principal)
@@ -173,7 +210,7 @@ def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
         raise ValidationError({"substitute": _("不能由本人代理本人。")})
     if substitute.pk == by.pk:
         raise ValidationError({"substitute": _("不能指定自己为他人的代理人，请由另一名管理员办理。")})
-    if not any(grant.principal is None for grant in substitute.grants_of(*SEEING_ROLES)):
+    if not may_stand_in(substitute):
         raise ValidationError({"substitute": _("代理人须是市场监管部门在岗人员，专家除外。")})
     if (substitution.ends_on - substitution.starts_on).days >= SUBSTITUTION_DAYS:
         sentence = _("一次代理最长 %(days)s 天，到期可以重新指定。")

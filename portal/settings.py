@@ -294,6 +294,8 @@ ACCOUNT_RATE_LIMITS = {
     "failed_on_known_device": "20/h/key",
     # Codes of the second factor, by person.
     "login_failed": "10/h/key",
+    # Names of people who do not exist, or to whom one may not give a role, by who tries them.
+    "unknown_person": "20/h/key",
     "login": "600/m/ip",
     "reset_password": "30/h/ip,5/h/key",
 }

@@ -19,6 +19,11 @@ def looked_at(row: models.Model, organization_id: int, by: Viewer) -> None:
         recording.write(Event.Kind.READ, row, once=_this_hour(row._meta.label_lower, row.pk))
 
 
+def looked_up(person: models.Model) -> None:
+    """Somebody was shown whose account a name or an address belongs to; told once per person and hour."""
+    recording.write(Event.Kind.READ, person, once=_this_hour(person._meta.label_lower, person.pk))
+
+
 def event_looked_at(event: Event, by: Any) -> None:
     """Somebody reads an event that holds what stood in a firm's row: the same as to read the row."""
     if event.firm and (event.before or event.after) and event.firm not in access.firms_of(by):

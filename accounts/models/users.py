@@ -289,14 +289,20 @@ class Grant(models.Model):
     def clean(self) -> None:
         """Nobody oversees firms and acts for one; experts come from firms and institutions."""
         super().clean()
-        today = timezone.localdate()
-        if self.expires_on and self.expires_on < today:
+        if self.expires_on and self.expires_on < timezone.localdate():
             return  # a way to end what was held at once
-        others = Grant.objects.judged("the person itself").not_over(today).filter(user=self.user_id)
+        if clash := self.clash():
+            raise ValidationError(clash)
+
+    def clash(self) -> str:
+        """Why the person may not hold this role beside what it holds; empty when it may."""
+        others = Grant.objects.judged("the person itself").not_over(timezone.localdate())
+        others = others.filter(user=self.user_id)
         if self.role in ORGANIZATION_ROLES and others.filter(role__in=SEEING_ROLES).exists():
-            raise ValidationError(_("市场监管部门的人员不能同时担任企业或机构的角色。"))
+            return _("市场监管部门的人员不能同时担任企业或机构的角色。")
         if self.role in SEEING_ROLES and others.filter(role__in=ORGANIZATION_ROLES).exists():
-            raise ValidationError(_("企业或机构的人员不能同时担任市场监管部门的角色（专家除外）。"))
+            return _("企业或机构的人员不能同时担任市场监管部门的角色（专家除外）。")
+        return ""
 
     @property
     def level(self) -> int:

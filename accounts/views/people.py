@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import granting
 from accounts.filters import GrantFilter
-from accounts.forms.people import GrantForm, SubstitutionForm
+from accounts.forms.people import TOO_OFTEN, GrantForm, NamesPeople, SubstitutionForm
 from accounts.models import BUREAU_ROLES, Grant, Role, Substitution, User
 from common import formats
 from common.listing import Column, Day, ListPage, Title, Words
@@ -98,13 +97,24 @@ def grant_new(request: HttpRequest) -> HttpResponse:
     user: User = request.user  # type: ignore[assignment]
     _refuse_others(user)
     initial = {"role": granting.roles_to_give(user)[0], "starts_on": timezone.localdate()}
-    form = GrantForm(request.POST or None, request=request, initial=initial)
-    return _form_page(
+    return _in_two_steps(
         request,
-        form,
-        "accounts/grant_new.html",
-        lambda row: granting.grant_role(user, row),
-        lambda row: _("已授权：%(person)s，%(what)s。") % {"person": row.user, "what": row},
+        GrantForm,
+        initial=initial,
+        form_page="accounts/grant_new.html",
+        check_page="accounts/grant_check.html",
+        service=granting.grant_role,
+        facts=lambda row, typed: [
+            (_("姓名"), row.user),
+            (_("登录名或邮箱"), typed("user")),
+            (_("您可查看的现有授权"), _held(user, row.user)),
+            (_("角色"), row.get_role_display()),
+            (_("单位（含下级）"), row.bureau.name),
+            (_("限于产业链"), row.chain.name if row.chain else _("不限")),
+            (_("生效"), formats.day(row.starts_on)),
+            (_("失效"), formats.day(row.expires_on) if row.expires_on else _("长期有效")),
+        ],
+        said=lambda row: _("已授权：%(person)s，%(what)s。") % {"person": row.user, "what": row},
     )
 
 
@@ -114,13 +124,24 @@ def substitute_new(request: HttpRequest) -> HttpResponse:
     """Name who acts in an officer's place: in the own, or as administrator in that of somebody else."""
     user: User = request.user  # type: ignore[assignment]
     _refuse_others(user)
-    form = SubstitutionForm(request.POST or None, initial={"starts_on": timezone.localdate()}, user=user)
-    return _form_page(
+    return _in_two_steps(
         request,
-        form,
-        "accounts/substitute_new.html",
-        lambda row: granting.appoint_substitute(user, row),
-        lambda row: (
+        SubstitutionForm,
+        initial={"starts_on": timezone.localdate()},
+        form_page="accounts/substitute_new.html",
+        check_page="accounts/substitute_check.html",
+        service=granting.appoint_substitute,
+        facts=lambda row, typed: [
+            (_("代理人"), row.substitute),
+            (_("代理人登录名或邮箱"), typed("substitute")),
+            (_("您可查看的现有授权"), _held(user, row.substitute)),
+            (_("被代理人"), row.principal),
+            (_("可代为办理"), formats.listed(map(str, granting.lendable(row.principal)))),
+            (_("开始"), formats.day(row.starts_on)),
+            (_("结束"), formats.day(row.ends_on)),
+            (_("事由"), row.reason),
+        ],
+        said=lambda row: (
             _("%(start)s 至 %(end)s 由%(name)s代%(principal)s办理。")
             % {
                 "start": formats.day(row.starts_on),
@@ -132,22 +153,49 @@ def substitute_new(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _form_page(
+def _held(by: User, person: User) -> str:
+    return formats.listed(map(str, granting.known_grants(by, person))) or _("没有")
+
+
+# Of a row to be stored and what was typed into a field: pairs of label and value.
+Facts = Callable[[Any, Callable[[str], str]], list[tuple[str, Any]]]
+
+
+def _in_two_steps(
     request: HttpRequest,
-    form: ModelForm,
-    template: str,
-    store: Callable[[Any], Any],
+    form_class: type[NamesPeople],
+    *,
+    initial: dict[str, Any],
+    form_page: str,
+    check_page: str,
+    service: Callable[[User, Any], Any],
+    facts: Facts,
     said: Callable[[Any], str],
 ) -> HttpResponse:
-    if request.method == "POST" and form.is_valid():
+    """Ask; show what is going to be done, and to whom; do it when that is confirmed."""
+    user: User = request.user  # type: ignore[assignment]
+    if request.method != "POST":
+        return render(request, form_page, {"form": form_class(request=request, initial=initial)})
+    if "change" in request.POST:
+        typed = form_class(request=request, initial=initial | request.POST.dict())
+        return render(request, form_page, {"form": typed})
+    form = form_class(request.POST, request=request)
+    if form.is_valid():
+        row = form.instance
+        shown = ":".join(str(getattr(row, f"{name}_id")) for name in form.people())
         try:
-            row = store(form.instance)
+            if request.POST.get("confirm") == shown:
+                service(user, row)
+                messages.success(request, said(row))
+                return redirect("accounts:people")
+            granting.rehearse(service, user, row)
         except ValidationError as fault:
             form.add_error(None, fault)
         else:
-            messages.success(request, said(row))
-            return redirect("accounts:people")
-    return render(request, template, {"form": form}, status=400 if form.errors else 200)
+            context = {"form": form, "shown": shown, "facts": facts(row, lambda name: form[name].value())}
+            return render(request, check_page, context)
+    status = 429 if form.has_error("__all__", TOO_OFTEN) else 400
+    return render(request, form_page, {"form": form}, status=status)
 
 
 @login_required

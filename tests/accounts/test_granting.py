@@ -3,17 +3,25 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
 from accounts import granting
+from accounts.forms.people import NOBODY
 from accounts.models import Grant, Role, Substitution, User
+from record.models import Event
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_guessed():
+    cache.clear()
 
 
 def day(offset):
@@ -243,15 +251,126 @@ def posted(people, **fields):
     return values | fields
 
 
+GRANT_NEW, SUBSTITUTE_NEW = reverse_lazy("accounts:grant_new"), reverse_lazy("accounts:substitute_new")
+
+
+def confirm(client, address, values):
+    """Fill the form in, then confirm what is shown; gives both answers."""
+    shown = client.post(address, values)
+    assert shown.status_code == 200, shown.context["form"].errors
+    return shown, client.post(address, values | {"confirm": shown.context["shown"]}, follow=True)
+
+
 def test_an_officer_gives_a_role_on_the_page_and_ends_it(people):
     client = login(people.officer)
-    answer = client.post(reverse("accounts:grant_new"), posted(people), follow=True)
+    _shown, answer = confirm(client, GRANT_NEW, posted(people))
     assert "已授权：新来的" in answer.content.decode()
     grant = people.newcomer.grants.get()
     assert grant.granted_by == people.officer
     client.post(reverse("accounts:grant_end", args=[grant.pk]))
     grant.refresh_from_db()
     assert grant.ended_at
+
+
+def test_to_whom_and_what_is_shown_before_it_is_given(people):
+    factories.grant(people.newcomer, Role.EXPERT, people.county)
+    factories.grant(people.newcomer, Role.EXPERT, factories.bureau("330000", "浙江省局", factories.bureau()))
+    client = login(people.officer)
+    page = client.post(GRANT_NEW, posted(people, chain="C01")).content.decode()
+    for words in ("授权给新来的？", "经办人员", "吴江区市场监督管理局", "工业机器人", f"{day(30):%Y-%m-%d}"):
+        assert words in page
+    assert "专家 · " in page and "浙江" not in page
+    assert (
+        not people.newcomer.grants.filter(role=Role.OFFICER).exists() and not people.newcomer.notices.exists()
+    )
+
+
+def test_what_was_filled_in_can_be_changed(people):
+    page = login(people.officer).post(GRANT_NEW, posted(people, expires_on=day(3).isoformat(), change="1"))
+    assert page.context["form"]["user"].value() == "newcomer"
+    assert page.context["form"]["expires_on"].value() == day(3).isoformat()
+
+
+def test_nobody_else_than_shown_receives_it(people):
+    people.newcomer.email = "desk@example.org"
+    people.newcomer.save()
+    client, values = login(people.officer), posted(people, user="Desk@example.org")
+    shown = client.post(GRANT_NEW, values).context["shown"]
+    User.objects.filter(pk=people.newcomer.pk).update(email="")
+    successor = factories.user(email="desk@example.org", name="接替的人")
+    answer = client.post(GRANT_NEW, values | {"confirm": shown})
+    assert "授权给接替的人？" in answer.content.decode()
+    assert not Grant.objects.filter(user__in=(people.newcomer, successor)).exists()
+
+
+@pytest.mark.parametrize(
+    "who", ["nobody", "newcomer@example.org", "gone", "filer", "desk@example.org", "filer@example.org"]
+)
+def test_who_is_unknown_and_who_may_not_receive_it_sound_alike(people, who):
+    factories.user(username="gone", email="newcomer@example.org", is_active=False)
+    factories.user(Role.FILER, username="filer", email="filer@example.org")
+    for _n in range(2):
+        factories.user(email="desk@example.org")
+    answer = login(people.officer).post(GRANT_NEW, posted(people, user=who))
+    assert answer.status_code == 400
+    assert answer.context["form"].errors == {"user": [str(NOBODY)]}
+
+
+@pytest.mark.parametrize("who", ["newcomer", "nobody"])
+def test_beside_another_fault_nothing_tells_whether_somebody_exists(people, who):
+    values = posted(people, user=who, bureau="320000")
+    errors = login(people.officer).post(GRANT_NEW, values).context["form"].errors
+    assert list(errors) == ["bureau"]
+
+
+def test_guessing_names_comes_to_an_end_and_stands_in_the_record(people, settings):
+    client = login(people.officer)
+    for number in range(20):
+        assert client.post(GRANT_NEW, posted(people, user=f"guess{number}")).status_code == 400
+    for address in (GRANT_NEW, SUBSTITUTE_NEW):
+        values = posted(people) | {"substitute": "newcomer", "ends_on": day(2)}
+        answer = client.post(address, values)
+        assert answer.status_code == 429 and "请稍后再试" in answer.content.decode()
+    assert login(people.specialist).post(GRANT_NEW, posted(people, chain="C01")).status_code == 200
+    told = Event.objects.judged("test").filter(kind="refused", actor=people.officer)
+    assert told.filter(reason__contains="账号不存在").values("row").distinct().count() == 20
+    assert "guess" not in str(list(told.values()))
+
+
+def test_names_that_are_right_use_nothing_up_and_are_told_as_looked_up(people):
+    client = login(people.officer)
+    for _n in range(22):
+        assert client.post(GRANT_NEW, posted(people)).status_code == 200
+    [event] = Event.objects.judged("test").filter(kind="read")
+    assert (event.actor, event.entity, event.row) == (
+        people.officer,
+        "accounts.user",
+        str(people.newcomer.pk),
+    )
+
+
+def test_what_would_fail_fails_before_it_is_shown(people):
+    client = login(people.officer)
+    confirm(client, GRANT_NEW, posted(people))
+    answer = client.post(GRANT_NEW, posted(people))
+    assert answer.status_code == 400 and "已有同样的授权" in answer.content.decode()
+
+
+@pytest.mark.parametrize("who", ["nobody", "outsider", "expert"])
+def test_who_cannot_stand_in_sounds_like_nobody(people, who):
+    factories.user(Role.FILER, username="outsider")
+    factories.user(Role.EXPERT, people.county, username="expert")
+    values = {"substitute": who, "starts_on": day(0), "ends_on": day(2)}
+    answer = login(people.officer).post(SUBSTITUTE_NEW, values)
+    assert answer.context["form"].errors == {"substitute": [str(NOBODY)]}
+
+
+def test_an_administrator_does_not_learn_of_officers_elsewhere(people, colleague):
+    factories.user(Role.OFFICER, people.province, username="above")
+    for principal in ("above", "nobody"):
+        values = {"principal": principal, "substitute": "colleague", "starts_on": day(0), "ends_on": day(2)}
+        answer = login(people.administrator).post(SUBSTITUTE_NEW, values)
+        assert answer.context["form"].errors == {"principal": [str(NOBODY)]}
 
 
 @pytest.mark.parametrize(
@@ -306,8 +425,9 @@ def test_what_one_may_not_end_says_why(people):
 def test_an_officer_names_its_substitute_on_the_page(people, colleague):
     client = login(people.officer)
     values = {"substitute": "colleague", "starts_on": day(0), "ends_on": day(2), "reason": "休假"}
-    page = client.post(reverse("accounts:substitute_new"), values, follow=True).content.decode()
-    assert "由同事代市局经办办理" in page
+    shown, answer = confirm(client, SUBSTITUTE_NEW, values)
+    assert "由同事代市局经办办理？" in shown.content.decode() and "督查人员 · " in shown.content.decode()
+    assert "由同事代市局经办办理" in answer.content.decode()
     row = Substitution.objects.get()
     assert (row.principal, row.substitute) == (people.officer, colleague)
     client.post(reverse("accounts:substitute_end", args=[row.pk]))
@@ -318,14 +438,14 @@ def test_an_officer_names_its_substitute_on_the_page(people, colleague):
 def test_an_officer_does_not_name_the_substitute_of_another_by_a_forged_field(people, colleague):
     values = {"principal": people.specialist.username, "substitute": "colleague"}
     values |= {"starts_on": day(0), "ends_on": day(2)}
-    login(people.officer).post(reverse("accounts:substitute_new"), values)
+    confirm(login(people.officer), SUBSTITUTE_NEW, values)
     assert Substitution.objects.get().principal == people.officer
 
 
 def test_an_administrator_names_the_substitute_of_an_officer(people, colleague):
     values = {"principal": people.officer.username, "substitute": "colleague"}
     values |= {"starts_on": day(0), "ends_on": day(2)}
-    login(people.administrator).post(reverse("accounts:substitute_new"), values)
+    confirm(login(people.administrator), SUBSTITUTE_NEW, values)
     assert Substitution.objects.get().principal == people.officer
 
 
