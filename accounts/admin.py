@@ -1,7 +1,8 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
@@ -14,7 +15,12 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts import granting
 from accounts.models import Grant, Invitation, Registration, Substitution, User
-from accounts.security.admin import reset_second_factor, sign_out_everywhere
+from accounts.security.admin import (
+    ActsAsUser,
+    refuse_to_act_as,
+    reset_second_factor,
+    sign_out_everywhere,
+)
 from common.admin import Inline, PortalAdmin, ReadOnlyAdmin
 from enterprises.models import Organization
 
@@ -139,6 +145,27 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
             is_superuser=False,
         ).exclude(made_elsewhere)
 
+    def has_change_permission(self, request, obj=None):
+        allowed = super().has_change_permission(request, obj)
+        return allowed and not (obj and granting.refusal_to_act_as(request.user, obj))
+
+    def get_object(self, request, object_id, from_field=None):
+        """Of people with more rights than one could give the page is to be read only."""
+        person = super().get_object(request, object_id, from_field)
+        if person and request.method == "POST":
+            refuse_to_act_as(request.user, person)
+        return person
+
+    def user_change_password(self, request, id, form_url=""):
+        if person := self.get_object(request, unquote(id)):
+            refuse_to_act_as(request.user, person)
+        return super().user_change_password(request, id, form_url)
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj and (refusal := granting.refusal_to_act_as(request.user, obj)):
+            messages.warning(request, refusal)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
     def save_model(self, request, obj, form, change):
         if not change:
             obj.created_by = request.user
@@ -158,8 +185,11 @@ class GrantAdmin(PortalAdmin):
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(DRFTokenAdmin, PortalAdmin):
+class TokenAdmin(ActsAsUser, DRFTokenAdmin, PortalAdmin):
     """Tokens for programs; whoever holds one acts with the rights of its user."""
+
+    # To delete several at once Django would show their keys, whosever they are.
+    actions = None
 
     list_display = ["user", "created"]
     list_select_related = ["user"]

@@ -119,6 +119,37 @@ def refuse_beyond(by: User, grant: Grant) -> None:
         raise ValidationError({"expires_on": sentence % {"day": formats.day(max(days))}})
 
 
+def refusal_to_act_as(by: User, person: User) -> str:
+    """Why the user may not do what would let it act as the person, such as setting its password.
+
+    It may when it could itself give all that the person holds, own and lent, for as long as that lasts.
+    """
+    if by.is_superuser or by.pk == person.pk:
+        return ""
+    try:
+        for grant in _held_and_lent(person):
+            refuse_beyond(by, grant)
+    except ValidationError:
+        return _(
+            "此人的授权超出您能授予的角色、范围或期限，不能由您办理；请由范围和期限都不小于此人的管理员办理。"
+        )
+    return ""
+
+
+def _held_and_lent(person: User) -> list[Grant]:
+    """The grants of a person that are not over, and as its own those with which it stands in for others."""
+    today = timezone.localdate()
+    rows = Grant.objects.judged("whose rights they are").not_over(today)
+    rows = rows.select_related("bureau", "organization__bureau")
+    grants = list(rows.filter(user=person))
+    for term in Substitution.objects.not_over(today).filter(substitute=person):
+        for lent in rows.filter(user=term.principal_id, role__in=LENDABLE_ROLES):
+            lent.user_id = person.pk
+            lent.expires_on = min(lent.expires_on or date.max, term.ends_on)
+            grants.append(lent)
+    return grants
+
+
 @by_whom
 def grant_role(by: User, grant: Grant) -> Grant:
     """Give a bureau role: store the grant, which is new.

@@ -9,12 +9,14 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts import granting
 from accounts.models import User
 from accounts.security.services import services
 from common.admin import PortalAdmin
@@ -29,11 +31,34 @@ def end_all_sessions(user: User) -> None:
         session.end()
 
 
+def refuse_to_act_as(by: Any, person: User) -> None:
+    """Raise PermissionDenied when the person holds more than the administrator could give."""
+    if refusal := granting.refusal_to_act_as(by, person):
+        raise PermissionDenied(refusal)
+
+
+class ActsAsUser:
+    """Pages of rows with which somebody acts as their user."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        if row:
+            refuse_to_act_as(request.user, row.user)
+        return row
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        refuse_to_act_as(request.user, obj.user)
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+
+
 @admin.action(description=_("解除两步验证（手机和恢复码都丢失时）"), permissions=["change"])
 def reset_second_factor(model_admin: Any, request: HttpRequest, people: QuerySet[User]) -> None:
     """The person signs in with the password and sets the second factor up anew."""
     done = 0
-    for user in people.exclude(pk=request.user.pk).filter(authenticator__isnull=False).distinct():
+    chosen = people.exclude(pk=request.user.pk).filter(authenticator__isnull=False).distinct()
+    for user in chosen:
+        refuse_to_act_as(request.user, user)
+    for user in chosen:
         with transaction.atomic():
             for authenticator in Authenticator.objects.filter(user=user):
                 authenticator.delete()
@@ -62,7 +87,7 @@ class LinkForm(forms.ModelForm):
 
 
 @admin.register(SocialAccount)
-class LinkAdmin(PortalAdmin):
+class LinkAdmin(ActsAsUser, PortalAdmin):
     """Links between accounts here and people of an identity service."""
 
     form = LinkForm
