@@ -10,8 +10,8 @@ from typing import IO
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bulletins import verification
 from bulletins.models import Bulletin
+from common.verification import BULLETINS
 
 CODE = re.compile(rb"ZLTB(?:-[0-9A-Z]{5}){3}")
 STREAM = re.compile(rb"stream\r?\n")
@@ -44,7 +44,7 @@ def verify(*, code: str = "", file: IO[bytes] | None = None) -> Verdict:
 
 
 def _judge_code(code: str) -> Verdict:
-    return _as_issued(_find(verification.normalise(code)))
+    return _as_issued(_find(BULLETINS.normalise(code)))
 
 
 def _judge_file(file: IO[bytes]) -> Verdict:

@@ -22,12 +22,13 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from bulletins import circular, figures, identities, notices, paper, periods, rollup, tasks, verification
+from bulletins import circular, figures, identities, notices, paper, periods, rollup, tasks
 from bulletins.indicators import DEFINITION_VERSION
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from common import formats
 from common.jobs import Job, ring, run_claimed
 from common.scope import system_job
+from common.verification import BULLETINS
 from enterprises.models import Bureau, NumberSeries
 from record.acting import by_whom, on_behalf
 from record.models import DayRoot, Event
@@ -241,7 +242,7 @@ def draft_bulletin(
             bureau=bureau,
             snapshot=snapshot,
             title=circular.title(period, bureau),
-            verification_code=verification.new_code(),
+            verification_code=BULLETINS.new_code(),
             created_by=by,
         )
         if in_background:

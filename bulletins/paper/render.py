@@ -19,10 +19,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import segno
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from weasyprint import CSS, HTML, Document
 from weasyprint.css import ColorProfile
@@ -31,6 +29,7 @@ from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from common.charts import TileGrid, text_width
 from common.charts import render as render_chart
+from common.qr import qr_code
 
 from . import fonts
 from .content import (
@@ -83,7 +82,7 @@ def render_html(circular: Circular) -> str:
                 "attachments": attachments,
                 "signature": _signature(circular),
                 "colophon": _colophon(circular),
-                "qr": _qr(circular.verification.url),
+                "qr": qr_code(circular.verification.url),
             },
         )
     return fonts.printable(html)
@@ -294,12 +293,6 @@ def _colophon(circular: Circular) -> dict[str, Any]:
         "printed_on": print_date(circular.printed_on or circular.date),
         "lines": lines + 1,
     }
-
-
-def _qr(url: str) -> SafeString:
-    """The address as a QR code; level M survives a coffee stain and a photocopy."""
-    code = segno.make(url, error="m", micro=False)
-    return mark_safe(code.svg_inline(omitsize=True, svgclass=None, lineclass=None, border=0))
 
 
 # --- PDF --------------------------------------------------------------------------------------------------

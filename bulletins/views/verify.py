@@ -9,11 +9,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from bulletins import checking, dashboard, figures, verification
+from bulletins import checking, dashboard, figures
 from bulletins.forms import VerifyForm
 from bulletins.models import Bulletin
 from common import formats
 from common.throttle import too_often
+from common.verification import BULLETINS
 
 CHECKS_PER_MINUTE = 30
 
@@ -41,8 +42,8 @@ def _sent(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest, code: str) -> HttpResponse:
-    canonical = verification.normalise(code)
-    if not verification.is_well_formed(canonical):
+    canonical = BULLETINS.normalise(code)
+    if not BULLETINS.is_well_formed(canonical):
         form = VerifyForm({"code": code})
         form.add_error("code", _misread(canonical))
         return _page(request, form, status=400)
@@ -53,14 +54,14 @@ def _asked(request: HttpRequest, code: str) -> HttpResponse:
 
 def _misread(canonical: str) -> ValidationError:
     """What is wrong with a code that was never given out to anyone."""
-    if len(canonical) == len(verification.new_code()) and canonical.startswith(verification.PREFIX):
+    if len(canonical) == len(BULLETINS.new_code()) and canonical.startswith(BULLETINS.prefix):
         return ValidationError(
             _("核验码“%(code)s”的校验位不符，有一位看错或输错了。请逐位核对，注意 8 和 B、5 和 S、2 和 Z。"),
             params={"code": canonical},
         )
     return ValidationError(
         _("核验码由 ZLTB 和 15 位字母、数字组成，形如 ZLTB-7K3M9-QXD2F-HA4TC；现在除去 ZLTB 有 %(n)d 位。"),
-        params={"n": len(canonical.removeprefix(verification.PREFIX))},
+        params={"n": len(canonical.removeprefix(BULLETINS.prefix))},
     )
 
 

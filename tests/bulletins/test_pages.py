@@ -20,8 +20,8 @@ from accounts.models import Role, User
 from bulletins import paper, services
 from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Bulletin, Period, Snapshot
-from bulletins.verification import new_code
 from common.jobs import Job
+from common.verification import BULLETINS
 from enterprises.models import Bureau
 from projects.models import ChainProject
 from tests import factories
@@ -765,7 +765,7 @@ def test_drafts_are_never_revealed(draft: Bulletin) -> None:
 
 
 def test_an_unknown_code_is_not_a_wrong_one(tree: Tree) -> None:
-    text = text_of(of(None).get(f"/verify/{new_code()}/"))
+    text = text_of(of(None).get(f"/verify/{BULLETINS.new_code()}/"))
     assert "没有用这个码印发过通报" in text
 
 
@@ -803,15 +803,15 @@ def test_what_is_too_large_is_refused(tree: Tree, monkeypatch: pytest.MonkeyPatc
 
 def test_who_asks_without_end_is_asked_to_wait(tree: Tree) -> None:
     client = of(None)
-    answers = {client.get(f"/verify/{new_code()}/").status_code for _n in range(30)}
+    answers = {client.get(f"/verify/{BULLETINS.new_code()}/").status_code for _n in range(30)}
     assert answers == {200}
-    later = client.get(f"/verify/{new_code()}/")
+    later = client.get(f"/verify/{BULLETINS.new_code()}/")
     assert later.status_code == 429
     assert later["Retry-After"] == "60"
     assert "请一分钟后再试" in text_of(later)
     # The page itself stays open, and so do others.
     assert client.get("/verify/").status_code == 200
-    assert Client(REMOTE_ADDR="10.0.0.9").get(f"/verify/{new_code()}/").status_code == 200
+    assert Client(REMOTE_ADDR="10.0.0.9").get(f"/verify/{BULLETINS.new_code()}/").status_code == 200
 
 
 # --- Cost -------------------------------------------------------------------------------------------------

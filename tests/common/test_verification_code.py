@@ -4,14 +4,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bulletins.verification import PREFIX, check_character, is_well_formed, new_code, normalise
+from common.verification import BULLETINS, REPORTS, check_character
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def code_of(payload: str) -> str:
     characters = payload + check_character(payload)
-    return "-".join((PREFIX, characters[:5], characters[5:10], characters[10:]))
+    return "-".join((BULLETINS.prefix, characters[:5], characters[5:10], characters[10:]))
 
 
 payloads = st.text(ALPHABET, min_size=14, max_size=14).filter(lambda text: check_character(text) in ALPHABET)
@@ -24,16 +24,18 @@ def test_the_check_character_is_that_of_the_standard() -> None:
 
 
 def test_new_codes_have_the_printed_shape_and_never_repeat() -> None:
-    made = {new_code() for _ in range(500)}
+    made = {BULLETINS.new_code() for _ in range(500)}
     assert len(made) == 500
     for code in made:
         assert re.fullmatch(rf"ZLTB-[{ALPHABET}]{{5}}-[{ALPHABET}]{{5}}-[{ALPHABET}]{{5}}", code)
-        assert is_well_formed(code)
-        assert normalise(code) == code
+        assert BULLETINS.is_well_formed(code)
+        assert BULLETINS.normalise(code) == code
 
 
 def test_every_letter_of_a_code_carries_its_bits() -> None:
-    seen = {(place, character) for _ in range(2000) for place, character in enumerate(new_code()[5:])}
+    seen = {
+        (place, character) for _ in range(2000) for place, character in enumerate(BULLETINS.new_code()[5:])
+    }
     assert all((0, character) in seen for character in ALPHABET)
 
 
@@ -41,7 +43,7 @@ def test_every_letter_of_a_code_carries_its_bits() -> None:
 def test_a_wrong_character_is_caught(code: str, place: int, character: str) -> None:
     characters = code[5:].replace("-", "")
     assume(characters[place] != character)
-    assert not is_well_formed(characters[:place] + character + characters[place + 1 :])
+    assert not BULLETINS.is_well_formed(characters[:place] + character + characters[place + 1 :])
 
 
 @given(codes, st.integers(0, 14), st.integers(0, 14))
@@ -49,18 +51,18 @@ def test_a_swap_of_two_characters_is_caught(code: str, one: int, other: int) -> 
     characters = list(code[5:].replace("-", ""))
     assume(characters[one] != characters[other])
     characters[one], characters[other] = characters[other], characters[one]
-    assert not is_well_formed("".join(characters))
+    assert not BULLETINS.is_well_formed("".join(characters))
 
 
 @given(codes, st.data())
 def test_what_people_type_is_understood(code: str, data: st.DataObject) -> None:
-    typed = data.draw(st.sampled_from([code, code.removeprefix(PREFIX + "-")]))
+    typed = data.draw(st.sampled_from([code, code.removeprefix(BULLETINS.prefix + "-")]))
     typed = "".join(data.draw(st.sampled_from(ways(character))) for character in typed)
     typed = (
         data.draw(st.sampled_from(["", " ", "　\n"])) + typed + data.draw(st.sampled_from(["", " ", "。"]))
     )
-    assert normalise(typed) == code
-    assert is_well_formed(typed)
+    assert BULLETINS.normalise(typed) == code
+    assert BULLETINS.is_well_formed(typed)
 
 
 def ways(character: str) -> list[str]:
@@ -73,12 +75,20 @@ def ways(character: str) -> list[str]:
 
 @given(st.text())
 def test_any_text_is_answered(text: str) -> None:
-    assert normalise(normalise(text)) == normalise(text)
-    is_well_formed(text)
+    assert BULLETINS.normalise(BULLETINS.normalise(text)) == BULLETINS.normalise(text)
+    BULLETINS.is_well_formed(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "ZLTB", "ZLTB-00000-00000-0000", "合格证第20240000000001号", "ZLTB-UUUUU-00000-00000"]
 )
 def test_other_texts_are_no_codes(text: str) -> None:
-    assert not is_well_formed(text)
+    assert not BULLETINS.is_well_formed(text)
+
+
+@given(codes)
+def test_the_prefix_says_the_kind_of_document(code: str) -> None:
+    of_report = code.replace(BULLETINS.prefix, REPORTS.prefix)
+    assert REPORTS.is_well_formed(of_report) and REPORTS.normalise(of_report.lower()) == of_report
+    assert REPORTS.begins(of_report.replace("L", "1")) and not BULLETINS.begins(of_report)
+    assert not BULLETINS.is_well_formed(of_report)
