@@ -188,9 +188,6 @@ class GrantAdmin(PortalAdmin):
 class TokenAdmin(ActsAsUser, DRFTokenAdmin, PortalAdmin):
     """Tokens for programs; whoever holds one acts with the rights of its user."""
 
-    # To delete several at once Django would show their keys, whosever they are.
-    actions = None
-
     list_display = ["user", "created"]
     list_select_related = ["user"]
     search_fields = ["user__username", "user__name"]
