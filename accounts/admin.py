@@ -157,8 +157,10 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
         return person
 
     def user_change_password(self, request, id, form_url=""):
-        if person := self.get_object(request, unquote(id)):
-            refuse_to_act_as(request.user, person)
+        person = self.get_object(request, unquote(id))
+        if person is None:
+            self._get_obj_does_not_exist_redirect(request, self.opts, id)
+        refuse_to_act_as(request.user, person)
         return super().user_change_password(request, id, form_url)
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
@@ -233,6 +235,3 @@ class SubstitutionAdmin(ReadOnlyAdmin):
     list_display = ["principal", "substitute", "starts_on", "ends_on", "reason", "ended_at"]
     list_select_related = ["principal", "substitute"]
     search_fields = ["principal__name", "substitute__name"]
-
-    def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
-        return rows.filter(principal__grants__in=Grant.objects.visible_to(administrator)).distinct()

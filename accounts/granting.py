@@ -142,7 +142,7 @@ def _held_and_lent(person: User) -> list[Grant]:
     rows = Grant.objects.judged("whose rights they are").not_over(today)
     rows = rows.select_related("bureau", "organization__bureau")
     grants = list(rows.filter(user=person))
-    for term in Substitution.objects.not_over(today).filter(substitute=person):
+    for term in person.principals.not_over(today):
         for lent in rows.filter(user=term.principal_id, role__in=LENDABLE_ROLES):
             lent.user_id = person.pk
             lent.expires_on = min(lent.expires_on or date.max, term.ends_on)
@@ -286,8 +286,8 @@ def refusal_to_end_substitution(by: User, substitution: Substitution) -> str:
 def end_substitution(by: User, substitution: Substitution) -> Substitution:
     """End a substitution at once; raises PermissionDenied, or ValidationError when it is over already."""
     with transaction.atomic():
-        rows = Substitution.objects.select_for_update(of=("self",)).select_related("principal")
-        locked = rows.get(pk=substitution.pk)
+        rows = Substitution.objects.judged("under the lock").select_for_update(of=("self",))
+        locked = rows.select_related("principal").get(pk=substitution.pk)
         if refusal := refusal_to_end_substitution(by, locked):
             raise PermissionDenied(refusal)
         if locked.ended_at or locked.ends_on < timezone.localdate():

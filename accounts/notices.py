@@ -110,9 +110,8 @@ class Desks:
             self.officers[path].append((level, chain, user))
         people = {user for rows in self.officers.values() for _level, _chain, user in rows}
         self.substitutes: dict[int, set[int]] = defaultdict(set)
-        standing_in = Substitution.objects.in_force(today).filter(
-            principal__in=people, substitute__is_active=True
-        )
+        terms = Substitution.objects.judged("to be told").in_force(today)
+        standing_in = terms.filter(principal__in=people, substitute__is_active=True)
         for principal, substitute in standing_in.values_list("principal_id", "substitute_id"):
             self.substitutes[principal].add(substitute)
 

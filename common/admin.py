@@ -16,7 +16,7 @@ from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.forms import PaginationInlineFormSet
 from unfold.paginator import InfinitePaginator
 
-from common.scope import Scoped, system_job
+from common.scope import Scoped, note_miss, system_job
 
 
 class ScopedChoices:
@@ -118,6 +118,7 @@ class PortalAdmin(ScopedChoices, ModelAdmin):
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
         """A row outside the scope is absent here as on the pages."""
+        note_miss(self.model, pk=object_id)
         raise Http404
 
     def render_change_form(

@@ -144,7 +144,48 @@ def right(method: Callable[P, Rows]) -> Callable[P, Rows]:
     return scoped
 
 
-class Scoped(QuerySet[Row]):
+# --- Rows that were asked for and not shown ----------------------------------------------------------------
+
+
+class Asked(NamedTuple):
+    """A row that somebody asked for by a key, and did not get; whether there is one nobody knows yet."""
+
+    model: type[Model]
+    conditions: tuple[Any, ...]
+    key: dict[str, Any]
+
+
+_missed: ContextVar[list[Asked] | None] = ContextVar("missed", default=None)
+
+
+@contextmanager
+def noting_misses() -> Iterator[list[Asked]]:
+    """What the block looks up by key and does not get, the last at the end."""
+    missed: list[Asked] = []
+    token = _missed.set(missed)
+    try:
+        yield missed
+    finally:
+        _missed.reset(token)
+
+
+def note_miss(model: type[Model], *conditions: Any, **key: Any) -> None:
+    if (missed := _missed.get()) is not None:
+        missed.append(Asked(model, conditions, key))
+
+
+class Noting(QuerySet[Row]):
+    """Notes which row was asked for in vain: it may exist, and be outside of what may be seen."""
+
+    def get(self, *args: Any, **kwargs: Any) -> Row:
+        try:
+            return super().get(*args, **kwargs)
+        except self.model.DoesNotExist:
+            note_miss(self.model, *args, **kwargs)
+            raise
+
+
+class Scoped(Noting[Row]):
     """Rows that are read by right only: one of the methods marked as such, a row reached from the whole of
     which it is a part (``wholes`` are the fields that name it), ``judged()``, or a system job."""
 

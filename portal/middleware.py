@@ -6,9 +6,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
+from common.scope import noting_misses
 from common.throttle import client_address
 from record import acting
-from record.services import refused
+from record.services import kept_from, refused
 
 # What is recorded of answers: not allowed, and too often.
 REFUSALS = (403, 429)
@@ -44,16 +45,19 @@ class NoNulMiddleware:
 
 
 class ActingMiddleware:
-    """Says for the record who acts in a request, and records what the request was refused."""
+    """Says for the record who acts in a request, and records what the request was refused or kept from."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with acting.as_told_by(lambda: acting_in(request)):
+        with acting.as_told_by(lambda: acting_in(request)), noting_misses() as missed:
             response = self.get_response(request)
             if response.status_code in REFUSALS:
                 record_refusal(request, response)
+            elif response.status_code == 404 and missed and request.user.is_authenticated:
+                # The last is the one that the page was about.
+                kept_from(missed[-1], request.user)  # type: ignore[arg-type]
             return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:

@@ -50,7 +50,8 @@ def history_for(user: Any, row: Any, bureau: HasPath | None, chain_id: int | Non
     scope = user.scope
     if not (scope.everything or (bureau and scope.covers(bureau, chain_id))):
         return Event.objects.none()
-    return Event.objects.about(row).exclude(kind=Event.Kind.READ).with_people()
+    became = Event.objects.about(row).exclude(kind__in=(Event.Kind.READ, Event.Kind.REFUSED))
+    return became.with_people()
 
 
 def firms_of(user: Any) -> set[str]:

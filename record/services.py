@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from common.scope import Viewer
+from common.scope import Asked, Viewer
 from record import access, acting, recording
 from record.models import Event
 
@@ -43,6 +45,32 @@ def event_looked_at(event: Event, by: Any) -> None:
 def _this_hour(entity: str, row: Any) -> str:
     hour = timezone.localtime().strftime("%Y-%m-%dT%H")
     return f"read:{acting.now().actor_id}:{entity}:{row}:{hour}"
+
+
+def kept_from(asked: Asked, by: Viewer) -> None:
+    """Somebody asked for a row by its key and was told that there is none; recorded when there is one.
+
+    Once per person, row and day. Not what the person sees elsewhere and only this page does not show.
+    """
+    rows = asked.model._base_manager
+    try:
+        row = rows.filter(*asked.conditions, **asked.key).first()
+    except (ValueError, ValidationError):  # no key at all
+        return
+    if row is None:
+        return
+    seen: Any = asked.model._default_manager.all()
+    if hasattr(seen, "visible_to") and seen.visible_to(by).filter(pk=row.pk).exists():
+        return
+    entity = row._meta.concrete_model._meta.label_lower
+    day = timezone.localdate().isoformat()
+    once = f"kept from:{acting.now().actor_id}:{entity}:{row.pk}:{day}"
+    with acting.because(_("不在其查看范围内，按不存在答复。")):
+        if row._meta.concrete_model in recording.WATCHED:
+            recording.write(Event.Kind.REFUSED, row, once=once)
+        else:
+            key = {"entity": entity, "row": str(row.pk), "topic_entity": entity, "topic_row": str(row.pk)}
+            recording.store(Event.Kind.REFUSED, label="", once=once, **key)
 
 
 def signed(kind: str, user: Any) -> None:

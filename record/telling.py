@@ -85,9 +85,9 @@ def sentence(kind: str, entity: str, label: str) -> str:
     """修改量化指标“台架寿命达标率”"""
     what = word_for(entity)
     if label:
-        what = (
-            label if kind == Event.Kind.REFUSED else _("%(what)s“%(label)s”") % {"what": what, "label": label}
-        )
+        # A refused page is called by its address alone.
+        is_page = kind == Event.Kind.REFUSED and _model(entity) is None
+        what = label if is_page else _("%(what)s“%(label)s”") % {"what": what, "label": label}
     return SENTENCES[Event.Kind(kind)] % {"what": what}
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.users import ORGANIZATION_ROLES, Role
 from common.fields import CodeSetField
-from common.scope import Scoped, Viewer, right
+from common.scope import Noting, Scoped, Viewer, right
 from common.workdays import add_workdays
 from enterprises.models import Bureau, Division, InstitutionProfile, NqiElement, Organization
 
@@ -161,7 +161,7 @@ class Registration(models.Model):
         return add_workdays(timezone.localdate(self.created_at), settings.REGISTRATION_WORKING_DAYS)
 
 
-class InvitationQuerySet(models.QuerySet["Invitation"]):
+class InvitationQuerySet(Noting["Invitation"]):
     def undecided(self) -> Self:
         return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
 

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from common.scope import Noting
+
 
 class Notice(models.Model):
     """One thing that one person is told once; its sentence is made in the reader's language."""
@@ -32,6 +34,8 @@ class Notice(models.Model):
     mail_held_by = models.UUIDField(null=True, editable=False, db_index=True)
     mail_held_until = models.DateTimeField(null=True, editable=False)
     mail_refusals = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    objects = Noting.as_manager()
 
     class Meta:
         verbose_name = _("消息")

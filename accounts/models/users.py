@@ -328,7 +328,15 @@ class Grant(models.Model):
         return words
 
 
-class SubstitutionQuerySet(models.QuerySet["Substitution"]):
+class SubstitutionQuerySet(Scoped["Substitution"]):
+    wholes = ("principal", "substitute")
+
+    @right
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Substitutions of people whose grants the viewer sees."""
+        people = Grant.objects.visible_to(viewer).values("user")
+        return self.filter(Q(principal__in=people) | Q(substitute__in=people))
+
     def not_over(self, day: date) -> Self:
         """Neither ended nor past its last day, begun or not."""
         return self.filter(ends_on__gte=day, ended_at__isnull=True)

@@ -20,6 +20,7 @@ from accounts import joining
 from accounts.forms.joining import InviteForm, NewColleagueForm
 from accounts.models import Grant, Invitation, User
 from common import formats
+from common.scope import Noting
 from common.throttle import too_often
 from enterprises.models import Organization
 
@@ -119,7 +120,7 @@ def invitation(request: HttpRequest, pk: int) -> HttpResponse:
 def colleague(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a colleague, after asking, or let it manage as well."""
     organization = _organization(request)
-    people = User.objects.filter(pk__in=joining.people_of(organization).values("user"))
+    people = Noting(User).filter(pk__in=joining.people_of(organization).values("user"))
     person = get_object_or_404(people, pk=pk)
     by: Any = request.user
     if request.method != "POST":

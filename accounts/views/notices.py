@@ -81,7 +81,7 @@ def _mark(request: HttpRequest, rows: QuerySet[Notice]) -> None:
 def message(request: HttpRequest, pk: int) -> HttpResponse:
     """To the page that a notice is about; whoever goes there has read it."""
     user: Any = request.user
-    notice = get_object_or_404(Notice, pk=pk, user=user)
+    notice = get_object_or_404(user.notices, pk=pk)
     if notice.read_at is None:
         user.notices.filter(pk=pk).update(read_at=timezone.now())
     return redirect(notices.page(notice))

@@ -37,7 +37,8 @@ def substitutions_under(user: User) -> QuerySet[Substitution]:
     """Substitutions that are not over: the user's own, and of the officers whom it oversees."""
     principals = grants_under(user).filter(role__in=granting.LENDABLE_ROLES).values("user")
     mine = Q(principal=user) | Q(substitute=user) | Q(principal__in=principals)
-    rows = Substitution.objects.not_over(timezone.localdate()).filter(mine)
+    rows = Substitution.objects.judged("one's own, or overseen")
+    rows = rows.not_over(timezone.localdate()).filter(mine)
     return rows.select_related("principal", "substitute").order_by("starts_on", "pk")
 
 

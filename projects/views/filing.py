@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.joining import applications_to_file, registrations_of, why_not_yet
 from accounts.models import FILING_ROLES, Registration, Role, User
 from common import formats
+from common.scope import note_miss
 from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, task_of, turn_of
@@ -169,7 +170,7 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
                 filer=request.user,
             )
     # Asked again: the first of two clicks may have made it just now.
-    return get_object_or_404(rows)
+    return get_object_or_404(rows, public_id=public_id)
 
 
 def _refuse_others(row: Bottleneck, user: User) -> None:
@@ -594,6 +595,7 @@ def delete(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         if request.method == "POST" and not _is_taken(public_id):
             # The second of two clicks: it is gone already.
             return redirect("projects:workspace")
+        note_miss(Bottleneck, public_id=public_id)
         raise Http404
     if row.status != S.DRAFT or not services.row_is_editable_by(row, request.user):
         raise PermissionDenied(_("只能删除本企业尚未提交的草稿。"))

@@ -1,6 +1,7 @@
 """Who looked at a firm's restricted detail, who signed in and out, and what was refused."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -8,11 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
-from accounts.models import Role
+from accounts import joining
+from accounts.models import Notice, Role, Substitution, User
 from projects import services
 from record import services as record_services
 from record.models import Event
 from tests import factories
+from tests.accounts.test_joining import said
 from tests.record.test_recording import client_of
 
 pytestmark = pytest.mark.django_db
@@ -201,7 +204,119 @@ def test_the_same_refusal_is_told_once_a_minute(cast, row):
     assert len(refusals()) == 1
 
 
-def test_a_row_that_is_hidden_is_no_refusal(cast, row):
-    client_of(factories.user(Role.FILER)).get(page_of(row))
+# --- Kept from rows that are outside -----------------------------------------------------------------------
+
+
+def foreign(name: str, cast, row) -> str:
+    """The address of a row that the city's officer of another province does not see."""
+    draft = factories.draft(cast.filer)
+    registration = joining.apply(said())
+    officer = cast.county_officer.grants.get()
+    stand_in = Substitution.objects.create(
+        principal=cast.county_officer,
+        substitute=cast.verifier,
+        starts_on=timezone.localdate(),
+        ends_on=timezone.localdate(),
+    )
+    notice = Notice.objects.create(user=cast.filer, source="x", details={}, at=timezone.now())
+    return {
+        "problem": page_of(row),
+        "draft": page_of(draft),
+        "draft to edit": reverse("projects:bottleneck_edit", args=[draft.public_id, "check"]),
+        "draft to delete": reverse("projects:bottleneck_delete", args=[draft.public_id]),
+        "organisation": reverse("enterprises:organization_detail", args=[cast.firm.uscc]),
+        "registration": reverse("accounts:registration_detail", args=[registration.pk]),
+        "grant": reverse("accounts:grant_end", args=[officer.pk]),
+        "substitution": reverse("accounts:substitute_end", args=[stand_in.pk]),
+        "notice": reverse("accounts:message", args=[notice.pk]),
+        "interface": f"/api/v1/bottlenecks/{row.public_id}/",
+        "admin problem": reverse("admin:projects_bottleneck_change", args=[row.pk]),
+        "admin person": reverse("admin:accounts_user_change", args=[cast.county_officer.pk]),
+        "admin password": reverse("admin:auth_user_password_change", args=[cast.county_officer.pk]),
+    }[name]
+
+
+@pytest.fixture
+def stranger() -> User:
+    elsewhere = factories.bureau("330000", "浙江省局", factories.bureau())
+    person = factories.user(Role.ADMINISTRATOR, elsewhere, name="外省管理员")
+    factories.grant(person, Role.OFFICER, elsewhere)
+    return person
+
+
+@pytest.mark.parametrize(
+    ("name", "entity"),
+    [
+        ("problem", "projects.bottleneck"),
+        ("draft", "projects.bottleneck"),
+        ("draft to edit", "projects.bottleneck"),
+        ("draft to delete", "projects.bottleneck"),
+        ("organisation", "enterprises.organization"),
+        ("registration", "accounts.registration"),
+        ("grant", "accounts.grant"),
+        ("substitution", "accounts.substitution"),
+        ("notice", "accounts.notice"),
+        ("interface", "projects.bottleneck"),
+        ("admin problem", "projects.bottleneck"),
+        ("admin person", "accounts.user"),
+        ("admin password", "accounts.user"),
+    ],
+)
+def test_whoever_asks_for_a_row_outside_is_told_once_a_day(cast, stranger, name, entity, monkeypatch):
+    address, client = foreign(name, cast, cast.filed()), client_of(stranger)
+    for _n in range(2):
+        assert client.get(address).status_code == 404
+    (event,) = refusals()
+    assert (event.actor, event.entity) == (stranger, entity)
+    assert "不在其查看范围内" in event.reason
+    if event.topic_entity == "projects.bottleneck":
+        assert (event.path, event.firm) == (cast.county.path, cast.firm.uscc)
+    assert reads() == []
+    later = timezone.localdate() + timedelta(days=1)
+    monkeypatch.setattr(record_services.timezone, "localdate", lambda *_moment: later)
+    client.get(address)
+    assert len(refusals()) == 2
+
+
+def test_of_a_draft_that_somebody_guesses_the_title_is_not_told(cast, row, stranger):
+    client_of(stranger).get(foreign("draft", cast, row))
+    assert [event.label for event in refusals()] == [""]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/bottlenecks/{UUID(int=7)}/",
+        "/people/grants/999999/end/",
+        "/messages/999999/",
+        "/organizations/91320500MA0000000X/",
+        f"/api/v1/bottlenecks/{UUID(int=7)}/",
+        "/admin/accounts/user/999999/change/",
+        "/admin/accounts/user/strange/change/",
+        "/admin/accounts/user/99999999999999999999999/change/",
+        "/no-such-page/",
+    ],
+)
+def test_what_does_not_exist_leaves_no_trace(cast, stranger, address):
+    assert client_of(stranger).get(address).status_code == 404
+    assert refusals() == []
+
+
+def test_what_one_sees_elsewhere_is_no_foreign_row(cast, stranger):
+    own = stranger.grants.get(role=Role.OFFICER).bureau
+    over = factories.grant(factories.user(), Role.OFFICER, own, ended_at=timezone.now())
+    assert client_of(stranger).get(reverse("accounts:grant_end", args=[over.pk])).status_code == 404
+    assert refusals() == []
+
+
+def test_visitors_are_sent_to_the_login_and_told_nowhere(cast, row):
     Client().get(page_of(row))
     assert refusals() == []
+
+
+def test_an_auditor_of_the_row_finds_who_asked_for_it_and_its_history_is_not_filled(cast, row, stranger):
+    client_of(stranger).get(page_of(row))
+    auditor = client_of(factories.user(Role.AUDITOR, cast.county))
+    page = auditor.get(reverse("record:event_list"), {"kind": "refused"}).content.decode()
+    assert f"操作被拒绝：堵点卡点问题“{row.title}”" in page and "外省管理员" in page
+    assert "外省管理员" not in client_of(cast.county_officer).get(page_of(row)).content.decode()
