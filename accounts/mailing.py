@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import notices
-from accounts.models import Notice, NoticeChoice, User
+from accounts.models import Grant, Notice, NoticeChoice, Registration, User
 
 logger = logging.getLogger(__name__)
 # How long a worker may take for one mail; far more than the time-outs of the connection add up to.
@@ -45,7 +45,8 @@ def send_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     _settle(now)
     due = Notice.objects.filter(_due(now)).order_by().values("user")
-    people = list(User.objects.filter(pk__in=due, is_active=True).exclude(email="").order_by("pk"))
+    reachable = User.objects.filter(pk__in=due, is_active=True).exclude(email="")
+    people = list(reachable.exclude(without_rights("pk"), is_superuser=False).order_by("pk"))
     if not people:
         return 0
     connection, sent, began = get_connection(), 0, time.monotonic()
@@ -66,9 +67,21 @@ def _chosen(mail: str) -> Exists:
     return Exists(NoticeChoice.objects.filter(user=OuterRef("user"), kind=OuterRef("kind"), mail=mail))
 
 
+def without_rights(person: str) -> Q:
+    """Whoever held grants and holds none any more, by the column that names the person.
+
+    An applicant has not held any yet and is told what becomes of the application, one who asks again too.
+    """
+    grants = Grant.objects.judged("who is told").filter(user=OuterRef(person))
+    asked = Registration.objects.judged("who is told").pending().filter(user=OuterRef(person))
+    return Exists(grants) & ~Exists(grants.not_over(timezone.localdate())) & ~Exists(asked)
+
+
 def _settle(now: datetime) -> None:
-    """Nothing is sent of what was read meanwhile, or to people who want no mail or have no address."""
+    """Nothing is sent of what was read meanwhile, or to people who want no mail, have no address or no right
+    any more."""
     unwanted = Q(read_at__isnull=False) | Q(user__email="") | Q(user__is_active=False) | _chosen(Mail.OFF)
+    unwanted |= without_rights("user") & Q(user__is_superuser=False)
     settled = Notice.objects.filter(unwanted, mailed_at__isnull=True).values_list("pk", flat=True)
     Notice.objects.filter(pk__in=list(settled[:5000])).update(mailed_at=now)
 

@@ -8,6 +8,7 @@ from functools import reduce, wraps
 from operator import or_
 from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Q, QuerySet
 
 P = ParamSpec("P")
@@ -180,7 +181,7 @@ class Noting(QuerySet[Row]):
     def get(self, *args: Any, **kwargs: Any) -> Row:
         try:
             return super().get(*args, **kwargs)
-        except self.model.DoesNotExist:
+        except ObjectDoesNotExist:
             note_miss(self.model, *args, **kwargs)
             raise
 

@@ -57,7 +57,7 @@ class ActingMiddleware:
                 record_refusal(request, response)
             elif response.status_code == 404 and missed and request.user.is_authenticated:
                 # The last is the one that the page was about.
-                kept_from(missed[-1], request.user)  # type: ignore[arg-type]
+                kept_from(missed[-1], request.user)
             return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:

@@ -62,11 +62,12 @@ def kept_from(asked: Asked, by: Viewer) -> None:
     seen: Any = asked.model._default_manager.all()
     if hasattr(seen, "visible_to") and seen.visible_to(by).filter(pk=row.pk).exists():
         return
-    entity = row._meta.concrete_model._meta.label_lower
+    model: Any = row._meta.concrete_model
+    entity = model._meta.label_lower
     day = timezone.localdate().isoformat()
     once = f"kept from:{acting.now().actor_id}:{entity}:{row.pk}:{day}"
     with acting.because(_("不在其查看范围内，按不存在答复。")):
-        if row._meta.concrete_model in recording.WATCHED:
+        if model in recording.WATCHED:
             recording.write(Event.Kind.REFUSED, row, once=once)
         else:
             key = {"entity": entity, "row": str(row.pk), "topic_entity": entity, "topic_row": str(row.pk)}

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import time
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -16,8 +17,8 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import mailing, notices
-from accounts.models import Notice, Role
+from accounts import joining, mailing, notices
+from accounts.models import Notice, Registration, Role
 from projects import services
 from tests import factories
 from tests.factories import Cast
@@ -323,3 +324,89 @@ def test_two_workers_at_once_write_a_notice_once():
     grant = factories.user(Role.FILER).grants.get()
     assert factories.at_once(*[lambda: notices.tell_of_grant(grant)] * 2) == [None, None]
     assert Notice.objects.count() == 1
+
+
+# --- To whom no more ---
+
+
+def firm_person(**fields):
+    user = person()
+    return user, factories.grant(user, Role.FILER, **fields)
+
+
+def removed():
+    user, grant = firm_person(is_manager=True)
+    other = factories.user()
+    factories.grant(other, Role.FILER, grant.organization, is_manager=True)
+    told(user)
+    joining.remove(grant.organization, user, by=other)
+    return user
+
+
+def switched_off():
+    user, _grant = firm_person()
+    told(user)
+    user.is_active = False
+    user.save()
+    return user
+
+
+def run_out():
+    user, _grant = firm_person(expires_on=timezone.localdate() - timedelta(days=1))
+    told(user)
+    return user
+
+
+def ended():
+    user, _grant = firm_person(ended_at=timezone.now())
+    told(user)
+    return user
+
+
+@pytest.mark.parametrize("lost", [removed, switched_off, run_out, ended])
+def test_whoever_lost_every_right_gets_no_mail_any_more(post, lost):
+    user = lost()
+    assert mailing.send_due(at(9, days=1)) == 0
+    assert (post.taken, unsent()) == ([], [])
+    assert user.notices.filter(read_at=None).exists(), "it stays in the inbox"
+
+
+def one_of_two():
+    user, _grant = firm_person(ended_at=timezone.now())
+    factories.grant(user, Role.INSTITUTION)
+    return user
+
+
+def not_yet_begun():
+    return firm_person(starts_on=timezone.localdate() + timedelta(days=9))[0]
+
+
+def never_held():
+    return person()
+
+
+def asks_again():
+    user, grant = firm_person(ended_at=timezone.now())
+    Registration.objects.create(
+        user=user,
+        organization=grant.organization,
+        bureau=grant.organization.bureau,
+        key=uuid.uuid4(),
+        phone="13800000000",
+        name="甲",
+    )
+    return user
+
+
+def superuser():
+    user, _grant = firm_person(ended_at=timezone.now())
+    user.is_superuser = True
+    user.save()
+    return user
+
+
+@pytest.mark.parametrize("kept", [one_of_two, not_yet_begun, never_held, asks_again, superuser])
+def test_whoever_has_a_right_or_a_question_left_is_told(post, kept):
+    told(kept())
+    assert mailing.send_due(at(9)) == 1
+    assert post.addresses == ["reader@example.org"]
