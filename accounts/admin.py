@@ -23,6 +23,7 @@ from accounts.security.admin import (
 )
 from common.admin import Inline, PortalAdmin, ReadOnlyAdmin
 from enterprises.models import Organization
+from record.services import looked_at
 
 # Rights follow from grants; Django's groups would be a second way that nobody looks after.
 admin.site.unregister(Group)
@@ -145,6 +146,12 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
             is_superuser=False,
         ).exclude(made_elsewhere)
 
+    def opened(self, row, by):
+        """Name and address of who acts for a firm stand here in full."""
+        held = row.grants.filter(organization__isnull=False).order_by("organization", "pk")
+        for grant in {grant.organization_id: grant for grant in held}.values():
+            looked_at(grant, grant.organization_id, by)
+
     def has_change_permission(self, request, obj=None):
         allowed = super().has_change_permission(request, obj)
         return allowed and not (obj and granting.refusal_to_act_as(request.user, obj))
@@ -182,6 +189,10 @@ class GrantAdmin(PortalAdmin):
     search_fields = ["user__username", "user__name", "bureau__name", "bureau__code", "organization__name"]
     autocomplete_fields = ["user", "bureau", "organization", "chain"]
 
+    def opened(self, row, by):
+        if row.organization_id:
+            looked_at(row, row.organization_id, by)
+
     def get_form(self, request, obj=None, change=False, **kwargs):
         return super().get_form(request, obj, change, form=grant_form_for(request), **kwargs)
 
@@ -214,6 +225,9 @@ class RegistrationAdmin(ReadOnlyAdmin):
     list_select_related = ["user", "bureau", "decided_by"]
     search_fields = ["name", "organization__uscc__exact", "user__username"]
 
+    def opened(self, row, by):
+        looked_at(row, row.organization_id, by)
+
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin):
@@ -223,6 +237,9 @@ class InvitationAdmin(ReadOnlyAdmin):
     list_filter = ["role"]
     list_select_related = ["organization", "invited_by"]
     search_fields = ["email", "organization__name", "organization__uscc__exact"]
+
+    def opened(self, row, by):
+        looked_at(row, row.organization_id, by)
 
     def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
         return rows.filter(organization__in=Organization.objects.visible_to(administrator))

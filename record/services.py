@@ -18,12 +18,12 @@ def looked_at(row: models.Model, organization_id: int, by: Viewer) -> None:
     Its own people look at what is theirs.
     """
     if organization_id not in by.scope.organization_ids:
-        recording.write(Event.Kind.READ, row, once=_this_hour(row._meta.label_lower, row.pk))
+        recording.write(Event.Kind.READ, row, once=_this_hour(_entity(row), row.pk))
 
 
 def looked_up(person: models.Model) -> None:
     """Somebody was shown whose account a name or an address belongs to; told once per person and hour."""
-    recording.write(Event.Kind.READ, person, once=_this_hour(person._meta.label_lower, person.pk))
+    recording.write(Event.Kind.READ, person, once=_this_hour(_entity(person), person.pk))
 
 
 def event_looked_at(event: Event, by: Any) -> None:
@@ -40,6 +40,12 @@ def event_looked_at(event: Event, by: Any) -> None:
             firm=event.firm,
             once=_this_hour(event.entity, event.row),
         )
+
+
+def _entity(row: models.Model) -> str:
+    """The model by which events name the row: an enterprise is an organisation, on whichever page."""
+    model: Any = row._meta.concrete_model
+    return model._meta.label_lower
 
 
 def _this_hour(entity: str, row: Any) -> str:
@@ -62,12 +68,11 @@ def kept_from(asked: Asked, by: Viewer) -> None:
     seen: Any = asked.model._default_manager.all()
     if hasattr(seen, "visible_to") and seen.visible_to(by).filter(pk=row.pk).exists():
         return
-    model: Any = row._meta.concrete_model
-    entity = model._meta.label_lower
+    entity = _entity(row)
     day = timezone.localdate().isoformat()
     once = f"kept from:{acting.now().actor_id}:{entity}:{row.pk}:{day}"
     with acting.because(_("不在其查看范围内，按不存在答复。")):
-        if model in recording.WATCHED:
+        if row._meta.concrete_model in recording.WATCHED:
             recording.write(Event.Kind.REFUSED, row, once=once)
         else:
             key = {"entity": entity, "row": str(row.pk), "topic_entity": entity, "topic_row": str(row.pk)}

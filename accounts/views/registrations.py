@@ -16,6 +16,7 @@ from accounts import joining
 from accounts.forms.joining import RefusalForm
 from accounts.models import Registration, Role
 from common.privacy import mask_email, mask_phone
+from record.services import looked_at
 
 PER_PAGE = 25
 
@@ -59,7 +60,10 @@ def registration_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _page(request: HttpRequest, row: Registration, status: int = 200, **more: Any) -> HttpResponse:
     user: Any = request.user
-    phone, email = (str, str) if user.holds_over(row.desk, Role.OFFICER) else (mask_phone, mask_email)
+    in_full = user.holds_over(row.desk, Role.OFFICER)
+    phone, email = (str, str) if in_full else (mask_phone, mask_email)
+    if in_full:
+        looked_at(row, row.organization_id, user)
     facts = [
         (_("统一社会信用代码"), row.organization.uscc),
         (_("名称"), row.name),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from accounts import joining
-from accounts.models import Notice, Role, Substitution, User
+from accounts.models import Invitation, Notice, Role, Substitution, User
 from projects import services
 from record import services as record_services
 from record.models import Event
@@ -128,6 +128,57 @@ def test_in_the_admin_site_it_is_reading_too_once_an_hour(cast, row, page):
         assert client.get(reverse(f"admin:{app}_{page}_change", args=[opened.pk])).status_code == 200
     what = "enterprises.organization" if app == "enterprises" else "projects.bottleneck"
     assert reads() == [("管理员", what, cast.firm.uscc)]
+
+
+def test_an_organisation_is_one_row_on_whichever_page_of_the_admin_site(cast):
+    client = client_of(factories.user(Role.ADMINISTRATOR, cast.county))
+    for page in ("organization", "enterprise"):
+        client.get(reverse(f"admin:enterprises_{page}_change", args=[cast.firm.pk]))
+    client.get(reverse("admin:enterprises_organization_change", args=[cast.lab.pk]))
+    client.get(reverse("admin:enterprises_institution_change", args=[cast.lab.pk]))
+    assert [firm for *_, firm in reads()] == [cast.firm.uscc, cast.lab.uscc]
+
+
+@pytest.mark.parametrize("page", ["registration", "invitation", "grant", "user"])
+def test_who_acts_for_a_firm_is_detail_of_the_firm(cast, page):
+    administrator = client_of(factories.user(Role.ADMINISTRATOR, cast.county, name="管理员"))
+    filers = cast.filer.grants.get()
+    opened, entity = {
+        "registration": (lambda: joining.apply(said(uscc=cast.firm.uscc)), "accounts.registration"),
+        "invitation": (
+            lambda: Invitation.objects.create(
+                organization=cast.firm,
+                email="qian@example.org",
+                digest="0" * 64,
+                invited_by=cast.filer,
+                expires_at=timezone.now(),
+            ),
+            "accounts.invitation",
+        ),
+        "grant": (lambda: filers, "accounts.grant"),
+        "user": (lambda: cast.filer, "accounts.grant"),
+    }[page]
+    address = reverse(f"admin:accounts_{page}_change", args=[opened().pk])
+    for _n in range(2):
+        assert administrator.get(address).status_code == 200
+    assert reads() == [("管理员", entity, cast.firm.uscc)]
+
+
+def test_who_works_for_a_bureau_is_nobodys_detail(cast):
+    administrator = client_of(factories.user(Role.ADMINISTRATOR, cast.county))
+    grant = cast.county_officer.grants.get()
+    for page, row in (("grant", grant), ("user", cast.county_officer)):
+        assert administrator.get(reverse(f"admin:accounts_{page}_change", args=[row.pk])).status_code == 200
+    assert reads() == []
+
+
+def test_an_application_is_read_by_those_who_see_telephone_and_address(cast):
+    registration = joining.apply(said(uscc=cast.firm.uscc))
+    address = reverse("accounts:registration_detail", args=[registration.pk])
+    client_of(factories.user(Role.AUDITOR, cast.county)).get(address)
+    assert reads() == []
+    client_of(cast.county_officer).get(address)
+    assert reads() == [("县局经办", "accounts.registration", cast.firm.uscc)]
 
 
 def test_an_event_in_full_is_reading_the_row_of_which_it_tells(cast, row):
