@@ -21,7 +21,6 @@ from accounts.models import (
     BUREAU_ROLES,
     LENDABLE_ROLES,
     SEEING_ROLES,
-    SUBSTITUTION_DAYS,
     Grant,
     Role,
     Substitution,
@@ -243,9 +242,6 @@ def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
         raise ValidationError({"substitute": _("不能指定自己为他人的代理人，请由另一名管理员办理。")})
     if not may_stand_in(substitute):
         raise ValidationError({"substitute": _("代理人须是市场监管部门在岗人员，专家除外。")})
-    if (substitution.ends_on - substitution.starts_on).days >= SUBSTITUTION_DAYS:
-        sentence = _("一次代理最长 %(days)s 天，到期可以重新指定。")
-        raise ValidationError({"ends_on": sentence % {"days": SUBSTITUTION_DAYS}})
     with transaction.atomic():
         User.objects.select_for_update().get(pk=principal.pk)
         if substitution.starts_on < timezone.localdate():

@@ -11,9 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.dates import DaysBetween
 from common.scope import Reach, Scope, Scoped, Viewer, right, widest, widest_reaches
 from enterprises.models import Bureau, IndustryChain, Organization
 
@@ -374,6 +376,11 @@ class Substitution(models.Model):
                 name="substitution_dates_in_order",
                 condition=Q(ends_on__gte=F("starts_on")),
                 violation_error_message=_("代理的结束日期不能早于开始日期。"),
+            ),
+            models.CheckConstraint(
+                name="substitution_a_quarter_at_most",
+                condition=LessThan(DaysBetween("ends_on", "starts_on"), SUBSTITUTION_DAYS),
+                violation_error_message=_("一次代理最长 92 天，到期可以重新指定。"),
             ),
         ]
 

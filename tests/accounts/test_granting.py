@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import granting
 from accounts.forms.people import NOBODY
-from accounts.models import Grant, Role, Substitution, User
+from accounts.models import SUBSTITUTION_DAYS, Grant, Role, Substitution, User
 from record.models import Event
 from tests import factories
 
@@ -199,7 +199,7 @@ def test_an_administrator_does_not_make_itself_a_substitute(people):
         ({"starts_on": day(-1)}, "starts_on"),
         ({"starts_on": day(9), "ends_on": day(8)}, "__all__"),
         ({"starts_on": day(5), "ends_on": day(9)}, "starts_on"),
-        ({"starts_on": day(9), "ends_on": day(101)}, "ends_on"),
+        ({"starts_on": day(9), "ends_on": day(101)}, "__all__"),
     ],
     ids=["in the past", "backwards", "twice", "too long"],
 )
@@ -212,6 +212,25 @@ def test_terms_that_are_refused(people, colleague, fields, field):
 
 def test_a_quarter_is_not_too_long(people, colleague):
     granting.appoint_substitute(people.officer, substitution(people.officer, colleague, ends_on=day(91)))
+
+
+@pytest.mark.parametrize("last", [0, 91, 92, 400])
+def test_the_database_knows_no_longer_term_and_says_so_in_words(people, colleague, last):
+    row = substitution(people.officer, colleague, ends_on=day(last))
+    if last < SUBSTITUTION_DAYS:
+        row.full_clean()
+        row.save()
+        return
+    with pytest.raises(ValidationError, match=f"一次代理最长 {SUBSTITUTION_DAYS} 天"):
+        row.full_clean()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        row.save()
+
+
+def test_a_term_that_is_too_long_is_refused_on_the_page(people, colleague):
+    values = {"substitute": "colleague", "starts_on": day(0), "ends_on": day(92)}
+    answer = login(people.officer).post(SUBSTITUTE_NEW, values)
+    assert answer.status_code == 400 and "一次代理最长 92 天" in answer.content.decode()
 
 
 @pytest.mark.parametrize("role", [Role.FILER, Role.EXPERT, None])
