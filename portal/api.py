@@ -22,6 +22,7 @@ from enterprises.api import BureauViewSet, ChainViewSet, InstitutionViewSet, Org
 from projects.api import (
     BottleneckViewSet,
     ConsortiumViewSet,
+    InspectionReportViewSet,
     KeyProjectViewSet,
     ParticipationViewSet,
     ProjectViewSet,
@@ -43,6 +44,7 @@ router.register("key-projects", KeyProjectViewSet, basename="api-key-project")
 router.register("bottlenecks", BottleneckViewSet, basename="api-bottleneck")
 router.register("shared-bottlenecks", SharedBottleneckViewSet, basename="api-shared-bottleneck")
 router.register("published-bottlenecks", PublishedBottleneckViewSet, basename="api-published-bottleneck")
+router.register("reports", InspectionReportViewSet, basename="api-report")
 router.register("bulletins", BulletinViewSet, basename="api-bulletin")
 router.register("periods", PeriodViewSet, basename="api-period")
 router.register("figures", FigureViewSet, basename="api-figure")

@@ -55,6 +55,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         if grant.bureau_id
         else None,
         "manages": grant.is_manager,
+        "lodges": grant.role == Role.INSTITUTION,
         "unread_messages": cache(lambda: unread_of(request.user)),  # type: ignore[arg-type]
     }
 

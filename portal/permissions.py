@@ -129,6 +129,7 @@ HOLDERS = Rule("whoever holds a grant", lambda kind, _relation: bool(kind.role))
 FILERS = Rule("filers and coordinators", _role(*FILING_ROLES))
 BUREAU_PEOPLE = Rule("people of a bureau", _role(*BUREAU_ROLES))
 READERS = Rule("people of a bureau, experts apart", _role(*SEEING_ROLES))
+INSTITUTES = Rule("people of institutions", _role(Role.INSTITUTION))
 STATISTICS = Rule("statisticians and administrators", _role(*ISSUERS))
 NATIONAL_STATISTICS = Rule(
     "statisticians and administrators of the national bureau",
@@ -140,6 +141,7 @@ LINE = Rule("the bureau line, experts apart", _line(*SEEING_ROLES))
 PARTIES = PEOPLE | LINE
 FIRM = Rule("filers and coordinators of the firm", _own(*FILING_ROLES))
 SOLVER = Rule("the institution to which it was dispatched", _own(Role.INSTITUTION))
+LODGER = Rule("the institution that lodged it", _own(Role.INSTITUTION))
 OFFICERS = Rule("officers of the bureau line", _line(Role.OFFICER))
 ISSUING = Rule("statisticians and administrators of the bureau line", _line(*ISSUERS))
 PREPARING = Rule(
@@ -350,6 +352,12 @@ def _rest() -> Iterator[Entry]:
     for name in ("project", "consortium", "key_project"):
         yield _list(f"projects:{name}_list")
         yield Entry(f"projects:{name}_detail", row=name, sees=PARTIES)
+    # Inspection reports
+    yield _list("projects:report_list")
+    yield Entry("projects:report_new", INSTITUTES, INSTITUTES)
+    yield Entry("projects:report_detail", row="report", sees=PARTIES)
+    for name in ("replace", "withdraw"):
+        yield Entry(f"projects:report_{name}", LODGER, LODGER, row="report", sees=PARTIES)
     # Figures, periods, bulletins
     yield Entry("bulletins:figures", ANYBODY, public=True)
     yield Entry("bulletins:definitions", ANYBODY, public=True)
@@ -434,6 +442,7 @@ def _api() -> Iterator[Entry]:
         ("project", PARTIES),
         ("consortium", PARTIES),
         ("key-project", PARTIES),
+        ("report", PARTIES),
         ("bottleneck", PARTIES),
         ("bulletin", PREPARING),
     ):
@@ -500,6 +509,7 @@ MODELS = (
     Model("projects_bottleneck", SUBTREE, NOBODY, ADMINISTRATORS),
     Model("projects_transition"),
     Model("projects_evidence"),
+    Model("projects_inspectionreport"),
     Model("projects_attachment"),
     Model("projects_measure"),
     Model("bulletins_period", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),

@@ -592,6 +592,7 @@ UNFOLD = {
                     _admin_entry("straighten", _("指标值"), "projects.measure"),
                     _admin_entry("verified", _("证据"), "projects.evidence"),
                     _admin_entry("attach_file", _("附件"), "projects.attachment"),
+                    _admin_entry("lab_profile", _("检验检测报告"), "projects.inspectionreport"),
                 ],
             },
         ],

@@ -26,6 +26,7 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    InspectionReport,
     KeyProject,
     Measure,
     Milestone,
@@ -316,6 +317,19 @@ class EvidenceAdmin(OfBottleneck, ReadOnlyAdmin):
     list_display = ["number", "title", "element", "issuer", "issued_on", "verify_state", "bottleneck"]
     list_filter = ["element", "verify_state"]
     search_fields = ["number__startswith", "bottleneck__code__startswith"]
+
+
+@admin.register(InspectionReport)
+class InspectionReportAdmin(BigTable, ReadOnlyAdmin):
+    list_display = ["report_no", "institution", "sample", "client", "issued_on", "status"]
+    list_filter = ["status", ["issued_on", RangeDateFilter]]
+    list_filter_submit = True
+    list_select_related = ["institution"]
+    search_fields = ["report_no__startswith", "institution__uscc__exact", "verification_code__exact"]
+    ordering = ["-pk"]
+
+    def opened(self, row, by):
+        looked_at(row, row.institution_id, by)
 
 
 @admin.register(Attachment)

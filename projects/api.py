@@ -24,6 +24,7 @@ from projects.filters import (
     ParticipationFilter,
     ProjectFilter,
     PublishedFilter,
+    ReportFilter,
     SharedFilter,
 )
 from projects.forms.moves import GAPS, find_master
@@ -33,6 +34,7 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    InspectionReport,
     KeyProject,
     Measure,
     Milestone,
@@ -494,3 +496,44 @@ class BottleneckViewSet(CountedView):
         except Refused as fault:
             raise ValidationError(serializers.as_serializer_error(fault)) from fault
         return Response(TransitionSerializer(event).data, status=status.HTTP_201_CREATED)
+
+
+# --- Inspection reports ------------------------------------------------------------------------------------
+
+
+class InspectionReportSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    verification_code = serializers.CharField()
+    institution = serializers.CharField(source="institution.uscc")
+    institution_name = serializers.CharField(source="institution.name")
+    report_no = serializers.CharField()
+    national_code = serializers.CharField()
+    client = serializers.CharField()
+    sample = serializers.CharField()
+    model = serializers.CharField()
+    batch = serializers.CharField()
+    method = serializers.CharField()
+    conclusion = serializers.CharField()
+    issued_on = serializers.DateField()
+    sha256 = serializers.CharField()
+    status = serializers.CharField()
+    replaced_by = serializers.CharField(source="replaced_by.report_no", allow_null=True, default=None)
+
+
+class InspectionReportViewSet(DetailView):
+    """Reports as the institutions lodged them; anybody checks one by its code at `/verify/`."""
+
+    model = InspectionReport
+    serializer_class = InspectionReportSerializer
+    filterset_class = ReportFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+    sorts = {"issued": "issued_on", "number": "report_no"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("institution", "replaced_by")
+
+    def get_object(self):
+        report = super().get_object()
+        looked_at(report, report.institution_id, self.request.user)
+        return report

@@ -20,7 +20,14 @@ from common.filters import (
 from enterprises.filters import BureauFilter, ChainFilter
 from enterprises.models import Bureau, NqiElement
 from projects.field_classes import FieldClass, is_open
-from projects.models import Bottleneck, ChainProject, Consortium, KeyProject, Participation
+from projects.models import (
+    Bottleneck,
+    ChainProject,
+    Consortium,
+    InspectionReport,
+    KeyProject,
+    Participation,
+)
 from projects.querysets import SEARCHED, BottleneckQuerySet, ChainProjectQuerySet
 from projects.workflow import Party, statuses_of
 
@@ -187,4 +194,18 @@ class ParticipationFilter(df.FilterSet):
 
     class Meta:
         model = Participation
+        fields: list[str] = []
+
+
+class ReportFilter(ListFilterSet):
+    """Which inspection reports."""
+
+    bureau = BureauFilter("institution__bureau", label=_("机构所属单位（含下级）"))
+    institution = df.CharFilter("institution__uscc", "iexact", label=_("机构信用代码"))
+    status = CodeFilter("status", choices=InspectionReport.Status.choices, label=_("状态"))
+    issued_from = DayFilter("issued_on", "gte", label=_("签发日期从"))
+    issued_to = DayFilter("issued_on", "lte", label=_("签发日期到"))
+
+    class Meta:
+        model = InspectionReport
         fields: list[str] = []

@@ -11,6 +11,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.lookups import LessThanOrEqual
 
 from common.scope import Parts, Scoped, Viewer, right
+from common.verification import REPORTS
 from common.workdays import add_workdays
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         Bottleneck,
         ChainProject,
         Consortium,
+        InspectionReport,  # noqa: F401 (named in a base)
         KeyProject,
         LedgerRow,
         Participation,  # noqa: F401 (named in a base)
@@ -251,6 +253,39 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     def by_clock(self) -> Self:
         """The most urgent clock first; rows without a clock last, the oldest first."""
         return self.order_by(F("clock_due_on").asc(nulls_last=True), "submitted_at", "pk")
+
+
+class InspectionReportQuerySet(Scoped["InspectionReport"]):
+    @right
+    def visible_to(self, user: Viewer) -> Self:
+        """The institution's own, and for bureaus those of the institutions of their subtree.
+
+        Reports have no chain: whoever sees one chain only sees none of them.
+        """
+        scope = user.scope
+        if scope.everything:
+            return self
+        return self.filter(
+            scope.within("institution__bureau__path") | Q(institution__in=scope.organization_ids)
+        )
+
+    @right
+    def told_to_anybody(self) -> Self:
+        """For whoever holds the paper or its code, who is told what the paper says and no more."""
+        return self
+
+    def search(self, text: str) -> Self:
+        """Rows by part of number, sample, client or institution, or by the code."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(report_no__icontains=text)
+            | Q(sample__contains=text)
+            | Q(client__contains=text)
+            | Q(institution__name__contains=text)
+            | Q(verification_code=REPORTS.normalise(text))
+        )
 
 
 # --- Parts ------------------------------------------------------------------------------------------------

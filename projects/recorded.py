@@ -11,6 +11,7 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    InspectionReport,
     KeyProject,
     Measure,
     Milestone,
@@ -44,6 +45,12 @@ def declare() -> None:
             ignored=["public_id", "uploaded_at", "uploaded_by"] if part is Attachment else [],
             veiled=("bottleneck__status", DRAFT),
         )
+    watch(
+        InspectionReport,
+        path=["institution__bureau__path"],
+        firm=["institution__uscc"],
+        ignored=["public_id", "lodged_at", "lodged_by"],
+    )
     watch(ChainProject, path=["bureau__path"], ignored=LEDGER)
     watch(Consortium, path=["bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
     watch(KeyProject, path=["project__bureau__path"], firm=["lead__uscc"], ignored=LEDGER)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from projects.views import desk, filing, lists, moves, problem
+from projects.views import desk, filing, lists, moves, problem, reports
 
 app_name = "projects"
 
@@ -23,6 +23,11 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/segments/", filing.segments, name="bottleneck_segments"),
     path("bottlenecks/<uuid:public_id>/submitted/", filing.submitted, name="bottleneck_submitted"),
     path("attachments/<uuid:public_id>/", problem.attachment, name="attachment"),
+    path("reports/", reports.ReportList.as_view(), name="report_list"),
+    path("reports/new/", reports.new, name="report_new"),
+    path("reports/<uuid:public_id>/", reports.detail, name="report_detail"),
+    path("reports/<uuid:public_id>/replace/", reports.replace, name="report_replace"),
+    path("reports/<uuid:public_id>/withdraw/", reports.withdraw, name="report_withdraw"),
     path("projects/", lists.ProjectList.as_view(), name="project_list"),
     path("projects/<str:code>/", lists.project_detail, name="project_detail"),
     path("consortia/", lists.ConsortiumList.as_view(), name="consortium_list"),

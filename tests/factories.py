@@ -28,6 +28,7 @@ from projects.models import (
     Bottleneck,
     ChainProject,
     Consortium,
+    InspectionReport,
     KeyProject,
     Participation,
     Transition,
@@ -359,6 +360,21 @@ def key_project(on: ChainProject | None = None, **fields: Any) -> KeyProject:
     row.milestones.create(title="方案", due_on=date(2024, 9, 1), weight=40, done_on=date(2024, 8, 20))
     row.milestones.create(title="验证", due_on=date(2025, 5, 1), weight=60)
     return row
+
+
+def report(by: Organization | None = None, **fields: Any) -> InspectionReport:
+    """A report of an institution, as it was lodged."""
+    number = next(_number)
+    defaults: dict[str, Any] = {
+        "report_no": f"W2026-{number:04d}",
+        "client": "演示减速器有限公司",
+        "sample": "谐波减速器柔轮",
+        "method": "GB/T 30819-2014",
+        "conclusion": "所检项目符合要求。",
+        "issued_on": date(2026, 3, 2),
+        "sha256": f"{number:064x}",
+    }
+    return InspectionReport.objects.create(institution=by or institution(), **(defaults | fields))
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:

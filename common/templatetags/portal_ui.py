@@ -77,6 +77,7 @@ STATE_LOOK: Mapping[str, Look] = {
     "published": Look("good", "check"),
     "queued": Look("neutral", "ring"),
     "issued": Look("good", "check"),
+    "valid": Look("good", "check"),
     "replaced": Look("warn", "loop"),
     # answers of the verification page
     "genuine": Look("good", "check"),
@@ -91,6 +92,7 @@ STATE_LOOK_OF: Mapping[tuple[str, str], Look] = {
     ("chainproject", "accepted"): Look("good", "check"),
     ("keyproject", "accepted"): Look("good", "check"),
     ("bulletin", "withdrawn"): Look("bad", "slash"),
+    ("inspectionreport", "withdrawn"): Look("bad", "slash"),
     ("period", "open"): Look("active", "half"),
 }
 UNKNOWN_LOOK = Look("neutral", "ring")
@@ -387,7 +389,7 @@ RAIL_ASKS = {
     "partials/_rail_desk.html": {"messages": "unread_messages", "registrations": "registrations_waiting"},
 }
 # Entries that only some people have.
-RAIL_RIGHTS = ("may_give", "decides", "manages")
+RAIL_RIGHTS = ("may_give", "decides", "manages", "lodges")
 
 
 @lru_cache(maxsize=1024)

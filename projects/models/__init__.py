@@ -10,6 +10,7 @@ from projects.models.bottlenecks import (
 from projects.models.consortia import Consortium, ConsortiumMembership
 from projects.models.keyprojects import KeyProject, Milestone
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
+from projects.models.reports import InspectionReport
 
 __all__ = [
     "Attachment",
@@ -19,6 +20,7 @@ __all__ = [
     "Consortium",
     "ConsortiumMembership",
     "Evidence",
+    "InspectionReport",
     "KeyProject",
     "LedgerRow",
     "Measure",

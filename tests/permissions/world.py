@@ -155,6 +155,7 @@ class World:
             "registration": self._registration(factories.user(), firm),
             "event": self._event(bureau, firm),
             "attachment": self._attachment(submitted),
+            "report": factories.report(firm),
             "bureau": bureau,
             "bulletin draft": draft_bulletin,
             "issued": issued,
@@ -194,6 +195,7 @@ class World:
             "projects_evidence": Evidence.objects.create(
                 bottleneck=submitted, element="TST", title="报告", number="1", issuer="院", issued_on=SPRING
             ),
+            "projects_inspectionreport": rows["report"],
             "projects_attachment": rows["attachment"],
             "projects_measure": Measure.objects.create(bottleneck=submitted, **factories.MEASURE),
             "bulletins_statvalue": StatValue.objects.create(

@@ -71,7 +71,7 @@ def make_rows(count: int) -> None:
         factories.participation(factories.organization(), project)
         factories.consortium()
         factories.key_project(project)
-        factories.institution()
+        factories.report()
         chain = factories.chain(f"A{number:02d}", f"链{number}")
         factories.bureau(f"4{number:05d}", f"局{number}", nation)
         period = Period.objects.create(

@@ -1,0 +1,147 @@
+"""What happens to an inspection report on the portal: an institution lodges, replaces or withdraws it.
+
+The file itself stays with the institution; its SHA-256 is kept, so that anybody's copy can be compared.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Role, User
+from common.saving import save_checked
+from enterprises.models import Organization
+from projects.models import InspectionReport
+from projects.querysets import InspectionReportQuerySet
+from record.acting import by_whom
+
+Status = InspectionReport.Status
+
+
+def lodging_for(user: User) -> list[Organization]:
+    """The institutions for which the user lodges reports."""
+    grants = user.grants_of(Role.INSTITUTION)
+    return [grant.organization for grant in grants if grant.organization is not None]
+
+
+def lodges_for(user: User, institution_id: int) -> bool:
+    return user.acts_for(institution_id, Role.INSTITUTION)
+
+
+def digest_of(file: IO[bytes]) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(65_536):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+@by_whom
+def lodge(institution: Organization, values: Mapping[str, Any], *, by: User) -> InspectionReport:
+    """Lodge a report under a new code.
+
+    ``values`` are its columns by name, the digest or under ``file`` the file itself. Raises PermissionDenied
+    for whoever does not act for the institution, ValidationError by field.
+    """
+    _refuse_others(institution.pk, by)
+    columns = dict(values)
+    if file := columns.pop("file", None):
+        columns["sha256"] = digest_of(file)
+    report = InspectionReport(institution=institution, lodged_by=by, **columns)
+    report.sha256 = report.sha256.lower()
+    save_checked(report)
+    return report
+
+
+@by_whom
+def replace(report: InspectionReport, *, by: User, number: str, reason: str) -> InspectionReport:
+    """Say that another valid report of the institution, known by its number, stands in place of this one.
+
+    Raises PermissionDenied for whoever does not act for the institution or when the report is no longer
+    valid, ValidationError when there is no such other report.
+    """
+    with transaction.atomic():
+        of_institution = InspectionReport.objects.judged("under the lock").filter(
+            institution=report.institution_id
+        )
+        numbered = of_institution.filter(report_no__iexact=number.strip()).values_list("pk", flat=True)
+        # Both are locked in one order: else two could become each other's successor.
+        locked = _locked([report.pk, *numbered])
+        replaced = locked.pop(report.pk)
+        refuse_to_end(replaced, by)
+        successor = next((row for row in locked.values() if row.status == Status.VALID), None)
+        if successor is None:
+            sentence = _("本机构没有编号为“%(number)s”的另一份有效报告。请先登记新报告，再来替换。")
+            raise ValidationError({"number": sentence % {"number": number.strip()}})
+        replaced.replaced_by = successor
+        _end(replaced, Status.REPLACED, reason)
+    report.refresh_from_db()
+    return report
+
+
+@by_whom
+def withdraw(report: InspectionReport, *, by: User, reason: str) -> InspectionReport:
+    """Take a report back for a stated reason; whoever checks the paper is told so.
+
+    Raises PermissionDenied for whoever does not act for the institution or when the report is not valid now.
+    """
+    with transaction.atomic():
+        locked = _locked([report.pk])[report.pk]
+        refuse_to_end(locked, by)
+        _end(locked, Status.WITHDRAWN, reason)
+    report.refresh_from_db()
+    return report
+
+
+def _locked(keys: Iterable[int]) -> dict[int, InspectionReport]:
+    rows = InspectionReport.objects.judged("under the lock").select_for_update()
+    return {row.pk: row for row in rows.filter(pk__in=keys).order_by("pk")}
+
+
+def _refuse_others(institution_id: int, by: User) -> None:
+    if not lodges_for(by, institution_id):
+        raise PermissionDenied(_("报告由出具机构的经办人登记、替换和撤回。"))
+
+
+def refuse_to_end(report: InspectionReport, by: User) -> None:
+    """Raise PermissionDenied unless the user may replace or withdraw the report."""
+    _refuse_others(report.institution_id, by)
+    if report.status != Status.VALID:
+        sentence = _("报告 %(number)s 的状态已经是“%(status)s”，不能再次替换或撤回。")
+        values = {"number": report.report_no, "status": report.get_status_display()}
+        raise PermissionDenied(sentence % values)
+
+
+def _end(report: InspectionReport, status: str, reason: str) -> None:
+    report.status, report.ended_at, report.end_reason = status, timezone.now(), reason.strip()
+    save_checked(report, ("status", "replaced_by", "ended_at", "end_reason"))
+
+
+# --- Checking the paper -------------------------------------------------------------------------------------
+
+
+def of_code(code: str) -> InspectionReport | None:
+    """The report with a code as it is printed."""
+    return _told().filter(verification_code=code).first()
+
+
+def of_digest(digest: str) -> InspectionReport | None:
+    """The report whose file has this digest; when it was lodged twice, the one that is still valid."""
+    found = _told().filter(sha256=digest)
+    return found.filter(status=Status.VALID).first() or found.first()
+
+
+def _told() -> InspectionReportQuerySet:
+    return InspectionReport.objects.told_to_anybody().select_related("institution", "replaced_by")
+
+
+def in_force(report: InspectionReport) -> InspectionReport:
+    """The last of the chain of successors: the report itself when it was not replaced."""
+    while report.replaced_by:
+        report = report.replaced_by
+    return report
