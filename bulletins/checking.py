@@ -1,4 +1,4 @@
-"""Is this bulletin genuine? Asked with a code or with a file (design decision 7)."""
+"""Is this bulletin or inspection report genuine? Asked with a code or with a file (design decision 7)."""
 
 import hashlib
 import re
@@ -11,7 +11,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from bulletins.models import Bulletin
-from common.verification import BULLETINS
+from common.verification import BULLETINS, REPORTS
+from projects import reports
+from projects.models import InspectionReport
 
 CODE = re.compile(rb"ZLTB(?:-[0-9A-Z]{5}){3}")
 STREAM = re.compile(rb"stream\r?\n")
@@ -31,28 +33,61 @@ class State(models.TextChoices):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer, the bulletin it is about, and the one in force when that one was replaced."""
+    """The answer, the bulletin or report it is about, and the one in force when that one was replaced."""
 
     state: State
     bulletin: Bulletin | None = None
     successor: Bulletin | None = None
+    report: InspectionReport | None = None
+    next_report: InspectionReport | None = None
+
+
+def canonical(text: str) -> str:
+    """A code as it is printed; typed without its prefix, that of the kind of document which has it."""
+    if REPORTS.begins(text):
+        return REPORTS.normalise(text)
+    code = BULLETINS.normalise(text)
+    of_report = REPORTS.normalise(text)
+    if not BULLETINS.begins(text) and _find(code) is None and reports.of_code(of_report):
+        return of_report
+    return code
 
 
 def verify(*, code: str = "", file: IO[bytes] | None = None) -> Verdict:
-    """Judge a code as somebody typed it, or a PDF file as somebody received it."""
-    return _judge_file(file) if file is not None else _judge_code(code)
+    """Judge a code as somebody typed it, a file as somebody received it, or whether both belong together."""
+    if file is None:
+        return _judge_code(canonical(code))
+    if code and (report := reports.of_code(canonical(code))):
+        verdict = _as_lodged(report)
+        if reports.digest_of(file) != report.sha256:
+            return Verdict(State.ALTERED, report=report, next_report=verdict.next_report)
+        return verdict
+    return _judge_file(file)
 
 
 def _judge_code(code: str) -> Verdict:
-    return _as_issued(_find(BULLETINS.normalise(code)))
+    if report := reports.of_code(code):
+        return _as_lodged(report)
+    return _as_issued(_find(code))
+
+
+def _as_lodged(report: InspectionReport) -> Verdict:
+    state = {
+        InspectionReport.Status.REPLACED: State.REPLACED,
+        InspectionReport.Status.WITHDRAWN: State.WITHDRAWN,
+    }.get(InspectionReport.Status(report.status), State.GENUINE)
+    newest = reports.in_force(report)
+    return Verdict(state, report=report, next_report=newest if newest != report else None)
 
 
 def _judge_file(file: IO[bytes]) -> Verdict:
     """The very file we issued is genuine; one that carries our code but other bytes was altered."""
     content = file.read()
-    same = _public().filter(sha256=hashlib.sha256(content).hexdigest()).first()
-    if same:
+    digest = hashlib.sha256(content).hexdigest()
+    if same := _public().filter(sha256=digest).first():
         return _as_issued(same)
+    if report := reports.of_digest(digest):
+        return _as_lodged(report)
     for code in _codes_in(content):
         if bulletin := _find(code):
             return Verdict(State.ALTERED, bulletin, _in_force(bulletin))

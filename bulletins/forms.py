@@ -211,7 +211,7 @@ class VerifyForm(forms.Form):
         label=_("核验码"),
         required=False,
         max_length=60,
-        help_text=_("印在通报末页二维码旁，形如 ZLTB-7K3M9-QXD2F-HA4TC，不分大小写。"),
+        help_text=_("印在二维码旁，形如 ZLTB-7K3M9-QXD2F-HA4TC；检验检测报告的以 ZLBG 开头。不分大小写。"),
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"}
         ),
@@ -232,7 +232,7 @@ class VerifyForm(forms.Form):
             return None
         if file.size > settings.UPLOAD_LIMIT:
             raise ValidationError(
-                _("文件有 %(size)s，超过 %(limit)s。通报一般不到 2 MB，请核对是不是选错了文件。"),
+                _("文件有 %(size)s，超过 %(limit)s，请核对是不是选错了文件。"),
                 params={"size": filesizeformat(file.size), "limit": filesizeformat(settings.UPLOAD_LIMIT)},
             )
         head = file.read(1024)
@@ -240,7 +240,7 @@ class VerifyForm(forms.Form):
         # Readers accept a few bytes before the mark, and so do we.
         if PDF_MAGIC not in head:
             raise ValidationError(
-                _("这不是 PDF 文件。请上传收到的通报原件（扩展名 .pdf），不要上传截图或扫描图片。")
+                _("这不是 PDF 文件。请上传收到的原件（扩展名 .pdf），不要上传截图或扫描图片。")
             )
         return file
 

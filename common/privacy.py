@@ -15,3 +15,8 @@ def mask_email(email: str) -> str:
     """someone@example.org → s***@example.org"""
     name, _at, host = email.partition("@")
     return f"{name[:1]}***@{host}" if email else ""
+
+
+def mask_organization(name: str) -> str:
+    """演示减速器有限公司 → 演示***"""
+    return f"{name[:2]}***" if name else ""

@@ -1,4 +1,4 @@
-"""Where anyone checks a printed or received bulletin (`domain.md` fact 8)."""
+"""Where anyone checks a printed or received bulletin or inspection report (`domain.md` fact 8, 3.13)."""
 
 from typing import Any
 
@@ -13,8 +13,10 @@ from bulletins import checking, dashboard, figures
 from bulletins.forms import VerifyForm
 from bulletins.models import Bulletin
 from common import formats
+from common.privacy import mask_organization
 from common.throttle import too_often
-from common.verification import BULLETINS
+from common.verification import BULLETINS, LENGTH, REPORTS
+from projects.models import InspectionReport
 
 CHECKS_PER_MINUTE = 30
 
@@ -37,13 +39,14 @@ def _sent(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=400)
     if file := form.cleaned_data["file"]:
-        return _page(request, VerifyForm(), verdict=checking.verify(file=file), by_file=True)
+        verdict = checking.verify(code=form.cleaned_data["code"], file=file)
+        return _page(request, VerifyForm(), verdict=verdict, by_file=True)
     return _asked(request, form.cleaned_data["code"])
 
 
 def _asked(request: HttpRequest, code: str) -> HttpResponse:
-    canonical = BULLETINS.normalise(code)
-    if not BULLETINS.is_well_formed(canonical):
+    canonical = checking.canonical(code)
+    if not (BULLETINS.is_well_formed(canonical) or REPORTS.is_well_formed(canonical)):
         form = VerifyForm({"code": code})
         form.add_error("code", _misread(canonical))
         return _page(request, form, status=400)
@@ -54,14 +57,19 @@ def _asked(request: HttpRequest, code: str) -> HttpResponse:
 
 def _misread(canonical: str) -> ValidationError:
     """What is wrong with a code that was never given out to anyone."""
-    if len(canonical) == len(BULLETINS.new_code()) and canonical.startswith(BULLETINS.prefix):
+    prefix = next((kind.prefix for kind in (REPORTS, BULLETINS) if canonical.startswith(kind.prefix)), "")
+    letters = canonical.removeprefix(prefix)
+    if prefix and len(letters.replace("-", "")) == LENGTH:
         return ValidationError(
             _("核验码“%(code)s”的校验位不符，有一位看错或输错了。请逐位核对，注意 8 和 B、5 和 S、2 和 Z。"),
             params={"code": canonical},
         )
     return ValidationError(
-        _("核验码由 ZLTB 和 15 位字母、数字组成，形如 ZLTB-7K3M9-QXD2F-HA4TC；现在除去 ZLTB 有 %(n)d 位。"),
-        params={"n": len(canonical.removeprefix(BULLETINS.prefix))},
+        _(
+            "核验码由 ZLTB（通报）或 ZLBG（检验检测报告）和 15 位字母、数字组成，"
+            "形如 ZLTB-7K3M9-QXD2F-HA4TC；现在除去开头四个字母有 %(n)d 位。"
+        ),
+        params={"n": len(letters)},
     )
 
 
@@ -82,6 +90,8 @@ def _page(
             context["successor_href"] = reverse(
                 "bulletins:bulletin_detail", args=[verdict.successor.public_id]
             )
+        if verdict.report:
+            context |= _lines(request, verdict.report)
     return render(request, "bulletins/verify.html", context, status=status)
 
 
@@ -96,4 +106,20 @@ def _facts(bulletin: Bulletin) -> dict[str, Any]:
         "printed": printed,
         "bulletin_href": reverse("bulletins:bulletin_detail", args=[bulletin.public_id]),
         "figures_href": dashboard.address(bulletin.period, bulletin.bureau),
+    }
+
+
+def _lines(request: HttpRequest, report: InspectionReport) -> dict[str, Any]:
+    """What the reader compares with the paper; the client in full for the parties only."""
+    user = request.user
+    mine = (
+        InspectionReport.objects.visible_to(user)
+        if user.is_authenticated
+        else InspectionReport.objects.none()
+    )
+    is_party = mine.filter(pk=report.pk).exists()
+    return {
+        "report": report,
+        "client": report.client if is_party else mask_organization(report.client),
+        "report_href": reverse("projects:report_detail", args=[report.public_id]) if is_party else "",
     }

@@ -766,15 +766,15 @@ def test_drafts_are_never_revealed(draft: Bulletin) -> None:
 
 def test_an_unknown_code_is_not_a_wrong_one(tree: Tree) -> None:
     text = text_of(of(None).get(f"/verify/{BULLETINS.new_code()}/"))
-    assert "没有用这个码印发过通报" in text
+    assert "没有用这个码印发过通报或登记过报告" in text
 
 
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
         ("ZLTB-7K3M9-QXD2F-HA4TX", "校验位不符，有一位看错或输错了"),
-        ("ZLTB-7K3M9-QXD2F-HA4", "现在除去 ZLTB 有 13 位"),
-        ("你好", "核验码由 ZLTB 和 15 位字母、数字组成"),
+        ("ZLTB-7K3M9-QXD2F-HA4", "现在除去开头四个字母有 13 位"),
+        ("你好", "和 15 位字母、数字组成"),
         ("", "请输入核验码，或选择 PDF 文件。"),
         ("Z" * 61, "61"),
     ],

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -33,6 +34,11 @@ def values(**fields: Any) -> dict[str, Any]:
         "issued_on": TODAY(),
         "sha256": "ab" * 32,
     } | fields
+
+
+@pytest.fixture(autouse=True)
+def no_throttle_left_over() -> None:
+    cache.clear()
 
 
 @pytest.fixture
@@ -198,3 +204,68 @@ def test_programs_read_reports_of_their_scope(cast: Cast) -> None:
     assert [one["report_no"] for one in told] == [row.report_no]
     assert client.get(f"/api/v1/reports/{row.public_id}/").json()["sha256"] == row.sha256
     assert browser(cast.filer).get(f"/api/v1/reports/{row.public_id}/").status_code == 404
+
+
+# --- Checked by anybody ------------------------------------------------------------------------------------
+
+
+def asked(code: str, of: User | None = None) -> str:
+    return text_of(browser(of).get(f"/verify/{code}/", follow=True))
+
+
+def test_anybody_reads_what_the_paper_says_and_whether_it_is_valid(cast: Cast) -> None:
+    row = report(cast.lab, client="某某委托公司", conclusion="不应公开的结论", model="CSG-25", batch="B07")
+    text = asked(row.verification_code)
+    assert "确有这份报告，现在有效" in text
+    for words in (cast.lab.name, row.report_no, row.sample, "CSG-25", "B07", "2026-03-02"):
+        assert words in text
+    assert row.client not in text and "某某***" in text
+    assert "不应公开的结论" not in text and row.sha256 not in text
+    assert row.client in asked(row.verification_code, cast.engineer)
+    assert row.client not in asked(row.verification_code, cast.filer)
+
+
+def test_a_replaced_report_names_the_one_in_force(cast: Cast) -> None:
+    first, second, third = (report(cast.lab) for _n in range(3))
+    reports.replace(first, by=cast.engineer, number=second.report_no, reason="规格更正")
+    reports.replace(second, by=cast.engineer, number=third.report_no, reason="日期更正")
+    text = asked(first.verification_code)
+    assert "已被替换，不再有效" in text and "规格更正" in text
+    assert second.report_no in text and third.report_no in text
+
+
+def test_a_withdrawn_report_says_why(cast: Cast) -> None:
+    row = report(cast.lab)
+    reports.withdraw(row, by=cast.engineer, reason="原始记录有误")
+    text = asked(row.verification_code)
+    assert "已撤回，不再有效" in text and "原始记录有误" in text
+
+
+def test_codes_of_reports_are_forgiven_like_those_of_bulletins(cast: Cast) -> None:
+    row = report(cast.lab)
+    bare = row.verification_code.removeprefix("ZLBG-").replace("-", "").lower()
+    for typed in (bare, f"zlbg {bare}", row.verification_code.replace("L", "1")):
+        assert "确有这份报告" in text_of(browser(None).post("/verify/", {"code": typed}, follow=True))
+    assert "没有查到" in asked(REPORTS.new_code())
+    wrong = row.verification_code[:-1] + ("A" if row.verification_code[-1] != "A" else "B")
+    assert "校验位不符" in asked(wrong)
+
+
+def test_a_copy_is_compared_with_the_file_that_was_lodged(cast: Cast) -> None:
+    row = reports.lodge(cast.lab, values(file=pdf()), by=cast.engineer)
+    client = browser(None)
+    assert "与登记的文件相同，报告有效" in text_of(client.post("/verify/", {"file": pdf()}))
+    both = {"code": row.verification_code, "file": pdf()}
+    assert "与登记的文件相同，报告有效" in text_of(client.post("/verify/", both))
+    other = {"code": row.verification_code, "file": pdf(salt="另一份")}
+    assert "文件与登记的不同" in text_of(client.post("/verify/", other))
+    assert "没有查到" in text_of(client.post("/verify/", {"file": pdf(salt="另一份")}))
+    reports.withdraw(row, by=cast.engineer, reason="原始记录有误")
+    assert "已撤回" in text_of(client.post("/verify/", {"file": pdf()}))
+
+
+def test_who_asks_for_reports_without_end_is_asked_to_wait(cast: Cast) -> None:
+    row, client = report(cast.lab), browser(None)
+    for _n in range(30):
+        assert client.get(f"/verify/{row.verification_code}/").status_code == 200
+    assert client.get(f"/verify/{row.verification_code}/").status_code == 429
