@@ -213,6 +213,16 @@ def refusal_to_decide(registration: Registration, by: User) -> str:
     return ""
 
 
+def refusal_to_verify(registration: Registration) -> str:
+    """Why nobody can verify the application, which can be turned down; empty when it can be verified.
+
+    The applicant may have come to a bureau meanwhile, also one who holds both from before that was ruled out.
+    """
+    if Grant(user=registration.user, role=registration.role).clash():
+        return _("申请人现在担任市场监管部门的角色，不能同时代表企业或机构，不能核实通过。")
+    return ""
+
+
 @by_whom
 def verify(registration: Registration, *, by: User) -> Grant:
     """Let the applicant act for the organisation; the first who may becomes its manager.
@@ -221,6 +231,8 @@ def verify(registration: Registration, *, by: User) -> Grant:
     """
     with transaction.atomic():
         locked = _locked(registration, by)
+        if refusal := refusal_to_verify(locked):
+            raise PermissionDenied(refusal)
         organization = locked.organization
         if not locked.is_claim:
             _enter_in_ledger(locked)
@@ -312,6 +324,8 @@ def _grant(
     """The grant in force, a new one if need be; drafts that the user has prepared become ordinary ones."""
     # Whoever gives this person a bureau role at the same time comes before or after.
     User.objects.select_for_update().get(pk=user.pk)
+    if clash := Grant(user=user, role=role).clash():
+        raise ValidationError(clash)
     same = Grant.objects.judged("joining").filter(user=user, organization=organization, role=role)
     grant = same.in_force(timezone.localdate()).first()
     if grant is None:

@@ -93,6 +93,7 @@ def _page(request: HttpRequest, row: Registration, status: int = 200, **more: An
         ],
         "warnings": joining.warnings_about(row) if row.status == Registration.Status.PENDING else [],
         "refusal": joining.refusal_to_decide(row, user),
+        "refusal_to_verify": joining.refusal_to_verify(row),
     }
     return render(request, "accounts/registration.html", context | more, status=status)
 

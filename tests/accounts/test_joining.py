@@ -477,3 +477,43 @@ def test_how_long_the_bureau_has_is_said_in_working_days() -> None:
     row = joining.apply(said())
     row.created_at = timezone.make_aware(timezone.datetime(2026, 11, 20, 9))
     assert row.due_on == date(2026, 11, 27)
+
+
+# --- Meanwhile at a bureau ----------------------------------------------------------------------------------
+
+
+def at_a_bureau(row: Registration, beside: bool) -> None:
+    """The applicant comes to a bureau; ``beside`` what it holds for the firm, as rows from before may say."""
+    if beside:
+        factories.grant(row.user, Role.FILER, row.organization)
+    factories.grant(row.user, Role.STATISTICIAN, factories.county().parent)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_who_came_to_a_bureau_meanwhile_is_not_verified(officer: User, client: Client, beside: bool) -> None:
+    row = claim(factories.organization())
+    at_a_bureau(row, beside)
+    held = Grant.objects.filter(user=row.user).count()
+    with pytest.raises(PermissionDenied, match="不能同时代表企业或机构"):
+        joining.verify(row, by=officer)
+    client.force_login(officer)
+    page = client.get(f"/registrations/{row.pk}/").content.decode()
+    assert "不能同时代表企业或机构" in page and f"/registrations/{row.pk}/verify/" not in page
+    answer = client.post(f"/registrations/{row.pk}/verify/")
+    assert answer.status_code == 403 and "不能同时代表企业或机构" in answer.content.decode()
+    row.refresh_from_db()
+    assert (row.status, Grant.objects.filter(user=row.user).count()) == (Status.PENDING, held)
+    joining.refuse(row, by=officer, reason="已到市场监管部门工作。")
+    assert row.status == Status.REFUSED
+
+
+@pytest.mark.parametrize("role", [Role.EXPERT, None])
+def test_experts_and_who_has_left_the_bureau_are_verified(officer: User, client: Client, role: str) -> None:
+    row = claim(factories.organization())
+    if role:
+        factories.grant(row.user, role, factories.county())
+    else:
+        factories.grant(row.user, Role.STATISTICIAN, factories.county(), ended_at=timezone.now())
+    client.force_login(officer)
+    assert client.post(f"/registrations/{row.pk}/verify/").status_code == 302
+    assert again(row.user).acts_for(row.organization_id, Role.FILER)
