@@ -1,21 +1,24 @@
-"""Mails of notices: one per person and run, until the mail server has taken it.
+"""Mails of notices, one per person and run, and letters about somebody's own account, one by one.
 
-The rows are the jobs. A worker claims those of one person, sends them, and only then says so; a server that
-is away leaves them for the next run, an address that is refused for later and later ones. What was claimed by
-a worker that died is free again after a while.
+The rows are the jobs. A worker claims those of one mail, sends it, and only then says so; a server that is
+away leaves them for the next run, an address that is refused for later and later ones. What was claimed by a
+worker that died is free again after a while.
 """
 
+import json
 import logging
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -24,7 +27,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import notices
-from accounts.models import Grant, Notice, NoticeChoice, Registration, User
+from accounts.models import Grant, Letter, Notice, NoticeChoice, Registration, User
+from accounts.security.sealing import seal, unseal
 
 logger = logging.getLogger(__name__)
 # How long a worker may take for one mail; far more than the time-outs of the connection add up to.
@@ -34,26 +38,38 @@ RUN_SECONDS = 25
 # More than this in one mail nobody reads.
 LINES = 50
 LONGEST_PAUSE = timedelta(days=1)
+# A letter whose address is refused for so long is given up.
+LAST_TRY = timedelta(days=7)
 UNSUBSCRIBE_SALT = "accounts.unsubscribe"
 # Faults of one mail or address; everything else that goes wrong is a fault of the server or the way to it.
 ITS_OWN = (SMTPRecipientsRefused, SMTPDataError, ValueError)
 Mail = NoticeChoice.Mail
+# Sends one mail over a connection that is open; the number of mails sent.
+Errand = Callable[[Any, datetime], int]
 
 
 def send_due(now: datetime | None = None) -> int:
     """Send what is due to everybody; returns the number of mails."""
     now = now or timezone.now()
+    _give_up(now)
     _settle(now)
+    letters = Letter.objects.filter(_free(now)).values_list("pk", flat=True)
     due = Notice.objects.filter(_due(now)).order_by().values("user")
     reachable = User.objects.filter(pk__in=due, is_active=True).exclude(email="")
-    people = list(reachable.exclude(without_rights("pk"), is_superuser=False).order_by("pk"))
-    if not people:
+    people = reachable.exclude(without_rights("pk"), is_superuser=False).order_by("pk")
+    errands: list[Errand] = [partial(_send_letter, key) for key in letters]
+    return _run([*errands, *(partial(_send_to, user) for user in people)], now)
+
+
+def _run(errands: Iterable[Errand], now: datetime) -> int:
+    """Do the errands over one connection, until the time of a run is over or the server goes away."""
+    if not errands:
         return 0
     connection, sent, began = get_connection(), 0, time.monotonic()
     try:
         connection.open()
-        for user in people:
-            sent += _send_to(user, connection, now)
+        for errand in errands:
+            sent += errand(connection, now)
             if time.monotonic() - began > RUN_SECONDS:
                 break
     except OSError as fault:  # also whatever smtplib raises
@@ -86,6 +102,10 @@ def _settle(now: datetime) -> None:
     Notice.objects.filter(pk__in=list(settled[:5000])).update(mailed_at=now)
 
 
+def _free(now: datetime) -> Q:
+    return Q(mail_held_until__isnull=True) | Q(mail_held_until__lte=now)
+
+
 def _due(now: datetime) -> Q:
     """Unsent and free: at once for those who want it so, else what was told before the hour of the day.
 
@@ -96,7 +116,7 @@ def _due(now: datetime) -> Q:
     if local < hour:
         hour -= timedelta(days=1)
     return Q(
-        Q(mail_held_until__isnull=True) | Q(mail_held_until__lte=now),
+        _free(now),
         Q(at__lt=hour) | _chosen(Mail.AT_ONCE),
         ~_chosen(Mail.OFF),
         mailed_at__isnull=True,
@@ -115,28 +135,69 @@ def _send_to(user: User, connection: Any, now: datetime) -> int:
     """Claim what is due to a person and send it as one mail; 0 when another has it or it is refused."""
     held = claim(user, now)
     rows = list(held.order_by("at", "pk"))
-    if not rows:
-        return 0
-    try:
-        connection.send_messages([mail_of(user, rows)])
-    except Exception as fault:
-        its_own = isinstance(fault, ITS_OWN)
-        if isinstance(fault, OSError) and not its_own:
-            held.update(mail_held_until=None)
-            raise
-        _put_off(held, rows, now)
-        # What the server answers names the address, which belongs into no log.
-        logger.warning("No mail to user %s for now: %s", user.pk, type(fault).__name__, exc_info=not its_own)
+    if not rows or not _taken(connection, lambda: mail_of(user, rows), held, rows, now):
         return 0
     held.update(mailed_at=timezone.now(), mail_held_until=None)
     return 1
 
 
-def _put_off(held: QuerySet[Notice], rows: list[Notice], now: datetime) -> None:
-    """Twice as long after each refusal, from a minute to a day."""
-    refusals = max(row.mail_refusals for row in rows)
-    pause = min(timedelta(minutes=2 ** min(refusals, 11)), LONGEST_PAUSE)
-    held.update(mail_held_until=now + pause, mail_refusals=F("mail_refusals") + 1)
+def _taken(
+    connection: Any, mail: Callable[[], EmailMessage], held: QuerySet[Any], rows: list[Any], now: datetime
+) -> bool:
+    """Hand a mail over. One that is refused is put off; a server that is away leaves its rows and raises."""
+    try:
+        connection.send_messages([mail()])
+    except Exception as fault:
+        its_own = isinstance(fault, ITS_OWN)
+        if isinstance(fault, OSError) and not its_own:
+            held.update(mail_held_until=None)
+            raise
+        # Twice as long after each refusal, from a minute to a day.
+        pause = min(timedelta(minutes=2 ** min(max(row.mail_refusals for row in rows), 11)), LONGEST_PAUSE)
+        held.update(mail_held_until=now + pause, mail_refusals=F("mail_refusals") + 1)
+        # What the server answers names the address, which belongs into no log.
+        kind = type(fault).__name__
+        logger.warning("No mail for %r %s for now: %s", rows[0], rows[0].pk, kind, exc_info=not its_own)
+        return False
+    return True
+
+
+# --- Letters ------------------------------------------------------------------------------------------------
+
+
+def post(mail: EmailMessage) -> Letter:
+    """Keep a mail about somebody's own account until it is sent: with the next run at the latest."""
+    said = {"to": mail.to, "subject": str(mail.subject), "body": str(mail.body)}
+    return Letter.objects.create(sealed=seal(json.dumps(said), "letter"), at=timezone.now())
+
+
+def send_letter(key: int, now: datetime | None = None) -> int:
+    """Send a letter at once, unless another worker has it."""
+    return _run([partial(_send_letter, key)], now or timezone.now())
+
+
+def _send_letter(key: int, connection: Any, now: datetime) -> int:
+    held = Letter.objects.filter(pk=key)
+    if not held.filter(_free(now)).update(mail_held_until=now + LEASE):
+        return 0
+    rows = list(held)
+    if not _taken(connection, lambda: _mail_in(rows[0]), held, rows, now):
+        return 0
+    held.delete()
+    return 1
+
+
+def _mail_in(letter: Letter) -> EmailMessage:
+    said = json.loads(unseal(letter.sealed, "letter"))
+    same = uuid.uuid5(uuid.NAMESPACE_URL, letter.sealed)
+    headers = {"Message-ID": _message_id(same), "Auto-Submitted": "auto-generated"}
+    return EmailMessage(said["subject"], said["body"], to=said["to"], headers=headers)
+
+
+def _give_up(now: datetime) -> None:
+    refused = Letter.objects.filter(mail_refusals__gt=0, at__lt=now - LAST_TRY)
+    if number := refused.delete()[0]:
+        logger.warning("Letters given up after a week of refusals: %s", number)
 
 
 # --- The mail -----------------------------------------------------------------------------------------------
@@ -171,7 +232,7 @@ def mail_of(user: User, rows: list[Notice]) -> EmailMultiAlternatives:
             to=[user.email],
             headers={
                 # The same rows make the same mail: a copy can be told from a new one.
-                "Message-ID": f"<{same}@{urlsplit(settings.PUBLIC_URL).hostname}>",
+                "Message-ID": _message_id(same),
                 "List-Unsubscribe": f"<{stop}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",  # RFC 8058
                 "Auto-Submitted": "auto-generated",
@@ -201,6 +262,10 @@ def choose(user: User, chosen: dict[str, str]) -> None:
         unique_fields=["user", "kind"],
         update_fields=["mail"],
     )
+
+
+def _message_id(key: uuid.UUID) -> str:
+    return f"<{key}@{urlsplit(settings.PUBLIC_URL).hostname}>"
 
 
 def _address(name: str, *args: Any) -> str:

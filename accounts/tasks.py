@@ -12,5 +12,10 @@ def send_mails() -> None:
 
 
 @shared_task
+def send_letter(pk: int) -> None:
+    mailing.send_letter(pk)
+
+
+@shared_task
 def forget_sessions() -> None:
     sessions.forget()

@@ -1,6 +1,7 @@
 """People, what they were granted, how organisations join, and what people are told."""
 
 from accounts.models.joining import Invitation, Registration
+from accounts.models.letters import Letter
 from accounts.models.notices import Notice, NoticeChoice
 from accounts.models.users import (
     BUREAU_ROLES,
@@ -28,6 +29,7 @@ __all__ = [
     "Administrator",
     "Grant",
     "Invitation",
+    "Letter",
     "Notice",
     "NoticeChoice",
     "Registration",

@@ -1,9 +1,5 @@
 """What is our own in allauth: limits, words, storage of secrets, and whom another house may send."""
 
-import base64
-import hashlib
-import logging
-from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,17 +7,18 @@ from allauth.core import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts import mailing, tasks
 from accounts.models import User
 from accounts.security import devices, second_factor, sessions
+from accounts.security.sealing import seal, unseal
+from common.jobs import ring
 from common.throttle import client_address
-
-logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -88,11 +85,11 @@ class AccountAdapter(DefaultAccountAdapter):
         super().send_notification_mail(template_prefix, user, {"user": user} | (context or {}), email)
 
     def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
-        """A mail server that fails stops nobody; the log says so."""
-        try:
-            super().send_mail(template_prefix, email, context)
-        except (OSError, SMTPException):
-            logger.exception("Mail %s was not sent", template_prefix)
+        """By the workers, so that no answer waits for a mail server, or tells by its haste that there is no
+        such account."""
+        said = {"request": self.request, "email": email, "current_site": get_current_site(self.request)}
+        letter = mailing.post(self.render_mail(template_prefix, email, said | context))
+        ring(tasks.send_letter, letter.pk)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -113,17 +110,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """A copy of the database alone gives nobody a second factor."""
-        return _cipher().encrypt(text.encode()).decode()
+        return seal(text, "second_factor")
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _cipher().decrypt(encrypted_text.encode()).decode()
-
-
-def _cipher() -> MultiFernet:
-    """Keys derived from the secret of the installation; earlier ones still read."""
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = (hashlib.sha256(b"accounts.second_factor:" + key.encode()).digest() for key in keys)
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+        return unseal(encrypted_text, "second_factor")
 
 
 class BureauLoginAdapter(DefaultSocialAccountAdapter):

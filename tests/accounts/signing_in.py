@@ -8,9 +8,13 @@ import time
 from base64 import b32decode
 from typing import Any
 
+from django.core import mail
 from django.core.cache import cache
+from django.core.mail import EmailMessage
 from django.test import Client
 
+from accounts import mailing
+from accounts.models import Letter
 from tests.factories import PASSWORD
 
 
@@ -52,3 +56,10 @@ def next_period() -> None:
 def without_tokens(page: str) -> str:
     """The page without what differs from one drawing to the next."""
     return re.sub(r'(csrfmiddlewaretoken" value=|"x-csrftoken": )"\w+"', "", page)
+
+
+def mails() -> list[EmailMessage]:
+    """What was sent, once the workers have done what is waiting."""
+    for key in list(Letter.objects.values_list("pk", flat=True)):
+        mailing.send_letter(key)
+    return mail.outbox

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +12,7 @@ from accounts.models import Role, User
 from accounts.security.sessions import BEGAN, SEEN
 from accounts.tasks import forget_sessions
 from tests import factories
-from tests.accounts.signing_in import is_in, sign_in
+from tests.accounts.signing_in import is_in, mails, sign_in
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR = 60, 3600
@@ -204,16 +203,16 @@ def test_who_is_switched_off_is_out_at_once(officer: User) -> None:
 def test_a_login_from_a_new_device_is_told_by_mail_and_from_a_known_one_not(officer: User) -> None:
     client = Client(headers={"User-Agent": EDGE})
     sign_in(client, officer.username, address="10.0.0.7")
-    [message] = mail.outbox
+    [message] = mails()
     assert message.to == ["officer@example.org"]
     assert "您的账户在新设备上登录" in message.subject
     assert "10.0.0.7" in message.body
     assert message.body.startswith(f"{officer.name}，您好")
     client.post("/logout/")
     sign_in(client, officer.username)
-    assert len(mail.outbox) == 1
+    assert len(mails()) == 1
     sign_in(Client(), officer.username)
-    assert len(mail.outbox) == 2
+    assert len(mails()) == 2
 
 
 def test_a_mail_server_that_fails_keeps_nobody_out(officer: User, settings: Any) -> None:
@@ -259,4 +258,4 @@ def test_another_host_name_is_refused(host: str) -> None:
         == 400
     )
     assert Client().get("/login/", HTTP_HOST=host).status_code == 400
-    assert mail.outbox == []
+    assert mails() == []

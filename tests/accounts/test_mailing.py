@@ -13,14 +13,16 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 from django.conf import settings as configured
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts import joining, mailing, notices
-from accounts.models import Notice, Registration, Role
+from accounts import joining, mailing, notices, tasks
+from accounts.models import Letter, Notice, Registration, Role
 from projects import services
 from tests import factories
+from tests.accounts.signing_in import sign_in
 from tests.factories import Cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -410,3 +412,80 @@ def test_whoever_has_a_right_or_a_question_left_is_told(post, kept):
     told(kept())
     assert mailing.send_due(at(9)) == 1
     assert post.addresses == ["reader@example.org"]
+
+
+# --- Letters about the own account ---
+
+
+def letter(address="reader@example.org", body="您的密码已修改。"):
+    return mailing.post(EmailMessage("密码已修改", body, to=[address]))
+
+
+def test_a_letter_is_sent_once_and_then_forgotten(post):
+    row = letter()
+    assert mailing.send_letter(row.pk) == 1
+    assert mailing.send_letter(row.pk) == mailing.send_due() == 0
+    [mail] = post.taken
+    assert (mail["To"], mail["Subject"]) == ("reader@example.org", "密码已修改")
+    assert "您的密码已修改。" in mail.get_content()
+    assert not Letter.objects.exists()
+
+
+def test_letters_wait_for_no_hour_of_the_day(post):
+    letter()
+    assert mailing.send_due(at(3)) == 1
+
+
+def test_a_server_that_is_away_loses_no_letter(post, settings):
+    row, port = letter(), settings.EMAIL_PORT
+    settings.EMAIL_PORT = 1
+    assert mailing.send_letter(row.pk) == mailing.send_due() == 0
+    settings.EMAIL_PORT = port
+    assert mailing.send_due() == 1
+    assert len(post.taken) == 1
+
+
+def test_a_refused_letter_is_tried_again_and_given_up_after_a_week(post):
+    post.unknown.add("nobody@example.org")
+    row, other = letter("nobody@example.org"), letter()
+    assert mailing.send_due() == 1, "the others do not wait"
+    assert post.addresses == ["reader@example.org"]
+    row.refresh_from_db()
+    assert row.mail_refusals == 1
+    assert mailing.send_letter(row.pk) == 0 and post.tries == 1
+    assert not Letter.objects.filter(pk=other.pk).exists()
+    mailing.send_due(timezone.now() + timedelta(days=6))
+    assert Letter.objects.filter(pk=row.pk).exists()
+    mailing.send_due(timezone.now() + timedelta(days=8))
+    assert not Letter.objects.exists()
+
+
+def test_of_two_workers_one_sends_the_letter(post):
+    row = letter()
+    post.slow = 0.3
+    assert sorted(factories.at_once(*[lambda: mailing.send_letter(row.pk)] * 2)) == [0, 1]
+    assert len(post.taken) == 1
+
+
+def test_a_letter_that_a_dead_worker_held_is_sent_by_another(post):
+    row = letter()
+    Letter.objects.update(mail_held_until=timezone.now() + mailing.LEASE)
+    assert mailing.send_letter(row.pk) == 0
+    assert mailing.send_letter(row.pk, timezone.now() + mailing.LEASE + timedelta(seconds=1)) == 1
+
+
+def test_a_copy_of_the_database_shows_neither_address_nor_link():
+    row = letter(body="https://portal.example.org/account/password/reset/secret/")
+    assert not {"reader", "example.org", "secret"} & set(re.split(r"\W", row.sealed))
+
+
+def test_signing_in_waits_for_no_mail_server_and_the_mail_comes_afterwards(post, settings):
+    port = settings.EMAIL_PORT
+    settings.EMAIL_PORT = 1
+    user = factories.user(Role.FILER, email="reader@example.org")
+    answer = sign_in(Client(), user.username)
+    assert answer.status_code == 302 and post.taken == []
+    settings.EMAIL_PORT = port
+    [row] = Letter.objects.all()
+    tasks.send_letter(row.pk)
+    assert "新设备" in post.taken[0]["Subject"]

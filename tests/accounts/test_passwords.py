@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.password_validation import CommonPasswordValidator, validate_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.core import mail
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
@@ -16,7 +15,7 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from tests import factories
-from tests.accounts.signing_in import is_in, sign_in, without_tokens
+from tests.accounts.signing_in import is_in, mails, sign_in, without_tokens
 
 GOOD = "乌篷船-kiwi-琥珀-9"
 
@@ -111,13 +110,13 @@ def test_changing_needs_the_present_one_and_ends_the_other_sessions(li: User) ->
     here, there = Client(), Client()
     for client in (here, there):
         sign_in(client, "liming")
-    mail.outbox.clear()
+    mails().clear()
     assert "现在的密码不正确" in change(here, "wrong", GOOD).content.decode()
     assert change(here, factories.PASSWORD, GOOD)["Location"] == "/account/"
     assert here.get("/account/").status_code == 200
     assert there.get("/account/").status_code == 302
     assert sign_in(Client(), "liming", GOOD).status_code == 302
-    assert "密码已修改" in mail.outbox[0].subject
+    assert "密码已修改" in mails()[0].subject
 
 
 @pytest.mark.parametrize(
@@ -165,9 +164,9 @@ def reset(client: Client, link: str, password: str = GOOD) -> Any:
 def test_a_forgotten_password_is_set_anew_by_a_link_in_a_mail(li: User) -> None:
     inside = Client()
     sign_in(inside, "liming")
-    mail.outbox.clear()
+    mails().clear()
     assert ask("LiMing@Example.org")["Location"] == "/account/password/reset/sent/"
-    [message] = mail.outbox
+    [message] = mails()
     assert message.to == ["liming@example.org"]
     assert "liming" in message.body
     client = Client()
@@ -175,14 +174,14 @@ def test_a_forgotten_password_is_set_anew_by_a_link_in_a_mail(li: User) -> None:
     assert not is_in(client), "the new password has to be given once"
     assert sign_in(client, "liming", GOOD).status_code == 302
     assert inside.get("/account/").status_code == 302, "sessions of whoever knew the old one are over"
-    assert "密码已重设" in mail.outbox[1].subject
+    assert "密码已重设" in mails()[1].subject
 
 
 def test_the_link_works_once_for_an_hour_and_its_secret_is_not_passed_on(
     li: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask("liming@example.org")
-    link = link_in(mail.outbox[0])
+    link = link_in(mails()[0])
     page = Client().get(link)
     assert page.status_code == 302
     assert page["Location"].endswith("-set-password/"), (
@@ -193,7 +192,7 @@ def test_the_link_works_once_for_an_hour_and_its_secret_is_not_passed_on(
     reset(Client(), link)
     assert "链接已失效" in Client().get(link, follow=True).content.decode()
     ask("liming@example.org")
-    later = link_in(mail.outbox[-1])
+    later = link_in(mails()[-1])
     now = PasswordResetTokenGenerator._now
     monkeypatch.setattr(PasswordResetTokenGenerator, "_now", lambda self: now(self) + timedelta(minutes=61))
     assert "链接已失效" in Client().get(later, follow=True).content.decode()
@@ -203,10 +202,10 @@ def test_a_link_to_an_address_of_old_is_worth_nothing(li: User) -> None:
     ask("liming@example.org")
     li.email = "new@example.org"
     li.save()
-    assert "链接已失效" in Client().get(link_in(mail.outbox[0]), follow=True).content.decode()
-    mail.outbox.clear()
+    assert "链接已失效" in Client().get(link_in(mails()[0]), follow=True).content.decode()
+    mails().clear()
     ask("liming@example.org")
-    assert "没有登记在任何账户中" in mail.outbox[0].body
+    assert "没有登记在任何账户中" in mails()[0].body
 
 
 @pytest.mark.django_db
@@ -218,7 +217,7 @@ def test_whether_an_address_is_known_shows_to_its_owner_only(li: User) -> None:
         page = Client().get(answer["Location"]).content.decode()
         answers.add((answer.status_code, answer["Location"], without_tokens(page)))
     assert len(answers) == 1
-    assert [("链接" in message.body and "password/reset/" in message.body) for message in mail.outbox] == [
+    assert [("链接" in message.body and "password/reset/" in message.body) for message in mails()] == [
         True,
         False,
         False,
@@ -236,13 +235,13 @@ def test_mails_cannot_be_poured_out(li: User) -> None:
 def test_people_who_share_an_address_get_a_link_each(li: User) -> None:
     factories.user(username="wang", email="liming@example.org")
     ask("liming@example.org")
-    assert {re.search("“(.+?)”", message.body)[1] for message in mail.outbox} == {"liming", "wang"}  # type: ignore[index]
+    assert {re.search("“(.+?)”", message.body)[1] for message in mails()} == {"liming", "wang"}  # type: ignore[index]
 
 
 def test_a_weak_new_password_is_refused_here_too(li: User) -> None:
     ask("liming@example.org")
     client = Client()
-    answer = reset(client, link_in(mail.outbox[0]), "liming19880305")
+    answer = reset(client, link_in(mails()[0]), "liming19880305")
     assert "容易被猜到" in answer.content.decode()
     li.refresh_from_db()
     assert li.check_password(factories.PASSWORD)
@@ -252,9 +251,9 @@ def test_signed_in_as_somebody_else_the_link_changes_its_own_person(li: User) ->
     wang = factories.user(username="wang")
     client = Client()
     sign_in(client, "wang")
-    mail.outbox.clear()
+    mails().clear()
     ask("liming@example.org")
-    reset(client, link_in(mail.outbox[0]))
+    reset(client, link_in(mails()[0]))
     wang.refresh_from_db()
     assert wang.check_password(factories.PASSWORD)
     li.refresh_from_db()
