@@ -1,5 +1,6 @@
 """How a caller of the API shows who is asking."""
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
@@ -15,8 +16,9 @@ class SessionLogin(SessionAuthentication):
         except PermissionDenied as fault:
             raise PermissionDenied(
                 _(
-                    "没有执行：用登录会话提交时，请求头 X-CSRFToken 应与 Cookie 中的 csrftoken 一致。"
+                    "没有执行：用登录会话提交时，请求头 X-CSRFToken 应与 Cookie 中的 %(cookie)s 一致。"
                     "程序请用令牌。"
-                ),
+                )
+                % {"cookie": settings.CSRF_COOKIE_NAME},
                 code="csrf_failed",
             ) from fault

@@ -259,3 +259,15 @@ def test_another_host_name_is_refused(host: str) -> None:
     )
     assert Client().get("/login/", HTTP_HOST=host).status_code == 400
     assert mails() == []
+
+
+@pytest.mark.parametrize("name", ["csrftoken", "__Host-csrftoken"])
+def test_the_refusal_of_the_interface_names_the_cookie_as_it_is_called(
+    officer: User, name: str, settings: Any
+) -> None:
+    settings.CSRF_COOKIE_NAME = name
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(officer)
+    answer = client.post("/api/v1/bottlenecks/00000000-0000-0000-0000-000000000000/moves/accept/")
+    assert answer.status_code == 403
+    assert f"Cookie 中的 {name} 一致" in answer.json()["error"]["message"]
