@@ -9,9 +9,11 @@ they name no other person and nothing that a problem says.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import accumulate
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -46,6 +48,15 @@ def tell(users: Iterable[int], kind: str, source: str, details: Details, *, mail
         for user in users
     ]
     Notice.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+
+def forget() -> int:
+    """Delete what was read and is older than the inbox keeps; returns of how many notices."""
+    before = timezone.now() - timedelta(days=settings.NOTICE_KEEP_DAYS)
+    old, number = Notice.objects.filter(at__lt=before, read_at__isnull=False).order_by(), 0
+    while keys := list(old.values_list("pk", flat=True)[:5000]):
+        number += Notice.objects.filter(pk__in=keys).delete()[0]
+    return number
 
 
 # --- Words --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from accounts import mailing
+from accounts import mailing, notices
 from accounts.security import sessions
 
 
@@ -19,3 +19,8 @@ def send_letter(pk: int) -> None:
 @shared_task
 def forget_sessions() -> None:
     sessions.forget()
+
+
+@shared_task
+def forget_notices() -> None:
+    notices.forget()

@@ -236,6 +236,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "clocks": {"task": "projects.tasks.tell_of_clocks", "schedule": 1800.0, "options": {"expires": 1800}},
+    "notices": {
+        "task": "accounts.tasks.forget_notices",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 24 * 3600},
+    },
 }
 
 # --- Mail --------------------------------------------------------------------------------------------------
@@ -246,6 +251,8 @@ globals().update({"EMAIL_TIMEOUT": 20} | {name: value for name, value in email.i
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "") or f"noreply@{urlsplit(PUBLIC_URL).hostname}"
 # From this hour on, what was told until then is sent to those who want one mail a day.
 DAILY_MAIL_HOUR = 8
+# For so long the inbox keeps what was read; no clock stays amber half as long.
+NOTICE_KEEP_DAYS = env.int("NOTICE_KEEP_DAYS", 180, validate=validate.Range(min=90))
 
 # --- Users and login ---------------------------------------------------------------------------------------
 

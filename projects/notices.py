@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -42,10 +42,14 @@ def tell_of_move(row: Bottleneck, step: Transition) -> None:
 def tell_of_clocks(today: date | None = None) -> int:
     """Tell the party whose turn it is that a clock has turned amber or red, once; returns of how many clocks.
 
-    Late or twice makes no difference: a clock is known by its problem, state and first day.
+    Late or twice makes no difference: a clock is known by its problem, state and first day. Of one that has
+    been red for longer than messages are kept nobody knows whether it was told.
     """
     today = today or timezone.localdate()
-    rows = Bottleneck.objects.judged("clocks of everybody").filter(voided_at__isnull=True)
+    oldest = today - timedelta(days=settings.NOTICE_KEEP_DAYS)
+    rows = Bottleneck.objects.judged("clocks of everybody").filter(
+        voided_at__isnull=True, clock_due_on__gt=oldest
+    )
     red = rows.overdue_on(today) | rows.filter(status__in=LIMITS_OF_FIRMS, clock_due_on__lt=today)
     amber = rows.due_soon_on(today)
     for status in LIMITS_OF_FIRMS:

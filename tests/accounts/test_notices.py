@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from accounts import mailing, notices
 from accounts.granting import appoint_substitute, end_grant, end_substitution, grant_role
 from accounts.models import Grant, Notice, NoticeChoice, Role, Substitution
+from accounts.tasks import forget_notices
 from common import formats
 from projects import services
 from projects.models import Bottleneck
@@ -403,3 +404,41 @@ def test_a_forged_link_stops_nothing(cast):
     for forged in (token[:-1] + ("a" if token[-1] != "a" else "b"), f"{cast.filer.pk}", "x:y:z"):
         assert Client().post(f"/messages/stop/{forged}/").status_code == 404
     assert not NoticeChoice.objects.exists()
+
+
+# --- What is kept -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("days", "read", "kept"), [(181, True, False), (179, True, True), (181, False, True), (900, False, True)]
+)
+def test_what_was_read_is_kept_for_half_a_year_and_what_was_not_read_stays(days, read, kept):
+    told = timezone.now() - timedelta(days=days)
+    user = factories.user()
+    Notice.objects.create(
+        user=user, kind=Kind.ACCOUNT, source="x", details={}, at=told, read_at=told if read else None
+    )
+    forget_notices()
+    assert user.notices.exists() is kept
+
+
+def test_how_long_is_a_setting(settings):
+    settings.NOTICE_KEEP_DAYS = 90
+    told = timezone.now() - timedelta(days=91)
+    user = factories.user()
+    Notice.objects.create(user=user, kind=Kind.ACCOUNT, source="x", details={}, at=told, read_at=told)
+    assert notices.forget() == 1
+
+
+def test_a_red_clock_of_which_the_notice_is_deleted_is_not_told_again(cast, settings):
+    row = cast.filed()
+    told = row.clock_due_on + timedelta(days=1)
+    assert tell_of_clocks(told) > 0
+    Notice.objects.all().delete()
+    assert tell_of_clocks(told + timedelta(days=settings.NOTICE_KEEP_DAYS)) == 0
+    assert tell_of_clocks(told + timedelta(days=9)) > 0, "nobody has been told yet, as far as it knows"
+
+
+def test_the_scheduler_forgets_once_a_day(settings):
+    entry = settings.CELERY_BEAT_SCHEDULE["notices"]
+    assert (entry["task"], entry["schedule"]) == (forget_notices.name, 24 * 3600)
