@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,6 +44,8 @@ class Sides:
     close: Callable[[], object] | None = None
     # How many units of work one call does; the seconds reported are those of one unit.
     units: int = 1
+    # What else was measured of the subject, by name.
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Entry:
     rounds: int
     # The longest time that is still right, whatever the floor takes.
     most_seconds: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float | None:
@@ -82,6 +85,7 @@ class Benchmark:
     rounds: int
     warm_up: bool = True
     databases: tuple[str, ...] = field(default=DATABASES)
+    most_seconds: float | None = None
 
     @property
     def name(self) -> str:
@@ -122,6 +126,8 @@ class Benchmark:
             most=self.most,
             goal=self.goal,
             rounds=self.rounds,
+            most_seconds=self.most_seconds,
+            figures=dict(sides.figures),
         )
 
 
@@ -135,9 +141,10 @@ def benchmark(
     rounds: int = 5,
     warm_up: bool = True,
     databases: tuple[str, ...] = DATABASES,
+    most_seconds: float | None = None,
 ) -> Callable[[Callable[[], Sides]], Callable[[], Sides]]:
     def register(prepare: Callable[[], Sides]) -> Callable[[], Sides]:
-        REGISTERED.append(Benchmark(prepare, most, goal, rounds, warm_up, databases))
+        REGISTERED.append(Benchmark(prepare, most, goal, rounds, warm_up, databases, most_seconds))
         return prepare
 
     return register
@@ -258,14 +265,22 @@ def table(entries: list[Entry]) -> str:
         )
         for entry in entries
     ]
+    notes = [
+        f"{entry.name} on {entry.database}: {_listed(entry.figures)}" for entry in entries if entry.figures
+    ]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
+    lines = (
         "  ".join(
             cell.ljust(width) if index < 2 or index == 8 else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in (head, *rows)
     )
+    return "\n".join((*lines, *notes))
+
+
+def _listed(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
 
 
 def seconds(value: float | None) -> str:

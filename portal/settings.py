@@ -241,6 +241,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 24 * 3600},
     },
+    "grams": {"task": "projects.tasks.count_grams", "schedule": 86400.0, "options": {"expires": 3600}},
 }
 
 # --- Mail --------------------------------------------------------------------------------------------------
@@ -379,6 +380,13 @@ WORKING_DAY_LIMITS = {
 }
 # Within which a bureau verifies or refuses who wants to join, in working days as well.
 REGISTRATION_WORKING_DAYS = 5
+
+# --- Twins -------------------------------------------------------------------------------------------------
+
+# From which likeness on (0 to 1) two problems are laid before the city's officers as perhaps the same, and
+# from which one is shown to somebody who is filing. Precision and recall at these: `make bench`.
+TWINS_FROM = 0.5
+RELATED_FROM = 0.35
 
 # --- Files -------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ class ProjectsConfig(AppConfig):
     verbose_name = _("项目与堵点")
 
     def ready(self) -> None:
-        from projects import notices, recorded  # noqa: PLC0415  (needs the models of all apps)
+        from projects import notices, recorded, similar  # noqa: PLC0415  (needs the models of all apps)
 
         recorded.declare()
         notices.declare()
+        similar.watch()

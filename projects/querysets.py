@@ -305,3 +305,14 @@ class OfKeyProject(Parts[Any]):
 
 class OfBottleneck(Parts[Any]):
     wholes = ("bottleneck",)
+
+
+class OfTwins(Scoped[Any]):
+    wholes = ("first", "second")
+
+    @right
+    def visible_to(self, viewer: Viewer) -> Self:
+        """What was judged of two problems, for those who see both."""
+        problems: Any = self.model._meta.get_field("first").related_model
+        seen = problems._default_manager.visible_to(viewer)
+        return self.filter(first__in=seen, second__in=seen)

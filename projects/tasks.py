@@ -2,9 +2,14 @@
 
 from celery import shared_task
 
-from projects import notices
+from projects import notices, similar
 
 
 @shared_task
 def tell_of_clocks() -> None:
     notices.tell_of_clocks()
+
+
+@shared_task
+def count_grams() -> None:
+    similar.count()

@@ -67,6 +67,7 @@ def test_results_are_written_and_printed(tmp_path: Path) -> None:
     assert second["floor_seconds"] is None
     lines = table(entries).splitlines()
     assert lines[1].split() == ["rollup_year", "sqlite", "1.50", "1.00", "3.00", "1.50", "2.00", "1.20", "ok"]
+    assert "similarity on sqlite: recall 0.5" in table([entry(1, name="similarity", figures={"recall": 0.5})])
     assert lines[2].split() == ["rollup_year", "postgresql", "0.01000", "2.00", "1.20"]
 
 

@@ -31,6 +31,7 @@ from portal.demo import build, cases, catalogue, files, firms, lives, people
 from portal.demo.days import Days
 from portal.demo.places import Places
 from portal.demo.scales import SCALES
+from projects import similar
 from projects.models import (
     Attachment,
     Bottleneck,
@@ -110,6 +111,7 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
                 *(IndustryChain, ChainSegment, Organization, User),
                 *(ChainProject, Consortium, Bottleneck, KeyProject),
             )
+            similar.rebuild()
             bulk.analyse()
 
 

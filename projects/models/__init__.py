@@ -11,6 +11,7 @@ from projects.models.consortia import Consortium, ConsortiumMembership
 from projects.models.keyprojects import KeyProject, Milestone
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
+from projects.models.twins import Gram, GramCount, TwinJudgement
 
 __all__ = [
     "Attachment",
@@ -20,6 +21,8 @@ __all__ = [
     "Consortium",
     "ConsortiumMembership",
     "Evidence",
+    "Gram",
+    "GramCount",
     "InspectionReport",
     "KeyProject",
     "LedgerRow",
@@ -29,4 +32,5 @@ __all__ = [
     "ProjectGoal",
     "ProjectRegion",
     "Transition",
+    "TwinJudgement",
 ]

@@ -1,0 +1,258 @@
+"""Which problems say nearly the same (`domain.md` 3.15 V10, 4.4).
+
+A text is taken apart into grams: each two neighbouring characters as one number, so that Chinese needs no
+dictionary and both databases find them by an ordinary index. Numbers and punctuation say nothing here. The
+rarest grams of a text find candidates in one query; these are then measured in full. A gram weighs by how
+few problems have it (`GramCount`, counted nightly), and two texts are alike by what they share of the weight
+of the smaller one, so that a short account of the same thing still matches a long one.
+"""
+
+import heapq
+import math
+import re
+import unicodedata
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Max
+from django.db.models.signals import post_save
+
+from common import bulk
+from common.scope import system_job
+from projects.models import Bottleneck, Gram, GramCount
+from projects.querysets import BottleneckQuerySet
+
+S = Bottleneck.Status
+# The columns that are compared.
+SAID = ("title", "product", "symptom", "chain_id", "nqi_gap")
+RUN = re.compile(r"[^\W\d_]+")
+CHARACTER_BITS = 21
+# Grams of the symptom that are indexed beside those of title and product: always the same ones of a text.
+SYMPTOM_GRAMS = 8
+# Rows of the index that one question may read, candidates that it measures, and grams that it asks for.
+MOST_READ, CANDIDATES, MOST_GRAMS = 30_000, 120, 240
+# Common words: what every seventh problem says weighs next to nothing.
+COMMON, LEAST_WEIGHT = 2.0, 0.05
+# How much of the likeness is that chain, product and gap agree.
+FACTS = 0.1
+# A text far shorter than the other is measured as if it were this part of it.
+SHORTEST = 0.3
+
+
+def grams(text: str) -> set[int]:
+    """Every two neighbouring letters or characters of a run as a number; a run of one stands for itself."""
+    found: set[int] = set()
+    for run in RUN.findall(unicodedata.normalize("NFKC", text).lower()):
+        codes = array("I", run.encode("utf-32-le"))
+        if len(codes) == 1:
+            found.add(codes[0])
+        else:
+            found.update(a << CHARACTER_BITS | b for a, b in pairwise(codes))
+    return found
+
+
+def _scattered(gram: int) -> int:
+    """An order of grams that has nothing to do with what they say."""
+    return gram * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+
+
+def indexed(title: str, product: str, symptom: str) -> set[int]:
+    """The grams by which a problem is found."""
+    head = grams(f"{title} {product}")
+    return head | set(heapq.nsmallest(SYMPTOM_GRAMS, grams(symptom) - head, key=_scattered))
+
+
+# --- Likeness ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Said:
+    """What somebody says of a problem; what is unknown or closed to the reader is empty."""
+
+    title: str = ""
+    product: str = ""
+    symptom: str = ""
+    chain_id: int | None = None
+    nqi_gap: str = ""
+
+    @classmethod
+    def by(cls, row: Bottleneck) -> "Said":
+        """All that a problem says."""
+        return cls(**{name: getattr(row, name) for name in SAID})
+
+    @cached_property
+    def grams(self) -> set[int]:
+        return grams(f"{self.title} {self.product} {self.symptom}")
+
+    def agrees_with(self, other: "Said") -> float:
+        """The part of what both say of chain, product and gap in which they agree."""
+        pairs = (
+            (self.chain_id, other.chain_id),
+            (self.product, other.product),
+            (self.nqi_gap, other.nqi_gap),
+        )
+        known = [one == two for one, two in pairs if one and two]
+        return sum(known) / len(known) if known else 1.0
+
+
+def likeness(one: Said, two: Said, weights: Mapping[int, float]) -> float:
+    """From 0 (nothing in common) to 1 (the same); the order of the two makes no difference."""
+    ours, theirs = (math.fsum(weights[gram] for gram in it.grams) for it in (one, two))
+    if not ours or not theirs:
+        return 0.0
+    shared = math.fsum(weights[gram] for gram in one.grams & two.grams)
+    words = shared / max(min(ours, theirs), SHORTEST * max(ours, theirs))
+    return words * (1 - FACTS + FACTS * one.agrees_with(two))
+
+
+class Weights(dict[int, float]):
+    """What each gram weighs, asked of the database as far as needed."""
+
+    def __init__(self) -> None:
+        self.counts: dict[int, int] = {}
+        self.learn({0})
+        self.problems = max(self.counts[0], 1)
+
+    def learn(self, wanted: Iterable[int]) -> None:
+        fresh = [gram for gram in wanted if gram not in self.counts]
+        known = GramCount.objects.filter(gram__in=fresh).values_list("gram", "problems")
+        self.counts |= dict.fromkeys(fresh, 0) | dict(known)
+
+    def __missing__(self, gram: int) -> float:
+        rarity = math.log(self.problems / (self.counts[gram] + 0.5))
+        weight = self[gram] = max(rarity - COMMON, LEAST_WEIGHT)
+        return weight
+
+
+# --- Asking -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Match:
+    row: Bottleneck
+    likeness: float
+
+    @property
+    def percent(self) -> int:
+        return int(self.likeness * 100)
+
+
+class Question:
+    """The problems that say nearly what is said, among any rows that may be read."""
+
+    def __init__(self, said: Said) -> None:
+        self.said, self.weights = said, Weights()
+
+    @cached_property
+    def candidates(self) -> list[int]:
+        """The keys of problems that share most of the rarest grams, most first."""
+        own = heapq.nsmallest(MOST_GRAMS, self.said.grams, key=_scattered)
+        self.weights.learn(own)
+        asked: list[int] = []
+        read = 0
+        for gram in sorted(own, key=lambda it: (self.weights.counts[it], it)):
+            read += self.weights.counts[gram]
+            if asked and read > MOST_READ:
+                break
+            asked.append(gram)
+        found = Gram.objects.filter(gram__in=asked).values_list("bottleneck_id")
+        # More than are measured: most of them may be closed to the reader.
+        top = found.annotate(n=Count("gram")).order_by("-n", "-bottleneck_id")[: 10 * CANDIDATES]
+        return [key for key, _n in top]
+
+    def among(
+        self,
+        rows: BottleneckQuerySet,
+        *,
+        at_least: float,
+        limit: int,
+        fields: Collection[str] | None = None,
+    ) -> list[Match]:
+        """The likest of the rows, compared by the fields that are open to the reader."""
+        open_keys = set(rows.filter(pk__in=self.candidates).order_by().values_list("pk", flat=True))
+        chosen = [key for key in self.candidates if key in open_keys][:CANDIDATES]
+        compared = [name for name in SAID if fields is None or name.removesuffix("_id") in fields]
+        found = {
+            pk: Said(**dict(zip(compared, said, strict=True)))
+            for pk, *said in rows.filter(pk__in=chosen).order_by().values_list("pk", *compared)
+        }
+        self.weights.learn(set().union(self.said.grams, *(said.grams for said in found.values())))
+        scores = ((likeness(self.said, said, self.weights), pk) for pk, said in found.items())
+        best = heapq.nlargest(limit, (it for it in scores if it[0] >= at_least))
+        by_key = rows.in_bulk([pk for _score, pk in best]) if best else {}
+        return [Match(by_key[pk], score) for score, pk in best]
+
+
+# --- Keeping the index ------------------------------------------------------------------------------------
+
+
+def keep(row: Bottleneck) -> None:
+    """Let the index say what the problem says; to be called in the transaction that changes its text."""
+    wanted = indexed(row.title, row.product, row.symptom)
+    known = Gram.objects.filter(bottleneck=row)
+    have = set(known.values_list("gram", flat=True))
+    if gone := have - wanted:
+        known.filter(gram__in=gone).delete()
+    Gram.objects.bulk_create(Gram(gram=gram, bottleneck=row) for gram in sorted(wanted - have))
+
+
+def on_save(sender: Any, instance: Bottleneck, created: bool, **kwargs: Any) -> None:
+    """The text of a filed problem changes when it is returned and when it is filed, and at no other time."""
+    if instance.status in (S.SUBMITTED, S.RETURNED) or (created and instance.status != S.DRAFT):
+        keep(instance)
+
+
+def watch() -> None:
+    """Heard inside the transaction of the save, which the record opens."""
+    post_save.connect(on_save, sender=Bottleneck)
+
+
+def _texts() -> Iterator[tuple[int, str, str, str]]:
+    rows = Bottleneck.objects.judged("the index of similar problems").exclude(status=S.DRAFT)
+    return rows.order_by().values_list("pk", "title", "product", "symptom").iterator(chunk_size=5000)
+
+
+@system_job("index of similar problems")
+def rebuild() -> int:
+    """Make the whole index anew, and count; returns of how many problems. Filing waits meanwhile."""
+    counts: Counter[int] = Counter()
+    entries: list[int] = []
+    key_bits = (Bottleneck.objects.aggregate(last=Max("pk"))["last"] or 0).bit_length()
+    problems = 0
+    with transaction.atomic(), bulk.large_load(Gram):
+        for pk, title, product, symptom in _texts():
+            problems += 1
+            head, body = grams(f"{title} {product}"), grams(symptom)
+            counts.update(head | body)
+            sample = heapq.nsmallest(SYMPTOM_GRAMS, body - head, key=_scattered)
+            entries.extend(gram << key_bits | pk for gram in (*head, *sample))
+        Gram.objects.all().delete()
+        entries.sort()
+        mask = (1 << key_bits) - 1
+        bulk.insert(Gram, ("gram", "bottleneck"), ((entry >> key_bits, entry & mask) for entry in entries))
+        _store_counts(counts, problems)
+    return problems
+
+
+@system_job("index of similar problems")
+def count() -> int:
+    """Count anew in how many problems each gram occurs; returns of how many problems."""
+    counts: Counter[int] = Counter()
+    problems = 0
+    for _pk, title, product, symptom in _texts():
+        problems += 1
+        counts.update(grams(f"{title} {product} {symptom}"))
+    with transaction.atomic():
+        _store_counts(counts, problems)
+    return problems
+
+
+def _store_counts(counts: Counter[int], problems: int) -> None:
+    GramCount.objects.all().delete()
+    bulk.insert(GramCount, ("gram", "problems"), [(0, problems), *sorted(counts.items())])

@@ -1,0 +1,166 @@
+"""The search for problems that say nearly the same."""
+
+from collections import defaultdict
+
+import pytest
+from django.core.management import call_command
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projects import services, similar
+from projects.models import Bottleneck, Gram, GramCount
+from projects.similar import Question, Said, grams, likeness
+from tests.factories import Cast, draft, filing_values, organization, user
+
+pytestmark = pytest.mark.django_db
+
+EVEN: dict[int, float] = defaultdict(lambda: 1.0)
+CHINESE = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x4E80), min_size=2, max_size=40)
+WORDS = st.lists(CHINESE.filter(lambda word: len(word) > 3), min_size=2, max_size=6, unique=True)
+SAYINGS = st.builds(
+    Said,
+    title=CHINESE,
+    product=CHINESE,
+    symptom=CHINESE,
+    chain_id=st.sampled_from([None, 1, 2]),
+    nqi_gap=st.sampled_from(["", "met_missing", "capacity"]),
+)
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return Cast()
+
+
+def indexed(row: Bottleneck) -> set[int]:
+    return set(Gram.objects.filter(bottleneck=row).values_list("gram", flat=True))
+
+
+# --- Words ------------------------------------------------------------------------------------------------
+
+
+def test_a_text_is_taken_apart_into_neighbours_without_numbers_and_punctuation():
+    assert grams("柔轮，寿命9100h") == grams("柔轮 寿命") | {ord("h")}
+    assert len(grams("谐波减速器")) == 4
+    assert grams("ＧＢ／Ｔ") == grams("gb/t")
+    assert grams("𠮷野") == {ord("𠮷") << similar.CHARACTER_BITS | ord("野")}
+    assert grams("2026 年 3 月 —— 100%") == {ord("年"), ord("月")}
+
+
+@given(SAYINGS)
+def test_what_says_the_same_is_wholly_alike(said):
+    assert likeness(said, said, EVEN) == pytest.approx(1)
+
+
+@given(SAYINGS, SAYINGS, st.integers(0, 9))
+def test_likeness_has_no_direction_and_stays_between_nothing_and_all(one, two, salt):
+    weights = {gram: 0.05 + gram * (salt + 1) % 7 for gram in one.grams | two.grams}
+    assert likeness(one, two, weights) == pytest.approx(likeness(two, one, weights))
+    assert 0 <= likeness(one, two, weights) <= 1 + 1e-9
+
+
+@given(WORDS, st.randoms())
+def test_the_order_of_words_changes_little(words, rnd):
+    """Only what stands where two words meet."""
+    turned = list(words)
+    rnd.shuffle(turned)
+    one, two = Said(title="".join(words)), Said(title="".join(turned))
+    inside = set().union(*map(grams, words))
+    assert likeness(one, two, EVEN) >= len(inside) / max(len(one.grams), len(two.grams)) - 1e-9
+
+
+def test_facts_that_differ_make_it_less_alike_and_unknown_ones_do_not():
+    here = Said("柔轮变形超差", "谐波减速器", "抽检超差", 1, "met_missing")
+    elsewhere = Said("柔轮变形超差", "谐波减速器", "抽检超差", 2, "capacity")
+    unknown = Said("柔轮变形超差", "谐波减速器", "抽检超差")
+    assert likeness(here, unknown, EVEN) == pytest.approx(1)
+    assert likeness(here, elsewhere, EVEN) == pytest.approx(1 - similar.FACTS * 2 / 3)
+
+
+def test_a_short_text_inside_a_long_one_is_not_the_whole_of_it():
+    short, long = Said(title="轴承"), Said(title="轴承滚道在精磨之后早期剥落")
+    assert likeness(short, long, EVEN) == pytest.approx(1 / (len(long.grams) * similar.SHORTEST))
+
+
+# --- The index --------------------------------------------------------------------------------------------
+
+
+def test_a_draft_is_not_in_the_index_and_a_filed_problem_is_as_it_reads(cast):
+    row = draft(cast.filer, title="柔轮早期剥落")
+    assert not indexed(row)
+    services.move(row, "submit", by=cast.filer)
+    assert indexed(row) == similar.indexed(row.title, row.product, row.symptom) >= grams("柔轮早期剥落")
+
+
+def test_the_index_follows_the_text_of_a_returned_problem(cast):
+    row = cast.bring_to("returned", title="柔轮早期剥落")
+    services.revise(row, by=cast.filer, version=row.version, values={"title": "齿圈渗碳层过浅"})
+    row.refresh_from_db()
+    assert grams("齿圈渗碳层过浅") <= indexed(row)
+    assert not grams("早期剥落") & indexed(row)
+
+
+def test_what_is_not_kept_leaves_the_index_as_it_was(cast):
+    row = cast.bring_to("returned")
+    before = indexed(row)
+    with pytest.raises(services.StaleRow):
+        services.revise(row, by=cast.filer, version=row.version - 1, values={"title": "齿圈渗碳层过浅"})
+    assert indexed(row) == before
+
+
+def test_rebuilding_makes_what_keeping_has_made(cast):
+    for number in range(5):
+        cast.filed(title=f"柔轮{'甲乙丙丁戊'[number]}类裂纹", symptom="热处理后抽检发现。" * (number + 1))
+    draft(cast.filer, title="未提交的草稿")
+    kept = set(Gram.objects.values_list("gram", "bottleneck_id"))
+    Gram.objects.all().delete()
+    call_command("similar", "rebuild", verbosity=0)
+    assert set(Gram.objects.values_list("gram", "bottleneck_id")) == kept
+    counts = dict(GramCount.objects.values_list("gram", "problems"))
+    assert counts[0] == 5
+    assert counts[grams("柔轮").pop()] == 5
+    assert counts[grams("甲类").pop()] == 1
+    assert not grams("草稿") & counts.keys()
+    GramCount.objects.all().delete()
+    call_command("similar", "count", verbosity=0)
+    assert dict(GramCount.objects.values_list("gram", "problems")) == counts
+
+
+# --- Asking -----------------------------------------------------------------------------------------------
+
+
+def ask(rows, at_least=0.5, **said):
+    found = Question(Said(**said)).among(rows, at_least=at_least, limit=10)
+    return [match.row for match in found]
+
+
+def test_the_likest_comes_first_and_what_is_unlike_does_not_come(cast):
+    twin = cast.filed(title="柔轮热处理后径向变形超差", product="谐波减速器", symptom="抽检径向变形超差。")
+    near = cast.filed(title="柔轮热处理后表面硬度不均", product="谐波减速器", symptom="里氏硬度相差大。")
+    cast.filed(title="面料染色牢度不达标", product="功能性面料", symptom="摩擦后掉色。")
+    rows = Bottleneck.objects.visible_to(cast.filer)
+    title = "径向变形超差：柔轮在热处理后"
+    said = {"title": title, "product": "谐波减速器", "symptom": "径向变形超差 12 微米"}
+    assert ask(rows, 0.7, **said) == [twin]
+    assert ask(rows, 0.3, **said) == [twin, near]
+    assert ask(rows, title="2026") == []
+
+
+def test_closed_fields_find_nothing(cast):
+    cast.filed(title="关于某工序的问题", symptom="环氧层在低温循环后开裂")
+    rows = Bottleneck.objects.visible_to(cast.filer)
+    assert ask(rows, symptom="环氧层在低温循环后开裂")
+    question = Question(Said(symptom="环氧层在低温循环后开裂"))
+    assert question.among(rows, at_least=0.01, limit=5, fields={"title", "chain"}) == []
+
+
+@pytest.mark.parametrize("who", ["filer", "county_officer", "engineer"])
+def test_nothing_outside_the_scope_is_found(cast, who):
+    other = user("filer", organization(at=cast.city))
+    for _n in range(3):
+        services.move(draft(other, **filing_values()), "submit", by=other)
+    own = cast.filed()
+    seen = Bottleneck.objects.visible_to(getattr(cast, who))
+    found = ask(seen, 0.0, title=own.title, product=own.product, symptom=own.symptom)
+    assert set(found) <= set(seen)
+    assert (own in found) == (own in seen)
