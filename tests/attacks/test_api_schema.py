@@ -19,13 +19,14 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.factories import Cast
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 EXAMPLES = 12
 
 
-@pytest.fixture
+@world
 def cast() -> Cast:
     people = Cast()
     people.bring_to("dispatched")

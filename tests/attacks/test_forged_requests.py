@@ -17,6 +17,7 @@ from projects.views.lists import BottleneckList, ConsortiumList, KeyProjectList,
 from record.models import Event
 from tests import factories
 from tests.factories import Cast
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 FOREIGN = "外省绝密"
@@ -28,12 +29,12 @@ def browser(user: User, **options: Any) -> Client:
     return client
 
 
-@pytest.fixture
+@world
 def cast() -> Cast:
     return Cast()
 
 
-@pytest.fixture
+@world
 def elsewhere() -> dict[str, Any]:
     """A firm of another province with a problem, a project, a consortium and a key project."""
     nation = factories.county().parent.parent.parent

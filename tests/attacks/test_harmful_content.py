@@ -19,6 +19,7 @@ from projects import services
 from projects.models import Attachment, Bottleneck
 from tests import factories
 from tests.factories import Cast
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 # As long as the shortest of the fields into which it goes: PostgreSQL refuses more.
@@ -32,7 +33,7 @@ def browser(user: User) -> Client:
     return client
 
 
-@pytest.fixture
+@world
 def cast() -> Cast:
     return Cast()
 

@@ -10,16 +10,17 @@ from bulletins import services
 from bulletins.checking import State, verify
 from bulletins.models import Bulletin, Period
 from tests.bulletins.ledger import Tree, project
+from tests.worlds import world
 
 
-@pytest.fixture
-def tree(db: None) -> Tree:
+@world
+def tree() -> Tree:
     tree = Tree()
     project(tree.huqiu)
     return tree
 
 
-@pytest.fixture
+@world
 def period(tree: Tree) -> Period:
     services.freeze_now(services.get_period("2024"), None)
     return services.get_period("2024")

@@ -35,6 +35,7 @@ from tests.bulletins.ledger import (
     solved,
     takes_part,
 )
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 LATER = date(2025, 3, 20)
@@ -46,7 +47,7 @@ def no_throttle_left_over() -> None:
     cache.clear()
 
 
-@pytest.fixture
+@world
 def tree() -> Tree:
     """Rows of 2024 in four regions, fewer of 2023, one of 2025."""
     tree = Tree()
@@ -68,7 +69,7 @@ def tree() -> Tree:
     return tree
 
 
-@pytest.fixture
+@world
 def period(tree: Tree) -> Period:
     """2024, published, with 2023 to compare."""
     for code in ("2023", "2024"):
@@ -77,7 +78,7 @@ def period(tree: Tree) -> Period:
     return services.get_period("2024")
 
 
-@pytest.fixture
+@world
 def unpublished(tree: Tree) -> Period:
     services.rollup_now(services.get_period("2025"))
     return services.get_period("2025")

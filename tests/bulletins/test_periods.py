@@ -17,12 +17,13 @@ from common.jobs import MAX_ATTEMPTS, Job, LeaseLost
 from projects.models import Evidence, Transition
 from tests import factories
 from tests.bulletins.ledger import Tree, key_project, project, prove, solved
+from tests.worlds import world
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-@pytest.fixture
-def tree(db: None) -> Tree:
+@world
+def tree() -> Tree:
     return Tree()
 
 

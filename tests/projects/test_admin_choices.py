@@ -7,11 +7,12 @@ from django.urls import reverse
 from accounts.models import Role
 from projects.models import Participation
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@world
 def foreign():
     """An organisation and a project of another province."""
     unit = factories.bureau("330000", "浙江省局", factories.bureau())

@@ -19,6 +19,7 @@ from bulletins.models import Period
 from enterprises.models import Organization
 from projects.models import Bottleneck
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -45,12 +46,12 @@ def as_user(user: User) -> Client:
     return client
 
 
-@pytest.fixture
+@world
 def cast() -> factories.Cast:
     return factories.Cast()
 
 
-@pytest.fixture
+@world
 def foreign() -> User:
     nation = factories.county().parent.parent.parent
     return factories.user(Role.OFFICER, factories.bureau("330000", "浙江省市场监督管理局", nation))

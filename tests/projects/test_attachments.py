@@ -18,13 +18,14 @@ from accounts.models import Role
 from projects import services
 from projects.models import Attachment, Bottleneck, Transition
 from tests.factories import Cast, bureau, draft, pdf, png, solution, user
+from tests.worlds import world
 
 S = Bottleneck.Status
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
+@world
+def cast() -> Cast:
     return Cast()
 
 

@@ -18,12 +18,13 @@ from projects import services
 from projects.forms.filing import MeasureForms
 from projects.models import Bottleneck
 from tests.factories import Cast, at_once, chain, draft, grant, organization, png, user
+from tests.worlds import world
 
 S = Bottleneck.Status
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
+@world
+def cast() -> Cast:
     return Cast()
 
 

@@ -18,6 +18,7 @@ from common.listing import TwoEndedPaginator, disarmed
 from enterprises.models import Organization
 from projects.models import ChainProject
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -37,12 +38,12 @@ def as_user(user: User) -> Client:
     return client
 
 
-@pytest.fixture
+@world
 def officer() -> User:
     return factories.user(Role.OFFICER, factories.county())
 
 
-@pytest.fixture
+@world
 def foreign() -> User:
     """An officer of another province."""
     nation = factories.county().parent.parent.parent

@@ -13,6 +13,7 @@ from projects import services
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject, Participation
 from projects.workflow import MOVES, judge
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 S = Bottleneck.Status
@@ -46,7 +47,7 @@ class Ledger:
         return [row for model in models for row in model.objects.visible_to(user)]
 
 
-@pytest.fixture
+@world
 def ledger():
     return Ledger()
 

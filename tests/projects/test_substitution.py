@@ -16,12 +16,13 @@ from projects.models import Bottleneck
 from projects.timeline import events_of
 from projects.workflow import MOVES, judge
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 S = Bottleneck.Status
 
 
-@pytest.fixture
+@world
 def cast():
     return factories.Cast()
 

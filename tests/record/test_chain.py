@@ -12,6 +12,7 @@ from django.utils import timezone
 from record import chain, tasks
 from record.models import DayRoot, Event, Seal
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +105,7 @@ def test_two_who_seal_at_once_make_one_chain(monkeypatch):
 # --- Proving -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@world
 def sealed() -> int:
     some_events()
     return chain.seal_pending()

@@ -12,11 +12,12 @@ from record.models import Event
 from record.telling import lines
 from tests import factories
 from tests.record.test_recording import client_of
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@world
 def cast() -> factories.Cast:
     return factories.Cast()
 

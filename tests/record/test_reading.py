@@ -17,16 +17,17 @@ from record.models import Event
 from tests import factories
 from tests.accounts.test_joining import said
 from tests.record.test_recording import client_of
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@world
 def cast() -> factories.Cast:
     return factories.Cast()
 
 
-@pytest.fixture
+@world
 def row(cast):
     return cast.filed()
 

@@ -17,11 +17,12 @@ from projects.models import KeyProject
 from record import acting, recording
 from record.models import Event
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@world
 def cast() -> factories.Cast:
     return factories.Cast()
 
