@@ -396,6 +396,7 @@ def _account() -> Iterator[Entry]:
         yield Entry(name, None, ANYBODY, public=True)
     for name in ("account_security", "mfa_index"):
         yield Entry(name)
+    yield Entry("email_confirm", USERS, USERS, sees=NOBODY, args={"token": "x"}, note="with a wrong link")
     # There is nothing to see or to end for those who have set up no second factor.
     for name in ("mfa_download_recovery_codes", "mfa_view_recovery_codes"):
         yield Entry(name, sees=NOBODY, note="without a second factor")
@@ -405,6 +406,7 @@ def _account() -> Iterator[Entry]:
         "usersessions_list",
         "account_change_password",
         "account_set_password",
+        "email_change",
         "mfa_reauthenticate",
         "mfa_activate_totp",
         "mfa_generate_recovery_codes",

@@ -304,6 +304,8 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/h/key",
     # Names of people who do not exist, or to whom one may not give a role, by who tries them.
     "unknown_person": "20/h/key",
+    # Mails to addresses that somebody wants to have.
+    "new_address": "30/h/ip,5/h/key",
     "login": "600/m/ip",
     "reset_password": "30/h/ip,5/h/key",
 }

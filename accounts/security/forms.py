@@ -48,6 +48,17 @@ class ResetPasswordForm(Worded, account.ResetPasswordForm):
     words = {"email": _("邮箱")}
 
 
+class AddressForm(forms.Form):
+    """A new e-mail address for the own account."""
+
+    email = forms.EmailField(
+        label=_("新邮箱"),
+        max_length=254,
+        help_text=_("确认邮件会发到这个邮箱；打开其中的链接后才会更换。"),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
 class TwiceTheSame:
     def clean(self) -> dict[str, Any]:
         data = forms.Form.clean(self) or {}  # type: ignore[arg-type]

@@ -3,8 +3,10 @@
 from typing import Any
 
 from allauth.account import views as account
+from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
 from allauth.account.internal import flows
+from allauth.core import ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.internal.flows.sessions import end_other_sessions, end_sessions
@@ -16,10 +18,11 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.security import second_factor, sessions
-from accounts.security.forms import LockedForm
+from accounts.security import address, second_factor, sessions
+from accounts.security.forms import AddressForm, LockedForm
 from accounts.security.services import services
 
 LOGIN_PAGE = "account/login.html"
@@ -106,6 +109,41 @@ def session_list(request: HttpRequest) -> HttpResponse:
     ]
     rows.sort(key=lambda row: (not row["session"].is_current(), -row["session"].created_at.timestamp()))
     return render(request, "account/sessions.html", {"rows": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@reauthentication_required
+def email_change(request: HttpRequest) -> HttpResponse:
+    """Ask for another address; the answer is the same whichever it is."""
+    user: Any = request.user
+    form = AddressForm(request.POST if request.method == "POST" else None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid() and not ratelimit.consume(request, action="new_address", key=str(user.pk)):
+            form.add_error(None, get_adapter().error_messages["rate_limited"])
+            status = 429
+        elif form.is_valid():
+            email = form.cleaned_data["email"]
+            address.ask(user, email)
+            said = _("确认邮件将发到 %(email)s，请在 24 小时内打开其中的链接。在此之前邮箱不变。")
+            messages.success(request, said % {"email": email})
+            return redirect("account_security")
+    return render(request, "account/email_change.html", {"form": form}, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def email_confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """The page behind the link; a form changes the address, for programs open links as well."""
+    user: Any = request.user
+    if request.method == "POST" and address.change(user, token):
+        messages.success(request, _("邮箱已更换。"))
+        return redirect("account_security")
+    email = address.asked_for(user, token)
+    return render(request, "account/email_confirm.html", {"email": email}, status=200 if email else 404)
 
 
 BROWSERS = (
