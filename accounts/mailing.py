@@ -90,7 +90,7 @@ def without_rights(person: str) -> Q:
     """
     grants = Grant.objects.judged("who is told").filter(user=OuterRef(person))
     asked = Registration.objects.judged("who is told").pending().filter(user=OuterRef(person))
-    return Exists(grants) & ~Exists(grants.not_over(timezone.localdate())) & ~Exists(asked)
+    return Q(Exists(grants), ~Exists(grants.not_over(timezone.localdate())), ~Exists(asked))
 
 
 def _settle(now: datetime) -> None:

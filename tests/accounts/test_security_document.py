@@ -29,6 +29,8 @@ def test_its_limits_are_those_of_the_settings() -> None:
     assert limits["failed_on_known_device"] == "20/h/key"
     assert limits["login_failed"] == "10/h/key"
     assert limits["reset_password"] == "30/h/ip,5/h/key"
+    assert limits["new_address"] == "30/h/ip,5/h/key"
+    assert limits["unknown_person"] == "20/h/key"
     assert (settings.AXES_FAILURE_LIMIT, settings.AXES_COOLOFF_TIME) == (5, 0.25)
     assert (settings.IDLE_MINUTES_BUREAU, settings.IDLE_MINUTES) == (30, 120)
     assert settings.SESSION_COOKIE_AGE == 12 * 3600
