@@ -96,7 +96,7 @@ def without_rights(person: str) -> Q:
 def _settle(now: datetime) -> None:
     """Nothing is sent of what was read meanwhile, or to people who want no mail, have no address or no right
     any more."""
-    unwanted = Q(read_at__isnull=False) | Q(user__email="") | Q(user__is_active=False) | _chosen(Mail.OFF)
+    unwanted = Q(_chosen(Mail.OFF)) | Q(read_at__isnull=False) | Q(user__email="") | Q(user__is_active=False)
     unwanted |= without_rights("user") & Q(user__is_superuser=False)
     settled = Notice.objects.filter(unwanted, mailed_at__isnull=True).values_list("pk", flat=True)
     Notice.objects.filter(pk__in=list(settled[:5000])).update(mailed_at=now)
