@@ -122,10 +122,11 @@ def _at(field: str) -> Callable[[date, date], Q]:
 
 
 def _moved_to(status: str) -> Callable[[date, date], Q]:
-    """The event is a move of the problem into a state; twice in one period is once."""
+    """The event is a move of the problem into a state; twice in one period is once, and a step that stays in
+    the state is none."""
 
     def between(start: date, end: date) -> Q:
-        moves = Transition.objects.filter(_at("at")(start, end), target=status)
+        moves = Transition.objects.filter(_at("at")(start, end), target=status).exclude(source=status)
         return Q(pk__in=moves.values("bottleneck"))
 
     return between
@@ -232,8 +233,11 @@ def _solved_from_list(span: Span) -> Rows:
 ON_LIST = (
     Bottleneck.Status.LISTED,
     Bottleneck.Status.DISPATCHED,
+    Bottleneck.Status.POSTED,
+    Bottleneck.Status.AWARDED,
     Bottleneck.Status.IN_PROGRESS,
     Bottleneck.Status.SUSPENDED,
+    Bottleneck.Status.UNSOLVABLE,
     Bottleneck.Status.SOLUTION_FILED,
     Bottleneck.Status.VERIFICATION,
     Bottleneck.Status.PARTLY,

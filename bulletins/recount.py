@@ -29,11 +29,12 @@ from projects.models import (
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BEGUN = {"executing", "acceptance", "accepted", "failed", "terminated"}
 OFF_LIST = {
-    "draft", "submitted", "returned", "rejected", "withdrawn", "accepted", "merged", "resolved", "terminated",
+    "draft", "submitted", "returned", "rejected", "withdrawn", "lapsed", "accepted", "merged", "resolved",
+    "archived", "terminated",
 }  # fmt: skip
 CLOCK_STANDS = {
-    "draft", "rejected", "withdrawn", "merged", "resolved", "terminated", "returned", "solution_filed",
-    "suspended",
+    "draft", "rejected", "withdrawn", "lapsed", "merged", "resolved", "archived", "terminated", "returned",
+    "solution_filed", "suspended",
 }  # fmt: skip
 SINCE = date(2024, 1, 1)
 
@@ -42,6 +43,7 @@ class Event(NamedTuple):
     """One line of a problem's record."""
 
     day: date
+    source: str
     target: str
     handler: int
     due: date | None
@@ -229,10 +231,10 @@ class Recount:
         touched = Bottleneck.objects.filter(self._here("bureau", "list_owner", "transitions__handler"))
         moves = Transition.objects.filter(self._of(touched, "bottleneck")).order_by("sequence")
         events: dict[int, list[Event]] = defaultdict(list)
-        for pk, at, target, handler, due in moves.values_list(
-            "bottleneck_id", "at", "target", "handler_id", "clock_due_on"
+        for pk, at, *said in moves.values_list(
+            "bottleneck_id", "at", "source", "target", "handler_id", "clock_due_on"
         ).iterator():
-            events[pk].append(Event(_day(at), target, handler, due))
+            events[pk].append(Event(_day(at), *said))
         rows = Bottleneck.objects.filter(self._of(touched, "pk"), submitted_at__isnull=False)
         for row in rows.filter(is_test=False, voided_at=None).iterator():
             if row.organization_id not in self.test_firms:
@@ -247,9 +249,8 @@ class Recount:
         self._enter("filed", pk, home, pk, [submitted])
         if row.merged_into_id is None:
             self._enter("accepted", pk, home, pk, [_day(row.accepted_at)])
-            self._enter(
-                "reopened", pk, home, pk, [event.day for event in events if event.target == "reopened"]
-            )
+            days = [event.day for event in events if event.target == "reopened" != event.source]
+            self._enter("reopened", pk, home, pk, days)
             if row.result == "bottleneck_solved":
                 days = [event.day for event in events if event.target == "resolved"]
                 self._enter("solved", pk, home, pk, days)

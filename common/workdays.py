@@ -1,6 +1,7 @@
 """Chinese working days: weekends, statutory holidays and make-up days (`domain.md` chapter 4)."""
 
 import logging
+from calendar import monthrange
 from datetime import date, timedelta
 from functools import cache
 
@@ -31,6 +32,13 @@ def add_workdays(start: date, days: int) -> date:
         day += timedelta(days=1)
         days -= is_workday(day)
     return day
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of a later month, or the last one of a shorter month."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 def workdays_between(start: date, end: date) -> int:

@@ -374,12 +374,19 @@ WORKING_DAY_LIMITS = {
     "submitted": 5,
     "returned": 10,
     "accepted": 5,
+    "accepted_by_province": 10,
     "dispatched": 3,
+    "awarded": 20,
     "suspended": 60,
     "solution_filed": 10,
     "verification": 15,
     "reopened": 5,
 }
+# How long a posted challenge stays open at least, in days; within how many months of its solution a problem
+# may be reopened; and how many working days after its limit a late one is reported to the level above.
+POSTING_DAYS = 20
+REOPEN_MONTHS = 12
+ESCALATE_AFTER_WORKING_DAYS = 3
 # Within which a bureau verifies or refuses who wants to join, in working days as well.
 REGISTRATION_WORKING_DAYS = 5
 

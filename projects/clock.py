@@ -11,8 +11,6 @@ from projects.models import Bottleneck
 from projects.workflow import STATES, Party
 
 S = Bottleneck.Status
-# The part of a limit after which the clock turns amber.
-AMBER_FROM = 0.7
 
 
 def turn_of(bottleneck: Bottleneck) -> str:
@@ -36,8 +34,11 @@ def step_of(bottleneck: Bottleneck) -> str:
         S.RETURNED: _("企业补正"),
         S.ACCEPTED: _("复核"),
         S.DISPATCHED: _("机构答复"),
+        S.POSTED: _("征集"),
+        S.AWARDED: _("签约"),
         S.IN_PROGRESS: _("攻关"),
         S.SUSPENDED: _("暂缓"),
+        S.UNSOLVABLE: _("半年复查"),
         S.SOLUTION_FILED: _("企业确认"),
         S.VERIFICATION: _("核验"),
         S.REOPENED: _("复查"),
@@ -57,9 +58,9 @@ def task_of(bottleneck: Bottleneck) -> str:
 def clock_of(bottleneck: Bottleneck, today: date | None = None) -> dict[str, Any]:
     """The arguments of the template tag ``clock`` for this problem."""
     today = today or timezone.localdate()
-    due, start = bottleneck.clock_due_on, bottleneck.clock_started_on
+    due, start, amber = bottleneck.clock_due_on, bottleneck.clock_started_on, bottleneck.clock_amber_on
     clock = {"state": "none", "remaining": None, "share": None, "label": step_of(bottleneck), "due": due}
-    if due is None or start is None:
+    if due is None or start is None or amber is None:
         return clock
     if bottleneck.status == S.SUSPENDED:
         return clock | {"state": "paused"}
@@ -69,14 +70,22 @@ def clock_of(bottleneck: Bottleneck, today: date | None = None) -> dict[str, Any
         return clock | {"state": "red", "remaining": min(remaining, -1), "share": 1.0}
     if today < due:
         remaining = max(remaining, 1)
-    if STATES[bottleneck.status].until_plan_date:
-        # Months long: calendar days tell the same and can be asked of the database.
-        passed, whole = (today - start).days, (due - start).days
-    else:
+    if STATES[bottleneck.status].limit:
         passed, whole = workdays_between(start, today), workdays_between(start, due)
-    share = passed / whole if whole > 0 else 1.0
+    else:
+        # Months long: calendar days tell the same.
+        passed, whole = (today - start).days, (due - start).days
     return clock | {
-        "state": "amber" if share >= AMBER_FROM else "green",
+        "state": "amber" if today >= amber else "green",
         "remaining": remaining,
-        "share": share,
+        "share": passed / whole if whole > 0 else 1.0,
     }
+
+
+def why_paused(bottleneck: Bottleneck) -> str:
+    """Why the bureau's clock stands still, whoever's other clock runs meanwhile; empty when it runs."""
+    return {
+        S.RETURNED: _("等待企业补正，办理时限暂停。"),
+        S.SOLUTION_FILED: _("等待企业确认，办理时限暂停。"),
+        S.SUSPENDED: _("已暂缓，攻关期限暂停，恢复时重新定期限。"),
+    }.get(Bottleneck.Status(bottleneck.status), "")

@@ -1,5 +1,6 @@
 """What an uploaded file may be: judged by its content, never by its name (`domain.md` 3.11, 3.14)."""
 
+import hashlib
 import re
 import unicodedata
 import zipfile
@@ -15,7 +16,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects.models import Attachment
+from accounts.models import User
+from projects.models import Attachment, Bottleneck
 from projects.models.bottlenecks import attachment_path
 
 # An office file is a zip with these parts inside; anything else in a zip is refused.
@@ -32,6 +34,8 @@ MIME_BY_SUFFIX = {
 }
 SAME_SUFFIX = {".jpeg": ".jpg", ".jfif": ".jpg"}
 ACCEPTED = gettext_lazy("PDF、JPG、PNG、XLSX、DOCX")
+# Of one problem.
+MAX_ATTACHMENTS = 10
 
 
 def clean_name(name: str) -> str:
@@ -109,3 +113,29 @@ def check(upload: UploadedFile) -> str:
             % {"name": name, "found": found.lstrip(".").upper()}
         )
     return MIME_BY_SUFFIX[found]
+
+
+def keep(
+    locked: Bottleneck, upload: UploadedFile, *, by: User | None, stored: list[Attachment]
+) -> Attachment:
+    """Keep a file with a locked problem; what reaches the disk is put on the list first."""
+    mime = check(upload)
+    digest = hashlib.sha256()
+    for chunk in upload.chunks():
+        digest.update(chunk)
+    if known := locked.attachments.filter(sha256=digest.hexdigest()).first():
+        return known
+    if locked.attachments.count() >= MAX_ATTACHMENTS:
+        raise ValidationError(_("每个问题最多 %d 个附件，请先删除不需要的。") % MAX_ATTACHMENTS)
+    attachment = Attachment(
+        bottleneck=locked,
+        file=upload,
+        name=clean_name(upload.name or ""),
+        size=upload.size or 0,
+        mime=mime,
+        sha256=digest.hexdigest(),
+        uploaded_by=by,
+    )
+    stored.append(attachment)
+    attachment.save()
+    return attachment

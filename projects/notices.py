@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import FILING_ROLES, Notice, Role
 from accounts.notices import Desks, Details, day_of, members, say, tell
-from common.workdays import add_workdays
 from enterprises.models import Bureau
 from projects.clock import step_of
 from projects.models import Bottleneck, Transition
@@ -22,16 +21,27 @@ from projects.workflow import HANDLED_BY, MOVES, STATES, Party
 Kind = Notice.Kind
 # Problems looked at in one go.
 CHUNK = 500
+# Day of the month by which an institution at work reports.
+REPORT_DAY = 5
 # The bureaus' clock stands still, but the firm has its own.
 LIMITS_OF_FIRMS = (Bottleneck.Status.RETURNED, Bottleneck.Status.SOLUTION_FILED)
 
 
 def tell_of_move(row: Bottleneck, step: Transition) -> None:
-    """Those whose turn it is now, and the people of firm and institution; never who made the move."""
+    """Those whose turn it is now, and the people of firm and institution; never who made the move.
+
+    Who had the turn before is not told again; a report upwards is for the level above.
+    """
     parties = Parties([row])
-    waiting = parties.whose_turn(row) - {step.actor_id}
     source = f"transition:{step.pk}"
     details = _details("waiting", row)
+    if row.escalated_to and step.move == "report_up":
+        superiors = Desks([row.escalated_to.path]).nearest(row.escalated_to.path, row.chain_id)
+        tell(superiors, Kind.RED, source, details | {"what": "reported"})
+        return
+    waiting: set[int] = set()
+    if step.source != step.target or step.move in ("escalate", "hand_down"):
+        waiting = parties.whose_turn(row) - {step.actor_id}
     tell(waiting, Kind.WAITING, source, details)
     moved = parties.firm(row) | parties.institution(row)
     tell(
@@ -51,11 +61,27 @@ def tell_of_clocks(today: date | None = None) -> int:
         voided_at__isnull=True, clock_due_on__gt=oldest
     )
     red = rows.overdue_on(today) | rows.filter(status__in=LIMITS_OF_FIRMS, clock_due_on__lt=today)
-    amber = rows.due_soon_on(today)
-    for status in LIMITS_OF_FIRMS:
-        soon = add_workdays(today, settings.WORKING_DAY_LIMITS[status] * 3 // 10)
-        amber |= rows.filter(status=status, clock_due_on__range=(today, soon))
+    amber = rows.due_soon_on(today) | rows.filter(
+        status__in=LIMITS_OF_FIRMS, clock_amber_on__lte=today, clock_due_on__gte=today
+    )
     return _tell_of(Kind.RED, red) + _tell_of(Kind.AMBER, amber)
+
+
+def ask_for_reports(today: date) -> None:
+    """Ask institutions at work for the report of the month, from its fifth day on, once (`domain.md` 4.1)."""
+    if today.day < REPORT_DAY:
+        return
+    month = today.replace(day=1)
+    rows = Bottleneck.objects.judged("reports of everybody").filter(
+        voided_at__isnull=True, status=Bottleneck.Status.IN_PROGRESS, clock_started_on__lt=month
+    )
+    told = Transition.objects.judged("reports of everybody").filter(move="report", at__date__gte=month)
+    asked = list(rows.exclude(pk__in=told.values("bottleneck")).order_by("pk"))
+    parties = Parties(asked)
+    for row in asked:
+        tell(
+            parties.institution(row), Kind.WAITING, f"report:{row.pk}:{month:%Y-%m}", _details("report", row)
+        )
 
 
 def _tell_of(kind: str, rows: QuerySet[Bottleneck]) -> int:
@@ -167,6 +193,14 @@ def _red(details: Details) -> str:
     return _("问题 %(code)s 的时限（%(step)s）已过，应在 %(due)s 前办理。") % _values(details)
 
 
+def _reported(details: Details) -> str:
+    return _("问题 %(code)s 的时限（%(step)s）超过三个工作日仍未办理，请督办。") % _values(details)
+
+
+def _report(details: Details) -> str:
+    return _("请报告问题 %(code)s 本月的进展。") % _values(details)
+
+
 def _page(details: Details) -> str:
     return reverse("projects:bottleneck_detail", args=[details["row"]])
 
@@ -176,3 +210,5 @@ def declare() -> None:
     say("waiting", _waiting, _page)
     say("amber", _amber, _page)
     say("red", _red, _page)
+    say("reported", _reported, _page)
+    say("report", _report, _page)

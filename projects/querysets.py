@@ -6,13 +6,10 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from django.conf import settings
-from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models import F, Q
 
 from common.scope import Parts, Scoped, Viewer, right
 from common.verification import REPORTS
-from common.workdays import add_workdays
 
 if TYPE_CHECKING:
     from projects.models import (
@@ -181,15 +178,15 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         return (
             self.counted()
             .filter(visibility__in=("government", "public"), accepted_at__isnull=False)
-            .exclude(status__in=(status.RETURNED, status.REJECTED, status.WITHDRAWN, status.MERGED))
+            .exclude(
+                status__in=(status.RETURNED, status.REJECTED, status.WITHDRAWN, status.LAPSED, status.MERGED)
+            )
         )
 
     @right
     def published(self) -> Self:
         """Solved problems that the firms agreed to publish."""
-        return self.counted().filter(
-            visibility="public", consent_publish=True, status=self.model.Status.RESOLVED
-        )
+        return self.counted().filter(visibility="public", consent_publish=True, status__in=self.model.SOLVED)
 
     def _of_party(self, user: Viewer) -> Q:
         scope = user.scope
@@ -215,18 +212,9 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         return self.open().exclude(status__in=self.model.PAUSED).filter(clock_due_on__lt=day)
 
     def due_soon_on(self, day: date) -> Self:
-        """Rows of which seven tenths of the running limit are used up (`domain.md` 4.1: amber).
-
-        A limit in working days is measured in those, the plan date of the work in days of the calendar.
-        """
-        left, whole = F("clock_due_on") - Value(day), F("clock_due_on") - F("clock_started_on")
-        used_up = LessThanOrEqual(
-            ExpressionWrapper(left, DurationField()), ExpressionWrapper(whole * 0.3, DurationField())
-        )
-        soon = Q(used_up, status=self.model.Status.IN_PROGRESS)
-        for status, limit in settings.WORKING_DAY_LIMITS.items():
-            soon |= Q(status=status, clock_due_on__lte=add_workdays(day, limit * 3 // 10))
-        return self.open().exclude(status__in=self.model.PAUSED).filter(soon, clock_due_on__gte=day)
+        """Rows of which seven tenths of the running limit are used up (`domain.md` 4.1: amber)."""
+        running = self.open().exclude(status__in=self.model.PAUSED)
+        return running.filter(clock_amber_on__lte=day, clock_due_on__gte=day)
 
     def masters(self) -> Self:
         """Merged children out: the master stands for all of them (`domain.md` 5.4 rule 8)."""

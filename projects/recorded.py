@@ -32,7 +32,7 @@ def declare() -> None:
         Bottleneck,
         path=["bureau__path"],
         firm=["organization__uscc"],
-        ignored=[*LEDGER, "public_id", "status_changed_at", "clock_started_on"],
+        ignored=[*LEDGER, "public_id", "status_changed_at", "clock_started_on", "clock_amber_on"],
         veiled=("status", DRAFT),
     )
     for part in (BottleneckContact, Measure, Evidence, Attachment):

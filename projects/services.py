@@ -1,7 +1,6 @@
 """What happens when somebody files, attaches or moves; called alike by page, API, admin and task."""
 
-import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date, datetime
 from functools import partial
@@ -16,35 +15,57 @@ from django.utils.translation import gettext as _
 
 from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
-from common import formats
 from common.saving import save_checked
-from enterprises.models import Bureau, NumberSeries, Organization
-from projects import files, notices
+from enterprises.models import Organization
+from projects import effects, files, notices
 from projects.models import (
     Attachment,
     Bottleneck,
     BottleneckContact,
     ChainProject,
     Consortium,
-    Evidence,
     KeyProject,
     Measure,
     Transition,
 )
-from projects.models.base import at_field
-from projects.workflow import MOVES, STATES, Move, Party, clock_after, grant_for, judge
+from projects.workflow import (
+    MOVES,
+    STATES,
+    Clock,
+    Move,
+    Party,
+    amber_day,
+    clock_of_state,
+    grant_for,
+    judge,
+)
 from record.acting import by_whom, on_behalf
 
 S = Bottleneck.Status
-AFTER = ("value_after", "method_after", "measured_after_on")
-MAX_ATTACHMENTS = 10
-
-# What a filing must say before it leaves the firm, by the step of the form that asks it.
-REQUIRED_TO_FILE = {
-    "happening": ("chain", "segment", "product", "title", "choke", "symptom"),
-    "extent": ("effect", "urgency"),
-    "help": ("cause", "help_wanted"),
-}
+# What a filing says, and what it says of each metric.
+FILED_FIELDS = (
+    "chain",
+    "segment",
+    "product",
+    "title",
+    "symptom",
+    "choke",
+    "effect",
+    "loss_estimate",
+    "loss_basis",
+    "urgency",
+    "expected_by",
+    "cause",
+    "cause_analysis",
+    "nqi_elements",
+    "nqi_gap",
+    "tried_already",
+    "help_wanted",
+    "help_text",
+    "visibility",
+    "consent_publish",
+)
+FILED_MEASURE = ("metric", "unit", "value_now", "method", "measured_on", "comparison", "target")
 
 
 class StaleRow(Exception):
@@ -119,44 +140,16 @@ def revise(
     return locked
 
 
-def gaps_before_filing(bottleneck: Bottleneck) -> dict[str, list[tuple[str, str]]]:
-    """What is still missing, as (field, sentence) by step; empty when the problem may be filed."""
-    gaps: dict[str, list[tuple[str, str]]] = {}
-    for step, fields in REQUIRED_TO_FILE.items():
-        for name in fields:
-            if not getattr(bottleneck, name):
-                label = getattr(Bottleneck, name).field.verbose_name
-                gaps.setdefault(step, []).append((name, _("请填写“%(field)s”。") % {"field": label}))
-    chain, segment = bottleneck.chain, bottleneck.segment
-    today = timezone.localdate()
-    if chain and (chain.valid_from > today or (chain.valid_to and chain.valid_to <= today)):
-        gaps.setdefault("happening", []).append(("chain", _("所选产业链已停用，请重新选择。")))
-    if segment and segment.chain_id != bottleneck.chain_id:
-        gaps.setdefault("happening", []).append(("segment", _("所选环节不属于这条产业链，请重新选择。")))
-    if bottleneck.expected_by and bottleneck.expected_by < today:
-        gaps.setdefault("extent", []).append(("expected_by", _("希望解决日期已过，请改为今天或以后。")))
-    if not bottleneck.measures.exists():
-        gaps.setdefault("extent", []).append(("measures", _("请至少填写一项指标的现值和目标值。")))
-    if bottleneck.cause == Bottleneck.Cause.INFRASTRUCTURE and not bottleneck.nqi_elements:
-        gaps.setdefault("help", []).append(
-            ("nqi_elements", _("类别为“质量基础设施”时，至少选择一项所缺要素。"))
-        )
-    contact = getattr(bottleneck, "contact", None)
-    if not (contact and contact.name and contact.phone):
-        gaps.setdefault("help", []).append(("contact_name", _("请填写联系人和联系电话。")))
-    return gaps
-
-
 def move(
     bottleneck: Bottleneck,
     name: str,
     *,
-    by: User,
+    by: User | None,
     data: Mapping[str, Any] | None = None,
     version: int | None = None,
     at: datetime | None = None,
 ) -> Transition:
-    """Carry out one move of the transition table and append its event.
+    """Carry out one move of the transition table and append its event; ``by`` nobody, it is the system's.
 
     The row is locked first, so of two people who click at once one wins. ``version`` is the revision the
     user looked at; None asks for no comparison. Raises StaleRow when the row has moved on since,
@@ -178,16 +171,16 @@ def move(
         locked = to_judge.select_related("handler__parent", "bureau", "organization").get(pk=bottleneck.pk)
         _refuse_stale(locked, row, version)
         choice = judge(locked, row, by, at)
-        if not choice.allowed or choice.grant is None:
+        if not choice.allowed:
             raise PermissionDenied(choice.refusal)
-        _refuse_incomplete(locked, row, data, at)
-        recorded.enter_context(on_behalf(by, choice.grant, data.get("reason", "")))
-        details = _apply(locked, row, data, by=by, acting_bureau=choice.grant.bureau, at=at, stored=stored)
-        source, locked.status = locked.status, row.target
-        day = timezone.localdate(at)
+        grant = choice.grant
+        doing = effects.Doing(locked, data, by, grant.bureau if grant else None, at, stored)
+        effects.check(row, doing)
+        recorded.enter_context(on_behalf(by, grant, data.get("reason", "")))
+        details = effects.apply(row, doing)
+        source, locked.status = locked.status, row.leads_to(locked.status)
+        _set_clock(locked, row, data, timezone.localdate(at))
         locked.status_changed_at = at
-        locked.clock_due_on = clock_after(row.target, day, locked.due_on)
-        locked.clock_started_on = day if locked.clock_due_on else None
         locked.version += 1
         locked.save()
         event = Transition.objects.create(
@@ -196,19 +189,76 @@ def move(
             at=at,
             move=row.name,
             source=source,
-            target=row.target,
+            target=locked.status,
             actor=by,
-            principal=choice.grant.principal,
-            bureau=choice.grant.bureau,
-            organization=choice.grant.organization,
+            principal=grant.principal if grant else None,
+            bureau=grant.bureau if grant else None,
+            organization=grant.organization if grant else None,
             handler=locked.handler,
             clock_due_on=locked.clock_due_on,
             reason=data.get("reason", ""),
             details=details,
         )
         notices.tell_of_move(locked, event)
+        if row.name in ("verify", "reopen"):
+            _lead_children(locked, at)
     bottleneck.refresh_from_db()
     return event
+
+
+def _set_clock(locked: Bottleneck, row: Move, data: Mapping[str, Any], day: date) -> None:
+    """Start the clock of the state that was reached; a move that stays lets it run, or puts it off."""
+    if row.name == "report_up":
+        locked.escalated_to = locked.handler.parent
+    elif row.name == "extend":
+        start = locked.clock_started_on or day
+        state = STATES[locked.status]
+        amber = amber_day(start, data["extended_to"], in_workdays=bool(state.limit))
+        _run(locked, Clock(start, amber, data["extended_to"]))
+        locked.extended_count += 1
+        locked.escalated_to = None
+    elif row.target or row.restarts_clock:
+        _run(locked, clock_of_state(locked, locked.status, day, data.get("closes_on")))
+        locked.extended_count, locked.escalated_to = 0, None
+
+
+def _run(locked: Bottleneck, clock: Clock | None) -> None:
+    locked.clock_started_on, locked.clock_amber_on, locked.clock_due_on = clock or (None, None, None)
+
+
+def _lead_children(master: Bottleneck, at: datetime) -> None:
+    """What was merged into a master is solved, and open again, with it (`domain.md` 4.4)."""
+    for child in Bottleneck.objects.judged("the children of a master").filter(merged_into=master):
+        move(child, "follow", by=None, data={"leader": master}, at=at)
+
+
+def refile(ended: Bottleneck, *, by: User, public_id: UUID) -> Bottleneck:
+    """A new draft with everything that a withdrawn or lapsed problem said; its number will be another.
+
+    Asked twice it is the same draft. Raises PermissionDenied when the user does not file for the firm,
+    ValidationError when the problem is not at such an end.
+    """
+    with transaction.atomic(), on_behalf(by):
+        locked = _locked(ended.pk)
+        if locked.status not in (S.WITHDRAWN, S.LAPSED):
+            raise ValidationError(_("只有已撤回或逾期失效的问题可以重新填报。"))
+        known = Bottleneck.objects.judged("by the organisation, below").filter(refiled_from=locked).first()
+        draft = known or draft_for(by, locked.organization, public_id)
+        if not files_for(draft, by):
+            raise PermissionDenied(_("您没有为该企业填报的权限。"))
+        if known:
+            return known
+        for name in FILED_FIELDS:
+            setattr(draft, name, getattr(locked, name))
+        draft.refiled_from = locked
+        draft.save()
+        for measure in locked.measures.all():
+            Measure.objects.create(
+                bottleneck=draft, **{name: getattr(measure, name) for name in FILED_MEASURE}
+            )
+        if contact := getattr(locked, "contact", None):
+            BottleneckContact.objects.create(bottleneck=draft, name=contact.name, phone=contact.phone)
+    return draft
 
 
 def _refuse_stale(locked: Bottleneck, row: Move, version: int | None) -> None:
@@ -230,153 +280,6 @@ def why_stale(bottleneck: Bottleneck, row: Move) -> str:
     }
 
 
-def _refuse_incomplete(locked: Bottleneck, row: Move, data: Mapping[str, Any], at: datetime) -> None:
-    missing = {key: _("这一项必须填写。") for key in row.needs if not data.get(key)}
-    if missing:
-        raise ValidationError(missing)
-    if row.name == "submit" and (gaps := gaps_before_filing(locked)):
-        raise ValidationError([sentence for step in gaps.values() for _name, sentence in step])
-    if data.get("due_on") and data["due_on"] < timezone.localdate(at):
-        raise ValidationError({"due_on": _("期限不能早于今天。")})
-    if row.name == "merge":
-        master = data["master"]
-        if master.pk == locked.pk or master.merged_into_id or master.status in (S.DRAFT, *Bottleneck.ENDED):
-            raise ValidationError({"master": _("只能归并到另一个仍在办理、自身未被归并的问题。")})
-    if row.name == "verify":
-        _refuse_unchecked(locked, data["checked"])
-        if data["result"] == Bottleneck.Result.SOLVED:
-            _refuse_unmet(locked)
-    if row.name == "dispatch" and not hasattr(data["assigned_to"], "institution_profile"):
-        raise ValidationError({"assigned_to": _("承担机构须是登记过能力的赋能机构。")})
-    if row.name == "file_solution":
-        _refuse_future(data, timezone.localdate(at))
-
-
-def _refuse_future(data: Mapping[str, Any], today: date) -> None:
-    """Nothing was measured or issued later than today."""
-    for key, day in (("after", "measured_after_on"), ("evidence", "issued_on")):
-        if any(item[day] and item[day] > today for item in data[key]):
-            raise ValidationError({key: _("日期不能晚于今天。")})
-
-
-def _refuse_unchecked(row: Bottleneck, checked: Collection[int]) -> None:
-    """The second lock: the verifier has looked at every piece of evidence, and it matched."""
-    if not set(row.evidence.values_list("pk", flat=True)) <= set(checked):
-        raise ValidationError({"checked": _("还有证据没有核对。全部相符才能核验通过。")})
-
-
-def _refuse_unmet(row: Bottleneck) -> None:
-    """The first lock of "solved": each target met (`domain.md` 4.3)."""
-    unmet = [measure.metric for measure in row.measures.all() if measure.is_met is False]
-    if unmet:
-        sentence = _("“%(metrics)s”没有达到目标，不能认定为已解决；可以办理“阶段性解决”。")
-        raise ValidationError({"result": sentence % {"metrics": formats.listed(unmet)}})
-
-
-def _apply(
-    row: Bottleneck,
-    by_move: Move,
-    data: Mapping[str, Any],
-    *,
-    by: User,
-    acting_bureau: Bureau | None,
-    at: datetime,
-    stored: list[Attachment],
-) -> dict[str, Any]:
-    """Write what the move brings onto the row; returns what the event keeps of it."""
-    details: dict[str, Any] = {}
-    match by_move.name:
-        case "submit":
-            row.submitted_at = row.submitted_at or at
-            row.code = row.code or _next_code(row, at)
-            row.handler = row.bureau
-        case "accept":
-            row.accepted_at = row.accepted_at or at
-            # The second check stands one level up; municipalities skip the city (`domain.md` 4.1).
-            if row.handler.level >= Bureau.Level.COUNTY and row.handler.parent:
-                row.handler = row.handler.parent
-        case "return":
-            details = {"gaps": data["gaps"]}
-        case "reject":
-            details = {"reason_code": data["reason_code"], "turn_to": data["turn_to"]}
-        case "merge":
-            row.merged_into = data["master"]
-            details = {"master": data["master"].code}
-        case "list":
-            row.grade, row.route, row.due_on = data["grade"], data["route"], data["due_on"]
-            row.is_common = bool(data.get("is_common"))
-            row.listed_at = row.listed_at or at
-            row.list_owner = acting_bureau
-            details = {"grade": row.grade, "route": row.route, "due_on": row.due_on.isoformat()}
-        case "dispatch":
-            row.assigned_to = data["assigned_to"]
-            details = {"assigned_to": row.assigned_to.uscc}
-        case "decline":
-            details = {"declined_by": row.assigned_to.uscc if row.assigned_to else ""}
-            row.assigned_to = None
-        case "file_solution":
-            details = _keep_solution(row, data, by=by, stored=stored)
-        case "verify":
-            row.result = data["result"]
-            row.resolved_at = at
-            _mark_matched(row)
-            details = {"result": row.result}
-        case "continue" | "resume" | "restart":
-            row.due_on = data["due_on"]
-            details = {"due_on": row.due_on.isoformat()}
-    return details
-
-
-def _mark_matched(row: Bottleneck) -> None:
-    for evidence in row.evidence.all():
-        evidence.verify_state = Evidence.VerifyState.MATCHED
-        evidence.save(update_fields=["verify_state"])
-
-
-def _next_code(row: Bottleneck, at: datetime) -> str:
-    prefix = f"DK-{timezone.localdate(at).year}-{row.bureau.code}"
-    return f"{prefix}-{NumberSeries.next(prefix):05d}"
-
-
-def _keep_solution(
-    row: Bottleneck, data: Mapping[str, Any], *, by: User, stored: list[Attachment]
-) -> dict[str, Any]:
-    """Store solution, measured after-values, evidence and files; every metric must be measured again."""
-    row.solution = data["solution"]
-    after = {item["measure"]: item for item in data["after"]}
-    kept = []
-    for measure in row.measures.all():
-        item = after.get(measure.pk)
-        if item is None:
-            raise ValidationError({"after": _("请填写“%s”解决后的值。") % measure.metric})
-        measure.value_after = item["value_after"]
-        measure.method_after = item.get("method_after", "")
-        measure.measured_after_on = item["measured_after_on"]
-        with at_field("after"):
-            save_checked(measure, AFTER)
-        kept.append({"metric": measure.metric, "value": str(measure.value_after)})
-    scans = []
-    for item in data["evidence"]:
-        values = dict(item)
-        scan = values.pop("file", None)
-        evidence = row.evidence.filter(issuer=item["issuer"], number=item["number"]).first() or Evidence(
-            bottleneck=row
-        )
-        for name, value in values.items():
-            setattr(evidence, name, value)
-        with at_field("evidence"):
-            save_checked(evidence)
-        scans.append((evidence, scan))
-    # Words before files: what is refused for its words stores nothing.
-    for evidence, scan in scans:
-        if scan:
-            evidence.attachment = _store(row, scan, by=by, stored=stored)
-            evidence.save(update_fields=["attachment"])
-    for upload in data.get("files", ()):
-        _store(row, upload, by=by, stored=stored)
-    return {"after": kept, "evidence": [evidence.number for evidence, _scan in scans]}
-
-
 @by_whom
 def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachment:
     """Keep an uploaded file with the problem; the same content twice is one attachment.
@@ -388,31 +291,7 @@ def attach(bottleneck: Bottleneck, upload: UploadedFile, *, by: User) -> Attachm
         locked = _locked(bottleneck.pk)
         if not may_attach(locked, by):
             raise PermissionDenied(_("现在不轮到您补充材料。"))
-        return _store(locked, upload, by=by, stored=stored)
-
-
-def _store(locked: Bottleneck, upload: UploadedFile, *, by: User, stored: list[Attachment]) -> Attachment:
-    """Keep a file with a locked problem; what reaches the disk is put on the list first."""
-    mime = files.check(upload)
-    digest = hashlib.sha256()
-    for chunk in upload.chunks():
-        digest.update(chunk)
-    if known := locked.attachments.filter(sha256=digest.hexdigest()).first():
-        return known
-    if locked.attachments.count() >= MAX_ATTACHMENTS:
-        raise ValidationError(_("每个问题最多 %d 个附件，请先删除不需要的。") % MAX_ATTACHMENTS)
-    attachment = Attachment(
-        bottleneck=locked,
-        file=upload,
-        name=files.clean_name(upload.name or ""),
-        size=upload.size or 0,
-        mime=mime,
-        sha256=digest.hexdigest(),
-        uploaded_by=by,
-    )
-    stored.append(attachment)
-    attachment.save()
-    return attachment
+        return files.keep(locked, upload, by=by, stored=stored)
 
 
 @by_whom

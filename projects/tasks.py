@@ -2,11 +2,12 @@
 
 from celery import shared_task
 
-from projects import notices, similar
+from projects import notices, similar, timekeeping
 
 
 @shared_task
 def tell_of_clocks() -> None:
+    timekeeping.keep_time()
     notices.tell_of_clocks()
 
 

@@ -21,6 +21,25 @@ SENTENCES = {
     "accept": gettext_lazy("%(who)s受理，由%(handler)s在 %(due)s 前复核"),
     "return": gettext_lazy("%(who)s退回补正，请企业在 %(due)s 前补齐"),
     "reject": gettext_lazy("%(who)s不予受理：%(why)s"),
+    "appeal": gettext_lazy("%(who)s申诉，%(handler)s应在 %(due)s 前核实"),
+    "lapse": gettext_lazy("到期没有补正，问题失效"),
+    "escalate": gettext_lazy("%(who)s提请上级复核，由%(handler)s在 %(due)s 前复核"),
+    "hand_down": gettext_lazy("%(who)s交下级复核，由%(handler)s在 %(due)s 前复核"),
+    "unmerge": gettext_lazy("%(who)s撤销归并，由%(handler)s在 %(due)s 前复核"),
+    "follow": gettext_lazy("主问题%(followed)s，本问题随之变更"),
+    "post": gettext_lazy("%(who)s发榜，征集到 %(closes)s"),
+    "no_taker": gettext_lazy("%(who)s：无人揭榜，退回清单"),
+    "award": gettext_lazy("%(who)s确定揭榜单位：%(other)s，请在 %(due)s 前签约"),
+    "begin": gettext_lazy("%(who)s与揭榜单位签约，期限 %(plan)s"),
+    "report": gettext_lazy("%(who)s报告进展：完成 %(percent)s%%"),
+    "confirm_partly": gettext_lazy("%(who)s确认问题部分解决"),
+    "visit": gettext_lazy("%(who)s回访企业"),
+    "give_up": gettext_lazy("%(who)s认定暂无法解决，挂账；请在 %(due)s 前复查"),
+    "recheck": gettext_lazy("%(who)s复查，下次在 %(due)s 前"),
+    "relist": gettext_lazy("%(who)s重新列入清单，期限 %(plan)s"),
+    "archive": gettext_lazy("解决满 12 个月，归档"),
+    "extend": gettext_lazy("%(who)s延期到 %(due)s"),
+    "report_up": gettext_lazy("超期未办，已上报%(superior)s"),
     "merge": gettext_lazy("%(who)s把问题归并到 %(master)s"),
     "list": gettext_lazy("%(who)s列入清单：%(grade)s，%(route)s，期限 %(plan)s"),
     "dispatch": gettext_lazy("%(who)s派单给%(other)s，请在 %(due)s 前答复"),
@@ -70,7 +89,7 @@ def events_of(bottleneck: Bottleneck, master: Bottleneck | None = None) -> list[
     """
     steps = list(
         bottleneck.transitions.select_related(
-            "actor", "principal", "bureau", "organization", "handler"
+            "actor", "principal", "bureau", "organization", "handler__parent"
         ).order_by("sequence")
     )
     codes = {step.details.get("assigned_to") for step in steps} - {None}
@@ -107,6 +126,8 @@ def _event(
     if gaps := step.details.get("gaps"):
         lines = [f"{number}. {gap['text']}" for number, gap in enumerate(gaps, start=1)]
         note = "\n".join([*lines, note] if note else lines)
+    if opinion := step.details.get("opinion"):
+        note = "\n".join([note, _("专家意见：%(opinion)s") % {"opinion": opinion}])
     if turn_to := step.details.get("turn_to"):
         note = "\n".join([note, _("可以求助：%(turn_to)s") % {"turn_to": turn_to}])
     return Event(
@@ -143,4 +164,8 @@ def _sentence(
         "route": dict(Bottleneck.Route.choices).get(details.get("route", ""), ""),
         "result": dict(Bottleneck.Result.choices).get(details.get("result", ""), ""),
         "after": _("，").join(after) or formats.BLANK,
+        "closes": details.get("closes_on", ""),
+        "percent": details.get("percent", ""),
+        "superior": step.handler.parent or "",
+        "followed": dict(Bottleneck.Status.choices).get(details.get("state", ""), ""),
     }

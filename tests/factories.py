@@ -216,7 +216,9 @@ class Cast:
         if status in BESIDE:
             source, move, who, data = BESIDE[status]
             row = self.bring_to(source, at=at, **fields)
-            services.move(row, move, by=getattr(self, who), data=data, at=at)
+            # Time's own moves come when their day has come.
+            at = at if who else (at or timezone.now()) + timedelta(days=400)
+            services.move(row, move, by=getattr(self, who) if who else None, data=data(self), at=at)
             return row
         row = draft(self.filer, **fields)
         for move in STRAIGHT[: STRAIGHT_STATES.index(status) + 1]:
@@ -240,12 +242,12 @@ STRAIGHT_STATES = (
     S.VERIFICATION,
     S.RESOLVED,
 )
-BESIDE: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+BESIDE: dict[str, tuple[str, str, str, Callable[[Cast], dict[str, Any]]]] = {
     S.RETURNED: (
         S.SUBMITTED,
         "return",
         "county_officer",
-        {
+        lambda cast: {
             "gaps": [
                 {"field": "symptom", "text": "请写明从什么时候开始。"},
                 {"field": "", "text": "请附检测报告。"},
@@ -256,13 +258,33 @@ BESIDE: dict[str, tuple[str, str, str, dict[str, Any]]] = {
         S.SUBMITTED,
         "reject",
         "county_officer",
-        {"reason_code": "dispute", "reason": "属合同纠纷。", "turn_to": "当地人民法院"},
+        lambda cast: {"reason_code": "dispute", "reason": "属合同纠纷。", "turn_to": "当地人民法院"},
     ),
-    S.WITHDRAWN: (S.SUBMITTED, "withdraw", "filer", {"reason": "已自行解决。"}),
-    S.SUSPENDED: (S.IN_PROGRESS, "suspend", "city_officer", {"reason": "等待设备到位。"}),
-    S.PARTLY: (S.VERIFICATION, "verify_partly", "verifier", {"reason": "还差一批数据。"}),
-    S.REOPENED: (S.RESOLVED, "reopen", "filer", {"reason": "新批次又出现。"}),
-    S.TERMINATED: (S.LISTED, "terminate", "city_officer", {"reason": "产品停产。"}),
+    S.WITHDRAWN: (S.SUBMITTED, "withdraw", "filer", lambda cast: {"reason": "已自行解决。"}),
+    S.SUSPENDED: (S.IN_PROGRESS, "suspend", "city_officer", lambda cast: {"reason": "等待设备到位。"}),
+    S.PARTLY: (S.VERIFICATION, "verify_partly", "verifier", lambda cast: {"reason": "还差一批数据。"}),
+    S.REOPENED: (S.RESOLVED, "reopen", "filer", lambda cast: {"reason": "新批次又出现。"}),
+    S.TERMINATED: (S.LISTED, "terminate", "city_officer", lambda cast: {"reason": "产品停产。"}),
+    S.POSTED: (
+        S.LISTED,
+        "post",
+        "city_officer",
+        lambda cast: {"closes_on": timezone.localdate() + timedelta(days=30), "reason": "征集热处理工艺。"},
+    ),
+    S.AWARDED: (
+        S.POSTED,
+        "award",
+        "city_officer",
+        lambda cast: {"assigned_to": cast.lab, "reason": "评审第一名。"},
+    ),
+    S.UNSOLVABLE: (
+        S.IN_PROGRESS,
+        "give_up",
+        "city_officer",
+        lambda cast: {"opinion": "专家组认为材料尚不具备。", "reason": "两种工艺都已试过。"},
+    ),
+    S.LAPSED: (S.RETURNED, "lapse", "", lambda cast: {}),
+    S.ARCHIVED: (S.RESOLVED, "archive", "", lambda cast: {}),
 }
 
 

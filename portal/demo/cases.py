@@ -3,7 +3,11 @@
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import date
 
+from django.conf import settings
+
+from common.workdays import add_months
 from portal.demo.build import Builder, Project
 from portal.demo.catalogue import (
     ANALYSES,
@@ -31,7 +35,8 @@ FIELDS = (
     "expected_by", "cause", "cause_analysis", "nqi_elements", "nqi_gap", "tried_already", "help_wanted",
     "help_text", "visibility", "consent_publish", "grade", "is_common", "merged_into", "list_owner",
     "route", "assigned_to", "due_on", "solution", "result", "submitted_at", "accepted_at", "listed_at",
-    "resolved_at", "status_changed_at", "clock_started_on", "clock_due_on", "created_at", "created_by",
+    "resolved_at", "status_changed_at", "clock_started_on", "clock_amber_on", "clock_due_on", "created_at",
+    "created_by",
     "updated_at", "version", "is_test", "voided_at", "void_reason",
 )  # fmt: skip
 TRANSITION_FIELDS = (
@@ -60,10 +65,12 @@ URGENCIES = ("normal", "normal", "normal", "urgent", "urgent", "critical")
 WANTED = ("CONS,DISP", "DISP", "DISP,STOP", "CONS", "CHAL,DISP")
 VISIBILITIES = ("parties", "parties", "government", "public")
 
-SETS_DUE = frozenset({"list", "continue", "resume", "restart"})
+SETS_DUE = frozenset({"list", "continue", "resume", "restart", "begin", "relist"})
 # What follows when the target was missed.
 MISSED = frozenset({"dispute", "rework", "verify_partly"})
 ENDED = frozenset(map(str, Bottleneck.ENDED))
+# Days until what is solved is archived, those of a leap year.
+YEAR = 367
 # An office day in seconds from 08:30, and as long into the evening as several steps of one day may take.
 OFFICE_DAY, EVENING = 30_000, 39_000
 
@@ -115,6 +122,7 @@ class Case:
     list_owner: int | None = None
     assigned: int = 0
     due: int = 0
+    closes: int = 0
     taken: int = 0
     accepted: int = 0
     solution: str = ""
@@ -125,6 +133,7 @@ class Case:
     resolved_at: str | None = None
     changed_at: str | None = None
     clock_started: str | None = None
+    clock_amber: str | None = None
     clock_due: str | None = None
     value_after: float | int | None = None
     after_on: str | None = None
@@ -183,6 +192,7 @@ class Cases:
             first=1 if plan.is_story else int(self.rnd.random() * 2),
             last_due_step=max((n for n, step in enumerate(plan.steps) if step in SETS_DUE), default=-1),
         )
+        self._archive(plan)
         second = previous = -1
         for n, (step, day) in enumerate(zip(plan.steps, plan.days, strict=True)):
             if day == previous:
@@ -192,6 +202,12 @@ class Cases:
             previous = day
             self._step(case, n, step, day, self.days.moment(day, second))
         self._store(case)
+
+    def _archive(self, plan: Plan) -> None:
+        """What was solved more than a year ago has been archived since."""
+        if plan.steps and plan.steps[-1] == "verify" and plan.days[-1] + YEAR <= self.days.today:
+            plan.steps.append("archive")
+            plan.days.append(plan.days[-1] + YEAR)
 
     def _content(self, plan: Plan) -> Content:
         chain = self.firms.chain[plan.organization]
@@ -216,19 +232,20 @@ class Cases:
     def _step(self, case: Case, n: int, step: str, day: int, at: str) -> None:
         move = MOVE_OF[step]
         party = move.parties[0]
-        reason = self._draw(REASONS[step])
+        reason = self._draw(REASONS[step]) if step in REASONS else ""
+        bureau = organization = actor = None
         if party is Party.OFFICER or party is Party.VERIFIER:
             verifies = party is Party.VERIFIER
             acting = self._acting_bureau(case, step, verifies=verifies)
             actor = self.people.officers(acting)[1 - case.first if verifies else case.first]
-            bureau, organization = acting.id, None
-        else:
-            bureau = None
+            bureau = acting.id
+        elif party is not Party.SYSTEM:
             organization = case.assigned if party is Party.INSTITUTION else case.plan.organization
             actor = self.people.handler(organization) if party is Party.INSTITUTION else case.filer
         details = self._effect(case, n, step, day=day, at=at, bureau=bureau, reason=reason)
-        source, case.status = case.status, str(move.target)
-        self._start_clock(case, day)
+        source, case.status = case.status, str(move.leads_to(case.status))
+        if move.target or move.restarts_clock:
+            self._start_clock(case, day)
         case.changed_at = at
         self.transitions.append(
             (
@@ -248,13 +265,27 @@ class Cases:
         return case.handler
 
     def _start_clock(self, case: Case, day: int) -> None:
-        case.clock_started = case.clock_due = None
+        case.clock_started = case.clock_amber = case.clock_due = None
         if case.status == "in_progress":
-            case.clock_due = self.days.iso[case.due]
-        elif case.status in LIMITS:
-            case.clock_due = self.days.iso[self.days.add_workdays(day, LIMITS[case.status])]
-        if case.clock_due:
-            case.clock_started = self.days.iso[day]
+            due, amber = case.due, day + -(-(case.due - day) * 7 // 10)
+        elif case.status == "posted":
+            due, amber = case.closes, day + -(-(case.closes - day) * 7 // 10)
+        elif case.status == "unsolvable":
+            due = self.days.of(add_months(date.fromisoformat(self.days.iso[day]), 6))
+            amber = day + -(-(due - day) * 7 // 10)
+        elif limit := self._limit(case):
+            due = self.days.add_workdays(day, limit)
+            amber = self.days.add_workdays(day, -(-limit * 7 // 10))
+        else:
+            return
+        iso = self.days.iso
+        case.clock_started, case.clock_amber, case.clock_due = iso[day], iso[amber], iso[due]
+
+    def _limit(self, case: Case) -> int:
+        """Working days; the review of a province has more of them."""
+        if case.status == "accepted" and case.handler.level <= 1:
+            return settings.WORKING_DAY_LIMITS["accepted_by_province"]
+        return LIMITS.get(case.status, 0)
 
     def _effect(  # noqa: PLR0911, PLR0912  (one branch for each move of the table)
         self, case: Case, n: int, step: str, *, day: int, at: str, bureau: int | None, reason: str
@@ -265,8 +296,6 @@ class Cases:
                 year = self.days.iso[day][:4]
                 case.code = self.builder.numbers.next(f"DK-{year}-{case.unit.code}", 5)
                 case.submitted_at = at
-            case "resubmit":
-                case.handler = case.unit
             case "accept":
                 case.accepted_at, case.accepted = case.accepted_at or at, case.accepted or day
                 if case.handler.level >= 3 and case.handler.parent:
@@ -288,7 +317,23 @@ class Cases:
                 case.is_common = int(self.rnd.random() < 0.15)
                 due = self._set_due(case, n, day)
                 return f'{{"grade": "{case.grade}", "route": "{case.route}", "due_on": "{due}"}}'
-            case "dispatch":
+            case "appeal" | "escalate":
+                case.handler = case.handler.parent or case.handler
+                if step == "escalate":
+                    case.grade = "PROV"
+                return f'{{"handler": "{case.handler.code}"}}'
+            case "hand_down":
+                down = case.handler is case.unit.province and case.unit.city is not case.unit.province
+                case.handler = case.unit.city if down else case.unit.province
+                return f'{{"handler": "{case.handler.code}"}}'
+            case "post":
+                case.route, case.closes = "CHAL", day + 30
+                return f'{{"closes_on": "{self.days.iso[case.closes]}"}}'
+            case "report":
+                return f'{{"percent": {10 * (1 + int(self.rnd.random() * 8))}}}'
+            case "give_up":
+                return '{"opinion": "演示专家组：现有材料和装备尚不具备条件。"}'
+            case "dispatch" | "award":
                 case.assigned = case.plan.institution or self._institution_for(case)
                 return f'{{"assigned_to": "{self.firms.uscc[case.assigned]}"}}'
             case "take":
@@ -301,7 +346,8 @@ class Cases:
             case "verify":
                 case.result, case.resolved_at = case.plan.result, at
                 return f'{{"result": "{case.result}"}}'
-            case "continue" | "resume" | "restart":
+            case "continue" | "resume" | "restart" | "begin" | "relist":
+                case.taken = case.taken or day
                 return f'{{"due_on": "{self._set_due(case, n, day)}"}}'
         return "{}"
 
@@ -396,8 +442,9 @@ class Cases:
                 case.is_common, case.master.id if case.master else None, case.list_owner, case.route,
                 case.assigned or None, iso[case.due] if case.due else None, case.solution, case.result,
                 case.submitted_at, case.accepted_at, case.listed_at, case.resolved_at, case.changed_at,
-                case.clock_started, case.clock_due, created, case.filer, case.changed_at or created,
-                1 + len(plan.steps), int(plan.is_test), voided, "重复填报" if voided else "",
+                case.clock_started, case.clock_amber, case.clock_due, created, case.filer,
+                case.changed_at or created, 1 + len(plan.steps), int(plan.is_test), voided,
+                "重复填报" if voided else "",
             )
         )  # fmt: skip
         self.measures.append(
@@ -415,7 +462,9 @@ class Cases:
             if project:
                 project.problems.append(case.id)
             if case.accepted and not case.master:
-                ended = plan.days[-1] if case.status in ENDED else self.days.today
+                ended = self.days.today
+                if case.status in ENDED:
+                    ended = plan.days[-2 if plan.steps[-1] == "archive" else -1]
                 self._masters[unit.city.id].append(Master(case.id, case.code, case.accepted, ended, content))
 
     def _project_of(self, plan: Plan) -> Project | None:

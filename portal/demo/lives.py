@@ -17,26 +17,45 @@ from projects.workflow import MOVES, STATES
 Step = str | tuple[int | str, ...]
 FILE: tuple[Step, ...] = ("submit", (9, "return", "resubmit"))
 LIST: tuple[Step, ...] = (*FILE, "accept", (2, "return", "resubmit", "accept"), "list")
-WORK: tuple[Step, ...] = (*LIST, "dispatch", (6, "decline", "dispatch"), "take", (4, "suspend", "resume"))
+WORK: tuple[Step, ...] = (
+    *LIST,
+    "dispatch",
+    (6, "decline", "dispatch"),
+    "take",
+    (30, "report"),
+    (4, "suspend", "resume"),
+)
 SOLVE: tuple[Step, ...] = (*WORK, "file_solution", (5, "dispute", "file_solution"))
 CHECK: tuple[Step, ...] = (
     *SOLVE,
     "confirm",
     (4, "rework", "file_solution", "confirm"),
     (5, "verify_partly", "continue", "file_solution", "confirm"),
+    (2, "rework", "file_solution", "confirm_partly", "verify_partly", "continue", "file_solution", "confirm"),
 )
 RESOLVE: tuple[Step, ...] = (*CHECK, "verify")
+POST: tuple[Step, ...] = (*LIST, "post", (20, "no_taker", "post"))
 LIVES: dict[str, tuple[Step, ...]] = {
     "submitted": FILE,
     "returned": ("submit", "return"),
     "rejected": (*FILE, "reject"),
+    "appealed": (*FILE, "reject", "appeal"),
     "withdrawn": (*FILE, "withdraw"),
+    "lapsed": ("submit", "return", "lapse"),
     "accepted": (*FILE, "accept"),
+    "escalated": (*FILE, "accept", "escalate"),
+    "handed down": (*FILE, "accept", "escalate", "hand_down"),
     "merged": (*FILE, "accept", "merge"),
     "listed": LIST,
     "declined": (*LIST, "dispatch", "decline"),
     "dispatched": (*LIST, "dispatch"),
+    "posted": POST,
+    "awarded": (*POST, "award"),
+    "begun": (*POST, "award", "begin"),
     "in_progress": WORK,
+    "unsolvable": (*WORK, "give_up"),
+    "rechecked": (*WORK, "give_up", "recheck"),
+    "relisted": (*WORK, "give_up", "relist"),
     "suspended": (*WORK, "suspend"),
     "solution_filed": SOLVE,
     "verification": (*SOLVE, "confirm"),
@@ -57,7 +76,21 @@ PAUSES = {
     "withdraw": (1, 4),
     "merge": (1, 6),
     "list": (2, 8),
+    "appeal": (2, 9),
+    # Ten working days, with the holidays of spring or October among them.
+    "lapse": (27, 32),
+    "escalate": (1, 4),
+    "hand_down": (2, 8),
     "dispatch": (1, 7),
+    "post": (2, 10),
+    "no_taker": (31, 40),
+    "award": (31, 45),
+    "begin": (5, 20),
+    "report": (8, 20),
+    "confirm_partly": (1, 9),
+    "give_up": (30, 90),
+    "recheck": (120, 180),
+    "relist": (30, 150),
     "take": (1, 3),
     "decline": (1, 3),
     "suspend": (10, 30),
@@ -72,6 +105,7 @@ PAUSES = {
     "reopen": (12, 60),
     "restart": (1, 5),
     "terminate": (15, 60),
+    "archive": (367, 367),
 }
 # Steps that write the same move of the table a second time.
 MOVE_OF = {step: MOVES["submit" if step == "resubmit" else step] for step in PAUSES}
@@ -79,11 +113,22 @@ MOVE_OF = {step: MOVES["submit" if step == "resubmit" else step] for step in PAU
 LIMITS = {
     str(status): settings.WORKING_DAY_LIMITS[state.limit] for status, state in STATES.items() if state.limit
 }
+# States whose clock runs in days of the calendar, with how many of them about.
+CALENDAR = {Bottleneck.Status.POSTED: 30, Bottleneck.Status.UNSOLVABLE: 181}
 OPEN_SHARES = {
     "submitted": 16,
+    "appealed": 1,
     "returned": 6,
     "accepted": 12,
+    "escalated": 2,
+    "handed down": 1,
     "listed": 10,
+    "posted": 3,
+    "awarded": 2,
+    "begun": 3,
+    "unsolvable": 2,
+    "rechecked": 1,
+    "relisted": 1,
     "declined": 1,
     "dispatched": 8,
     "in_progress": 30,
@@ -97,10 +142,19 @@ OPEN_SHARES = {
 # The demo county's desk: what waits for the county itself comes first.
 COUNTY_SHARES = OPEN_SHARES | {"submitted": 40, "returned": 10, "verification": 14}
 # Ended in other ways, per problem solved.
-ENDED_SHARES = {"rejected": 0.035, "withdrawn": 0.025, "merged": 0.05, "terminated": 0.02}
+ENDED_SHARES = {"rejected": 0.035, "withdrawn": 0.025, "lapsed": 0.01, "merged": 0.05, "terminated": 0.02}
 # The firm of the story makes bearings: third segment of its chain.
 BEARINGS = 2
 WEAK_RESULTS = {Bottleneck.Result.SERVICE: 0.07, Bottleneck.Result.CONSULTATION: 0.04}
+
+
+def _ends_in(life: str) -> str:
+    """The status in which a life stands at its end."""
+    status = str(Bottleneck.Status.DRAFT)
+    for step in LIVES[life]:
+        if isinstance(step, str):
+            status = str(MOVE_OF[step].leads_to(status))
+    return status
 
 
 @dataclass(slots=True)
@@ -218,12 +272,14 @@ class Lives:
         if elapsed is None:
             kind = r()
             elapsed = r() * 0.68 if kind < 0.6 else 0.7 + r() * 0.29 if kind < 0.84 else 1.05 + r() * 0.9
-        last_step = next(step for step in reversed(LIVES[life]) if isinstance(step, str))
-        status = str(MOVE_OF[last_step].target)
+        status = _ends_in(life)
         last = self.days.workday_at_or_before(today)
         if status in LIMITS:
             for _n in range(int(LIMITS[status] * elapsed)):
                 last = self.days.workday_at_or_before(last - 1)
+            return self._plan(life, firm, last)
+        if status in CALENDAR:
+            last = self.days.workday_at_or_before(today - int(CALENDAR[status] * min(elapsed, 1.1)))
             return self._plan(life, firm, last)
         # No limit of days: under way for some weeks, or left lying since 2024.
         age = r()

@@ -21,11 +21,11 @@ from django.utils.translation import gettext_lazy as _
 from common import formats
 from common.forms import Phone, Text
 from enterprises.models import Bureau, ChainSegment, IndustryChain
+from projects.completeness import REQUIRED_TO_FILE
 from projects.facts import plain
-from projects.files import ACCEPTED
+from projects.files import ACCEPTED, MAX_ATTACHMENTS
 from projects.models import Bottleneck, BottleneckContact, Measure
 from projects.models.projects import refuse_before_founding
-from projects.services import MAX_ATTACHMENTS, REQUIRED_TO_FILE
 
 MAX_MEASURES = 5
 UPLOAD_LIMIT_MB = settings.UPLOAD_LIMIT // 1024 // 1024

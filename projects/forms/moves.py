@@ -1,12 +1,13 @@
 """The forms of the moves, put together from what the transition table says that a move needs and takes."""
 
-from calendar import monthrange
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms.utils import ErrorDict
 from django.urls import reverse
@@ -18,15 +19,15 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Grant, User
 from common import formats
 from common.forms import Text, readable
-from common.workdays import add_workdays, is_workday
+from common.workdays import add_months, add_workdays, is_workday
 from enterprises.models import Bureau, NqiElement, Organization
 from projects import files
+from projects.effects import HIGH_GRADES
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
 from projects.forms.filing import GAP_FIELDS, Day, Files, Number, text_area
 from projects.models import Bottleneck, Evidence
 from projects.models.projects import refuse_before_founding, refuse_impossible_past
-from projects.services import MAX_ATTACHMENTS
-from projects.workflow import Move, RejectReason
+from projects.workflow import MergeKind, Move, RejectReason
 
 MAX_EVIDENCE = 10
 PLAN_MONTHS = 3
@@ -39,6 +40,21 @@ REASONS: dict[str, tuple[Any, Any]] = {
     "accept": (_("核实情况"), _("与企业联系或现场核实的结果，企业看得到，可以不填。")),
     "return": (_("补充说明"), _("怎样补、找谁问，可以不填。")),
     "reject": (_("事实和理由"), _("企业据此明白为什么不受理。")),
+    "appeal": (_("申诉理由"), _("写明为什么应当受理，上级单位据此重新核实。")),
+    "escalate": (_("提请上级复核的理由"), _("为什么超出本级，上级单位据此复核。")),
+    "hand_down": (_("交下级复核的意见"), _("下级单位据此复核。")),
+    "unmerge": (_("撤销归并的理由"), _("写明两个问题哪里不同，两家企业都会看到。")),
+    "post": (_("榜题说明"), _("要攻克什么、达到什么指标、报酬和条件。")),
+    "no_taker": (_("征集情况"), _("有几家申报，为什么没有确定。")),
+    "award": (_("确定的理由"), _("怎样评审，为什么选这家单位。")),
+    "begin": (_("合同或任务书"), _("文号、目标和分阶段安排。")),
+    "report": (_("本月进展"), _("做了什么，遇到什么困难，下一步做什么。")),
+    "confirm_partly": (_("还剩什么没有解决"), _("已经见效的和还没有达到的，分开写明。")),
+    "visit": (_("回访情况"), _("与谁联系、企业怎么说。企业未答复不视为同意，请企业自己确认。")),
+    "give_up": (_("挂账的理由"), _("试过哪些办法，缺什么条件。")),
+    "recheck": (_("复查情况"), _("条件有没有变化，下次复查看什么。")),
+    "relist": (_("重新列入清单的理由"), _("哪些条件已经具备。")),
+    "extend": (_("延期理由"), _("企业和上级单位都看得到，每个时限最多延期两次。")),
     "merge": (_("归并理由"), _("写明两个问题为什么是同一个，企业会看到并继续收到主问题的进展。")),
     "list": (_("复核意见"), _("可以不填。")),
     "dispatch": (_("派单说明"), _("希望机构先做什么、由谁对接，可以不填。")),
@@ -60,9 +76,7 @@ REASONS: dict[str, tuple[Any, Any]] = {
 
 def default_due_on(today: date) -> date:
     """Three months on, put off to the next working day."""
-    years, month = divmod(today.month - 1 + PLAN_MONTHS, 12)
-    year, month = today.year + years, month + 1
-    day = date(year, month, min(today.day, monthrange(year, month)[1]))
+    day = add_months(today, PLAN_MONTHS)
     return day if is_workday(day) else add_workdays(day, 1)
 
 
@@ -92,6 +106,17 @@ def proof_words(proof: Evidence) -> SafeString:
         return conditional_escape(line)
     href = reverse("projects:attachment", args=[proof.attachment.public_id])
     return format_html('<span>{} · <a href="{}">{}</a></span>', line, href, proof.attachment.name)
+
+
+def later_day(first: date, **kwargs: Any) -> Day:
+    """A day not before the first one, said at the field."""
+
+    def refuse_earlier(day: date) -> None:
+        if day < first:
+            raise ValidationError(_("不能早于 %s。") % first.isoformat())
+
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "min": first.isoformat()})
+    return Day(validators=[refuse_earlier], widget=widget, **kwargs)
 
 
 class EvidenceForm(forms.Form):
@@ -270,6 +295,82 @@ class MoveForm(forms.Form):
             )
         self.fields["due_on"] = field
 
+    def ask_high_grade(self) -> None:
+        self.fields["high_grade"] = forms.ChoiceField(
+            label=_("级别"),
+            choices=[(grade.value, grade.label) for grade in HIGH_GRADES],
+            widget=forms.RadioSelect,
+        )
+
+    def ask_kind(self) -> None:
+        self.fields["kind"] = forms.ChoiceField(
+            label=_("与主问题的关系"),
+            choices=MergeKind.choices,
+            initial=MergeKind.SAME,
+            required=False,
+            widget=forms.RadioSelect,
+        )
+
+    def ask_closes_on(self) -> None:
+        first = self.today + timedelta(days=settings.POSTING_DAYS)
+        self.fields["closes_on"] = later_day(
+            first,
+            label=_("征集截止日期"),
+            initial=first,
+            help_text=_("至少公开 %(n)d 天，当天 17:00 截止。") % {"n": settings.POSTING_DAYS},
+        )
+
+    def ask_extended_to(self) -> None:
+        due = self.bottleneck.clock_due_on if self.bottleneck else None
+        first = max(self.today, due or self.today) + timedelta(days=1)
+        field = later_day(first, label=_("延期到"))
+        if due:
+            field.help_text = _("原来的期限是 %s。") % formats.day_weekday(due)
+        self.fields["extended_to"] = field
+
+    def ask_percent(self) -> None:
+        self.fields["percent"] = forms.IntegerField(
+            label=_("完成比例（%）"), min_value=0, max_value=100, widget=forms.NumberInput(attrs={"step": 5})
+        )
+
+    def ask_opinion(self) -> None:
+        self.fields["opinion"] = Text(
+            label=_("专家意见"),
+            help_text=_("由谁提出、根据什么认为现在无法解决。"),
+            max_length=1000,
+            widget=text_area(1000, 3),
+        )
+
+    def ask_effect(self) -> None:
+        """Money only together with the way in which it was reckoned (`domain.md` 4.3)."""
+        self.fields["effect_wan"] = Number(
+            label=_("经济效益"), required=False, min_value=0, max_digits=14, decimal_places=2
+        )
+        self.fields["effect_wan"].suffix = _("万元")
+        self.fields["effect_basis"] = Text(
+            label=_("效益测算依据"),
+            help_text=_("算式和起止时间。填写金额的必须写明。"),
+            max_length=300,
+            required=False,
+        )
+        self.composed["effect"] = self._effect
+
+    def _effect(self) -> tuple[Decimal, str] | None:
+        wan = self.cleaned_data.get("effect_wan")
+        return None if wan is None else (wan * 10_000, self.cleaned_data["effect_basis"])
+
+    def ask_is_reusable(self) -> None:
+        self.fields["is_reusable"] = forms.BooleanField(label=_("可推广到其他产业链"), required=False)
+
+    def ask_story(self) -> None:
+        self.fields["story"] = Text(
+            label=_("可公开的案例简介"),
+            help_text=_("企业同意公开的，通报的典型案例取自这里，可以不填。"),
+            max_length=500,
+            required=False,
+            widget=text_area(500, 3),
+        )
+
     def ask_is_common(self) -> None:
         self.fields["is_common"] = forms.BooleanField(
             label=_("共性问题"), required=False, help_text=_("同链不同企业都有的缺口，解决后可以推广。")
@@ -368,6 +469,12 @@ class MoveForm(forms.Form):
             raise ValidationError(_("期限不能早于今天。"))
         return day
 
+    def clean_effect_basis(self) -> str:
+        basis = self.cleaned_data["effect_basis"]
+        if self.cleaned_data.get("effect_wan") is not None and not basis:
+            raise ValidationError(_("填写经济效益时，请写明算式和起止时间。"))
+        return basis
+
     def clean_master(self) -> Bottleneck:
         master = find_master(self.cleaned_data["master"], self.user, self.bottleneck)
         if master is None:
@@ -391,11 +498,11 @@ class MoveForm(forms.Form):
             return False
         scans = [item for item in self.composed["evidence"]() if item["file"]]
         known = self.bottleneck.attachments.count()
-        if known + len(scans) + len(self.cleaned_data["files"]) > MAX_ATTACHMENTS:
+        if known + len(scans) + len(self.cleaned_data["files"]) > files.MAX_ATTACHMENTS:
             self.add_error(
                 "files",
                 _("每个问题最多 %(limit)d 个附件，已有 %(known)d 个，请少选几个。")
-                % {"limit": MAX_ATTACHMENTS, "known": known},
+                % {"limit": files.MAX_ATTACHMENTS, "known": known},
             )
         return not self.errors
 

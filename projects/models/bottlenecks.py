@@ -27,21 +27,36 @@ class Bottleneck(LedgerRow):
         RETURNED = "returned", _("退回补正")
         REJECTED = "rejected", _("不予受理")
         WITHDRAWN = "withdrawn", _("已撤回")
+        LAPSED = "lapsed", _("逾期失效")
         ACCEPTED = "accepted", _("已受理")
         MERGED = "merged", _("已归并")
         LISTED = "listed", _("列入清单")
         DISPATCHED = "dispatched", _("已派单")
+        POSTED = "posted", _("已发榜")
+        AWARDED = "awarded", _("已揭榜")
         IN_PROGRESS = "in_progress", _("攻关中")
         SUSPENDED = "suspended", _("暂缓")
+        UNSOLVABLE = "unsolvable", _("暂无法解决")
         SOLUTION_FILED = "solution_filed", _("待企业确认")
         VERIFICATION = "verification", _("核验中")
         PARTLY = "partly", _("阶段性解决")
         RESOLVED = "resolved", _("已解决")
         REOPENED = "reopened", _("反弹重开")
+        ARCHIVED = "archived", _("已归档")
         TERMINATED = "terminated", _("已终止")
 
     # No clock runs and nobody's turn comes any more.
-    ENDED = (Status.REJECTED, Status.WITHDRAWN, Status.MERGED, Status.RESOLVED, Status.TERMINATED)
+    ENDED = (
+        Status.REJECTED,
+        Status.WITHDRAWN,
+        Status.LAPSED,
+        Status.MERGED,
+        Status.RESOLVED,
+        Status.ARCHIVED,
+        Status.TERMINATED,
+    )
+    # Struck off; the archive keeps them after the year in which they may be reopened.
+    SOLVED = (Status.RESOLVED, Status.ARCHIVED)
     # The bureau's clock stands still (`domain.md` 4.1, clock rules).
     PAUSED = (Status.RETURNED, Status.SOLUTION_FILED, Status.SUSPENDED)
     # The filer may still change the text.
@@ -197,6 +212,15 @@ class Bottleneck(LedgerRow):
         related_name="merged_children",
         verbose_name=_("归并到"),
     )
+    refiled_from = models.OneToOneField(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="refiled_as",
+        verbose_name=_("重新填报自"),
+        help_text=_("撤回或逾期失效后重新填报的，编号另起。"),
+    )
     list_owner = models.ForeignKey(
         Bureau,
         models.PROTECT,
@@ -217,6 +241,19 @@ class Bottleneck(LedgerRow):
     due_on = models.DateField(_("解决期限"), null=True, blank=True)
     solution = models.TextField(_("解决办法"), max_length=3000, blank=True)
     result = models.CharField(_("解决类型"), max_length=18, choices=Result, blank=True)
+    economic_effect = models.DecimalField(
+        _("经济效益（元）"),
+        max_digits=18,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+    )
+    economic_basis = models.CharField(
+        _("效益测算依据"), max_length=300, blank=True, db_default="", help_text=_("算式和起止时间。")
+    )
+    is_reusable = models.BooleanField(_("可推广到其他产业链"), default=False, db_default=False)
+    story = models.CharField(_("可公开的案例简介"), max_length=500, blank=True, db_default="")
 
     # When
     submitted_at = models.DateTimeField(_("首次提交时间"), null=True, blank=True)
@@ -225,7 +262,17 @@ class Bottleneck(LedgerRow):
     resolved_at = models.DateTimeField(_("核验解决时间"), null=True, blank=True)
     status_changed_at = models.DateTimeField(_("状态变更时间"), null=True, blank=True)
     clock_started_on = models.DateField(_("时限起算日"), null=True, blank=True)
+    clock_amber_on = models.DateField(_("时限预警日"), null=True, blank=True)
     clock_due_on = models.DateField(_("时限届满日"), null=True, blank=True)
+    extended_count = models.PositiveSmallIntegerField(_("延期次数"), default=0, db_default=0)
+    escalated_to = models.ForeignKey(
+        Bureau,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="escalated_bottlenecks",
+        verbose_name=_("超期上报至"),
+    )
 
     objects = BottleneckQuerySet.as_manager()
 
@@ -296,13 +343,17 @@ class Bottleneck(LedgerRow):
                     status__in=[
                         "listed",
                         "dispatched",
+                        "posted",
+                        "awarded",
                         "in_progress",
                         "suspended",
+                        "unsolvable",
                         "solution_filed",
                         "verification",
                         "partly",
                         "resolved",
                         "reopened",
+                        "archived",
                     ]
                 )
                 | (
@@ -314,14 +365,36 @@ class Bottleneck(LedgerRow):
             ),
             models.CheckConstraint(
                 name="bottleneck_worked_on_by_somebody",
-                condition=~Q(status__in=["dispatched", "in_progress", "suspended", "solution_filed"])
+                condition=~Q(
+                    status__in=["dispatched", "awarded", "in_progress", "suspended", "solution_filed"]
+                )
                 | Q(assigned_to__isnull=False),
                 violation_error_message=_("派单和攻关中的问题要有承担机构。"),
             ),
             models.CheckConstraint(
                 name="bottleneck_resolved_has_result",
-                condition=~Q(status="resolved") | (Q(resolved_at__isnull=False) & ~Q(result="")),
+                condition=~Q(status__in=["resolved", "archived"])
+                | (Q(resolved_at__isnull=False) & ~Q(result="")),
                 violation_error_message=_("已解决的问题要有核验时间和解决类型。"),
+            ),
+            models.CheckConstraint(
+                name="bottleneck_clock_is_whole",
+                condition=Q(
+                    clock_started_on__isnull=True, clock_amber_on__isnull=True, clock_due_on__isnull=True
+                )
+                | Q(clock_started_on__isnull=False, clock_amber_on__isnull=False, clock_due_on__isnull=False),
+                violation_error_message=_("时限要有起算日、预警日和届满日。"),
+            ),
+            models.CheckConstraint(
+                name="bottleneck_extended_twice_at_most",
+                condition=Q(extended_count__lte=2),
+                violation_error_message=_("每个时限最多延期两次。"),
+            ),
+            models.CheckConstraint(
+                name="bottleneck_effect_has_basis",
+                condition=Q(economic_effect__isnull=True)
+                | (Q(economic_effect__gte=0) & ~Q(economic_basis="")),
+                violation_error_message=_("填写经济效益时，请写明算式和起止时间，金额不能为负数。"),
             ),
         ]
 

@@ -26,6 +26,7 @@ from common.scope import note_miss
 from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, task_of, turn_of
+from projects.completeness import gaps_before_filing
 from projects.facts import Fact, facts_of
 from projects.forms.filing import (
     STEP_FORMS,
@@ -227,7 +228,7 @@ def _gaps_of_bureau(row: Bottleneck) -> list[dict[str, str]]:
 
 def _journey(row: Bottleneck, step: str) -> dict[str, Any]:
     """What every step of the journey shows beside its fields."""
-    missing = services.gaps_before_filing(row) if row.pk else {name: [] for name in STEP_FORMS}
+    missing = gaps_before_filing(row) if row.pk else {name: [] for name in STEP_FORMS}
     gaps = _gaps_of_bureau(row)
     faulty = {step_of_field(gap["field"]) for gap in gaps}
     links = []

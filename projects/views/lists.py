@@ -208,12 +208,15 @@ class KeyProjectList(LedgerList):
     empty_symbol = "target"
 
 
+CLOCK_COLUMNS = ("status", "clock_due_on", "clock_amber_on", "clock_started_on")
+
+
 class Clock(Column):
     """The running limit as a bar and words."""
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return ("status", "clock_due_on", "clock_started_on")
+        return CLOCK_COLUMNS
 
     def writer(self) -> Write:
         def write(row: Row) -> str:
@@ -234,9 +237,7 @@ def _drawn(_language: str, **clock: Any) -> str:
 
 
 def _clock_of(row: Row) -> dict[str, Any]:
-    return clock_of(
-        Bottleneck(**{name: row[name] for name in ("status", "clock_due_on", "clock_started_on")})
-    )
+    return clock_of(Bottleneck(**{name: row[name] for name in CLOCK_COLUMNS}))
 
 
 class BottleneckList(LedgerList):
@@ -422,7 +423,7 @@ def project_detail(request: HttpRequest, code: str) -> HttpResponse:
             problems.select_related("organization").order_by("-submitted_at", "-pk"),
             _list_address("bottleneck_list", project=code),
         ),
-        "solved": problems.filter(status=Bottleneck.Status.RESOLVED).count(),
+        "solved": problems.filter(status__in=Bottleneck.SOLVED).count(),
         "consortium": _opened(Consortium, project.consortium, user),
         "regions": list(project.regions.order_by("code")),
     }

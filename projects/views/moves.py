@@ -131,7 +131,7 @@ def report(request: HttpRequest, row: Bottleneck, event: Transition) -> None:
         (
             choice.move
             for choice in choices_for(row, request.user)
-            if choice.allowed and choice.move.target == event.source
+            if choice.allowed and choice.move.target == event.source != event.target
         ),
         None,
     )
@@ -221,7 +221,7 @@ def _form_page(
         "warning": warning,
         "next_address": next_address(request),
         "back": back_address(request, row),
-        "after": STATES[choice.move.target].next_step,
+        "after": STATES[choice.move.leads_to(row.status)].next_step,
         "beside": _beside(request),
         "measure_lines": [sentence_of(measure) for measure in row.measures.all()],
         "summary_files": [file_entry(attachment) for attachment in row.attachments.all()],

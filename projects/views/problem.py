@@ -115,7 +115,12 @@ def actions_for(row: Bottleneck, user: User) -> dict[str, Any]:
     refused: dict[str, list[Choice]] = {}
     # What brings the problem furthest stands first, what ends it last.
     life = list(Bottleneck.Status)
-    for choice in sorted(choices_for(row, user), key=lambda it: (it.move.ends, -life.index(it.move.target))):
+
+    def last_first(choice: Choice) -> tuple[bool, bool, int]:
+        move = choice.move
+        return move.ends, move.target is None, -life.index(move.leads_to(row.status))
+
+    for choice in sorted(choices_for(row, user), key=last_first):
         if not choice.allowed:
             refused.setdefault(choice.refusal, []).append(choice)
             continue

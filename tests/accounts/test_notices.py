@@ -88,7 +88,7 @@ def test_a_step_tells_the_firm_what_was_done_and_what_comes_next_in_the_readers_
     row = cast.bring_to(S.ACCEPTED)
     [progress] = cast.filer.notices.all()
     assert notices.sentence(progress) == (
-        f"问题 {row.code}：已受理。办理单位复核级别与是否重复，列入清单或归并到同类问题。"
+        f"问题 {row.code}：已受理。办理单位复核级别与是否重复，列入清单、归并到同类问题，或提请上级复核。"
     )
     with translation.override("en"):
         assert "已受理" not in notices.sentence(progress)
@@ -180,7 +180,7 @@ def test_a_move_costs_the_same_however_many_are_told(cast):
 def test_a_clock_that_turns_amber_and_then_red_is_told_once_each_to_the_party_whose_turn_it_is(cast):
     row = cast.filed()
     forget()
-    amber = row.clock_due_on
+    amber = row.clock_amber_on
     assert tell_of_clocks(row.clock_started_on) == 0
     assert tell_of_clocks(amber) == 1
     assert tell_of_clocks(amber) == 0

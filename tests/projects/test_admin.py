@@ -155,7 +155,9 @@ def test_other_roles_stay_outside(role: str) -> None:
 def test_the_first_page_says_what_needs_a_hand(city_admin: User) -> None:
     cast = factories.Cast()
     row = cast.filed()
-    Bottleneck.objects.filter(pk=row.pk).update(clock_due_on=date(2020, 1, 1))
+    Bottleneck.objects.filter(pk=row.pk).update(
+        clock_started_on=date(2019, 12, 2), clock_amber_on=date(2019, 12, 30), clock_due_on=date(2020, 1, 1)
+    )
     page = as_user(city_admin).get(reverse("admin:index")).content.decode()
     assert "超期问题" in page and "管理范围内的数据" in page
 

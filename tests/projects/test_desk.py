@@ -17,6 +17,7 @@ from projects import services
 from projects.clock import clock_of
 from projects.forms.moves import default_due_on
 from projects.models import Bottleneck
+from projects.workflow import amber_day
 from tests import factories
 from tests.factories import Cast, S
 
@@ -46,7 +47,9 @@ def queue(user, name, **query):
 
 
 def clock(row, started, due, **fields):
-    Bottleneck.objects.filter(pk=row.pk).update(clock_started_on=started, clock_due_on=due, **fields)
+    amber = started and amber_day(started, due, in_workdays=row.status != S.IN_PROGRESS)
+    days = {"clock_started_on": started, "clock_amber_on": amber, "clock_due_on": due}
+    Bottleneck.objects.filter(pk=row.pk).update(**days, **fields)
     row.refresh_from_db()
 
 

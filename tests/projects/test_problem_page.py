@@ -13,6 +13,7 @@ from projects import services
 from projects.clock import clock_of, turn_of
 from projects.models import Bottleneck, Measure
 from projects.timeline import events_of
+from projects.workflow import amber_day
 from tests.factories import Cast, bureau, draft, png, user
 
 S = Bottleneck.Status
@@ -82,7 +83,7 @@ def test_allowed_moves_are_links_and_others_grey_with_the_reason(cast: Cast, cli
     ((reason, choices),) = page.context["actions"]["refused"]
     assert (reason, [choice.move.name for choice in choices]) == (
         "这一步由办理单位办理。",
-        ["accept", "return", "reject"],
+        ["accept", "return", "extend", "reject"],
     )
     text = page.content.decode()
     assert 'aria-disabled="true"' in text
@@ -91,6 +92,7 @@ def test_allowed_moves_are_links_and_others_grey_with_the_reason(cast: Cast, cli
     assert [action["label"] for action in page.context["actions"]["allowed"]] == [
         "受理",
         "退回补正",
+        "延期",
         "不予受理",
     ]
 
@@ -239,7 +241,13 @@ def test_every_step_of_a_long_life_has_a_sentence(cast: Cast):
 
 def test_the_clock_counts_working_days_and_turns_amber_at_seven_tenths():
     # Two working weeks without a holiday.
-    row = Bottleneck(status=S.VERIFICATION, clock_started_on=date(2026, 3, 2), clock_due_on=date(2026, 3, 16))
+    started, due = date(2026, 3, 2), date(2026, 3, 16)
+    row = Bottleneck(
+        status=S.VERIFICATION,
+        clock_started_on=started,
+        clock_amber_on=amber_day(started, due, in_workdays=True),
+        clock_due_on=due,
+    )
 
     def on(day: int) -> tuple[Any, ...]:
         clock = clock_of(row, date(2026, 3, day))
