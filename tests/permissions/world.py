@@ -141,7 +141,10 @@ class World:
             "published problem": self._problem(firm, place, "resolved"),
             "grant_end": officer.grants.get(),
             "substitute_end": Substitution.objects.create(
-                principal=officer, substitute=factories.user(), starts_on=SPRING, ends_on=date(2099, 1, 1)
+                principal=officer,
+                substitute=factories.user(),
+                starts_on=timezone.localdate(),
+                ends_on=timezone.localdate() + timedelta(days=9),
             ),
             "notice": self._notice(person),
             "colleague": person,
