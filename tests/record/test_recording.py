@@ -276,6 +276,9 @@ def test_every_business_model_is_watched_or_stands_here_with_its_reason():
         "projects.transition": "appended with the change of its problem",
         "accounts.notice": "tells of events",
         "accounts.noticechoice": "a person's own choice of mails",
+        "accounts.letter": "on its way out, and gone once it is sent",
+        "projects.gram": "an index of what its problem says",
+        "projects.gramcount": "counted from that index",
     }
     ours = {
         model._meta.label_lower
