@@ -212,7 +212,7 @@ class MeasureInline(ReadOnlyInline):
 
 class EvidenceInline(ReadOnlyInline):
     model = Evidence
-    fields = ["element", "title", "number", "issuer", "issued_on", "verify_state"]
+    fields = ["kind", "element", "title", "number", "issuer", "issued_on", "sample", "verify_state"]
 
 
 class AttachmentInline(ReadOnlyInline):
@@ -314,8 +314,8 @@ class TransitionAdmin(OfBottleneck, ReadOnlyAdmin):
 
 @admin.register(Evidence)
 class EvidenceAdmin(OfBottleneck, ReadOnlyAdmin):
-    list_display = ["number", "title", "element", "issuer", "issued_on", "verify_state", "bottleneck"]
-    list_filter = ["element", "verify_state"]
+    list_display = ["number", "title", "kind", "element", "issuer", "issued_on", "verify_state", "bottleneck"]
+    list_filter = ["kind", "element", "verify_state"]
     search_fields = ["number__startswith", "bottleneck__code__startswith"]
 
 

@@ -262,8 +262,23 @@ class MeasureSerializer(serializers.ModelSerializer):
 class EvidenceSerializer(serializers.ModelSerializer):
     class Meta:
         model = Evidence
-        fields = ["id", "element", "title", "number", "issuer", "issued_on", "verify_state"]
-        read_only_fields = ["verify_state"]
+        fields = [
+            "id",
+            "kind",
+            "element",
+            "title",
+            "number",
+            "issuer",
+            "issuer_uscc",
+            "cma_no",
+            "issued_on",
+            "holder",
+            "sample",
+            "verify_state",
+            "verified_at",
+            "verified_via",
+        ]
+        read_only_fields = ["verify_state", "verified_at", "verified_via"]
 
 
 class TransitionSerializer(serializers.ModelSerializer):
@@ -341,11 +356,16 @@ class AfterSerializer(serializers.Serializer):
 
 
 class ProofSerializer(serializers.Serializer):
+    kind = CodeChoice(Evidence.Kind.choices)
     element = CodeChoice(NqiElement.choices)
     title = serializers.CharField(max_length=100)
     number = serializers.CharField(max_length=60)
     issuer = serializers.CharField(max_length=100)
     issued_on = serializers.DateField()
+    issuer_uscc = serializers.CharField(max_length=18, allow_blank=True, default="")
+    cma_no = serializers.CharField(max_length=12, allow_blank=True, default="")
+    holder = serializers.CharField(max_length=200, allow_blank=True, default="")
+    sample = serializers.CharField(max_length=100, allow_blank=True, default="")
 
 
 class MoveSerializer(serializers.Serializer):

@@ -14,7 +14,7 @@ from accounts.models import User
 from common import formats
 from common.saving import save_checked
 from enterprises.models import Bureau, NumberSeries
-from projects import files
+from projects import files, reports
 from projects.completeness import gaps_before_filing
 from projects.models import Attachment, Bottleneck, Evidence
 from projects.models.base import at_field
@@ -262,6 +262,7 @@ def _keep_solution(doing: Doing) -> Details:
             evidence.save(update_fields=["attachment"])
     for upload in data.get("files", ()):
         files.keep(row, upload, by=doing.by, stored=doing.stored)
+    reports.ask_for(row)
     return {"after": kept, "evidence": [evidence.number for evidence, _scan in scans]}
 
 
@@ -270,9 +271,7 @@ def _strike_off(doing: Doing) -> Details:
     row.result, row.resolved_at = data["result"], doing.at
     row.is_reusable, row.story = bool(data.get("is_reusable")), data.get("story", "")
     row.economic_effect, row.economic_basis = data.get("effect") or (None, "")
-    for evidence in row.evidence.all():
-        evidence.verify_state = Evidence.VerifyState.MATCHED
-        evidence.save(update_fields=["verify_state"])
+    reports.looked_at_by_officer(row, doing.at)
     return {"result": row.result}
 
 

@@ -15,7 +15,7 @@ from accounts.models import FILING_ROLES, Notice, Role
 from accounts.notices import Desks, Details, day_of, members, say, tell
 from enterprises.models import Bureau
 from projects.clock import step_of
-from projects.models import Bottleneck, Transition
+from projects.models import Bottleneck, Evidence, Transition
 from projects.workflow import HANDLED_BY, MOVES, STATES, Party
 
 Kind = Notice.Kind
@@ -101,6 +101,14 @@ def _tell_of(kind: str, rows: QuerySet[Bottleneck]) -> int:
                 tell(parties.whose_turn(row), kind, source, _details(kind, row))
                 told += 1
     return told
+
+
+def tell_of_contradiction(evidence: Evidence) -> None:
+    """A piece of evidence is not what it was said to be: the officers at whose desk the problem lies."""
+    row = Bottleneck.objects.judged("whom to tell").select_related("handler").get(pk=evidence.bottleneck_id)
+    desk = Desks([row.handler.path]).nearest(row.handler.path, row.chain_id)
+    source = f"evidence:{evidence.pk}:{evidence.verify_state}"
+    tell(desk, Kind.WAITING, source, _details("contradicted", row))
 
 
 class Parties:
@@ -201,6 +209,10 @@ def _report(details: Details) -> str:
     return _("请报告问题 %(code)s 本月的进展。") % _values(details)
 
 
+def _contradicted(details: Details) -> str:
+    return _("问题 %(code)s 有证据核对不符，查清之前不能核验销号。") % _values(details)
+
+
 def _page(details: Details) -> str:
     return reverse("projects:bottleneck_detail", args=[details["row"]])
 
@@ -208,6 +220,7 @@ def _page(details: Details) -> str:
 def declare() -> None:
     say("moved", _moved, _page)
     say("waiting", _waiting, _page)
+    say("contradicted", _contradicted, _page)
     say("amber", _amber, _page)
     say("red", _red, _page)
     say("reported", _reported, _page)

@@ -1,25 +1,35 @@
 """What happens to an inspection report on the portal: an institution lodges, replaces or withdraws it.
 
-The file itself stays with the institution; its SHA-256 is kept, so that anybody's copy can be compared.
+The file itself stays with the institution; its SHA-256 is kept, so that anybody's copy can be compared. What
+problems give as evidence is looked up among the reports (`domain.md` 3.13, V9).
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
+from common.jobs import ring
 from common.saving import save_checked
+from common.scope import system_job
 from enterprises.models import Organization
-from projects.models import InspectionReport
+from projects import notices, registries, tasks
+from projects.models import Bottleneck, Evidence, InspectionReport
 from projects.querysets import InspectionReportQuerySet
 from record.acting import by_whom
 
-Status = InspectionReport.Status
+Status, State = InspectionReport.Status, Evidence.VerifyState
+# What a look-up writes, and what stands for a verifier who has looked.
+VERDICT = ["verify_state", "verified_at", "verified_via", "verify_detail"]
+OFFICER = "officer"
+WAIT = timedelta(days=1)
 
 
 def lodging_for(user: User) -> list[Organization]:
@@ -54,7 +64,9 @@ def lodge(institution: Organization, values: Mapping[str, Any], *, by: User) -> 
         columns["sha256"] = digest_of(file)
     report = InspectionReport(institution=institution, lodged_by=by, **columns)
     report.sha256 = report.sha256.lower()
-    save_checked(report)
+    with transaction.atomic():
+        save_checked(report)
+        _compare_again(report)
     return report
 
 
@@ -120,6 +132,7 @@ def refuse_to_end(report: InspectionReport, by: User) -> None:
 def _end(report: InspectionReport, status: str, reason: str) -> None:
     report.status, report.ended_at, report.end_reason = status, timezone.now(), reason.strip()
     save_checked(report, ("status", "replaced_by", "ended_at", "end_reason"))
+    _compare_again(report)
 
 
 # --- Checking the paper -------------------------------------------------------------------------------------
@@ -145,3 +158,79 @@ def in_force(report: InspectionReport) -> InspectionReport:
     while report.replaced_by:
         report = report.replaced_by
     return report
+
+
+# --- Checking evidence --------------------------------------------------------------------------------------
+
+
+def ask_for(bottleneck: Bottleneck) -> None:
+    """Have the test reports among the evidence looked up once the transaction is committed.
+
+    The row is the job: one that waits for its answer is pending and was never answered, and a periodic sweep
+    asks again.
+    """
+    for evidence in bottleneck.evidence.filter(kind=Evidence.Kind.TEST_REPORT):
+        evidence.verify_state, evidence.verified_at = State.PENDING, None
+        evidence.verified_via, evidence.verify_detail = "", None
+        evidence.save(update_fields=VERDICT)
+        ring(tasks.verify_evidence, evidence.pk)
+
+
+def verify_evidence(evidence: Evidence) -> str:
+    """Look the number up, keep what was answered, and raise the alarm when it is not so; returns the state.
+
+    Late or twice makes no difference.
+    """
+    with transaction.atomic():
+        rows = Evidence.objects.judged("under the lock").select_for_update(of=("self",))
+        locked = rows.select_related("attachment").get(pk=evidence.pk)
+        via, answer = registries.look_up(locked)
+        if not via and locked.verified_via == OFFICER:
+            return locked.verify_state
+        locked.verify_state, locked.verified_via = answer.state, via
+        locked.verified_at, locked.verify_detail = timezone.now(), answer.detail
+        locked.save(update_fields=VERDICT)
+        if answer.state in Evidence.CONTRADICTED:
+            notices.tell_of_contradiction(locked)
+    evidence.refresh_from_db()
+    return evidence.verify_state
+
+
+def verify_again(bottleneck: Bottleneck) -> None:
+    """Look all test reports of a problem up once more, before somebody judges whether it is solved.
+
+    Outside the transaction of the move: what is found to be wrong stays, with its alarm, when the move is
+    refused for it. Nothing else is written, for a refused move leaves nothing behind.
+    """
+    for evidence in bottleneck.evidence.filter(kind=Evidence.Kind.TEST_REPORT).select_related("attachment"):
+        _via, answer = registries.look_up(evidence)
+        if answer.state in Evidence.CONTRADICTED and answer.state != evidence.verify_state:
+            verify_evidence(evidence)
+
+
+def looked_at_by_officer(bottleneck: Bottleneck, at: datetime) -> None:
+    """The verifier has compared every piece of evidence: what no place knew counts as matched now."""
+    for evidence in bottleneck.evidence.exclude(verify_state__in=[State.MATCHED, *Evidence.CONTRADICTED]):
+        evidence.verify_state, evidence.verified_via = State.MATCHED, OFFICER
+        evidence.verified_at, evidence.verify_detail = at, {"why": "officer"}
+        evidence.save(update_fields=VERDICT)
+
+
+@system_job("evidence")
+def ask_again(now: datetime | None = None) -> int:
+    """Ring for the evidence that waits for an answer: never answered, or told a day ago to wait."""
+    waiting = Evidence.objects.filter(verify_state=State.PENDING)
+    due = waiting.filter(Q(verified_at=None) | Q(verified_at__lt=(now or timezone.now()) - WAIT))
+    keys = list(due.values_list("pk", flat=True))
+    for pk in keys:
+        ring(tasks.verify_evidence, pk)
+    return len(keys)
+
+
+def _compare_again(report: InspectionReport) -> None:
+    """What a report says has changed: so may the verdict on evidence with its number."""
+    cited = Evidence.objects.judged("evidence that cites the report").filter(
+        kind=Evidence.Kind.TEST_REPORT, number__iexact=report.report_no
+    )
+    for evidence in cited:
+        verify_evidence(evidence)

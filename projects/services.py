@@ -17,7 +17,7 @@ from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
 from common.saving import save_checked
 from enterprises.models import Organization
-from projects import effects, files, notices
+from projects import effects, files, notices, reports
 from projects.models import (
     Attachment,
     Bottleneck,
@@ -159,6 +159,8 @@ def move(
     row = MOVES[name]
     data = dict(data or {})
     at = at or timezone.now()
+    if name == "verify":
+        reports.verify_again(bottleneck)
     with files.removed_on_failure() as stored, transaction.atomic(), ExitStack() as recorded:
         # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
         # A master is locked with its child, always in one order: else two could become each other's child.

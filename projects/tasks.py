@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from projects import notices, similar, timekeeping
+from projects import notices, reports, similar, timekeeping
+from projects.models import Evidence
 
 
 @shared_task
@@ -14,3 +15,14 @@ def tell_of_clocks() -> None:
 @shared_task
 def count_grams() -> None:
     similar.count()
+
+
+@shared_task
+def verify_evidence(evidence_pk: int) -> None:
+    if evidence := Evidence.objects.judged("the job").filter(pk=evidence_pk).first():
+        reports.verify_evidence(evidence)
+
+
+@shared_task
+def ask_again() -> None:
+    reports.ask_again()

@@ -22,7 +22,8 @@ from accounts.joining import why_not_yet
 from accounts.models import FILING_ROLES, Grant, Role, User
 from common.workdays import add_months, add_workdays, workdays_between
 from enterprises.models import Bureau
-from projects.models import Bottleneck, Evidence
+from projects.models import Bottleneck
+from projects.proof import contradicted, missing_proof, only_partly
 
 S = Bottleneck.Status
 # Who made one of these moves may not verify the problem (`domain.md` 4.2).
@@ -169,11 +170,12 @@ def has_target(row: Bottleneck, at: datetime) -> str:
 
 
 def has_evidence(row: Bottleneck, at: datetime) -> str:
-    states = set(row.evidence.values_list("verify_state", flat=True))
-    if not states:
+    if not row.evidence.exists():
         return gettext("没有证据的问题不能核验为已解决。")
-    if Evidence.VerifyState.MISMATCH in states:
-        return gettext("有证据核对不符，查清之前不能核验为已解决。")
+    if refusal := contradicted(row) or missing_proof(row):
+        return refusal
+    if only_partly(row):
+        return gettext("现有证据只能说明阶段性解决，请办理“阶段性解决”。")
     return ""
 
 

@@ -299,8 +299,11 @@ def solution(row: Bottleneck, after: str = "96") -> dict[str, Any]:
         ],
         "evidence": [
             {
+                "kind": "test_report",
                 "element": "TST",
                 "title": "寿命试验报告",
+                "sample": "谐波减速器柔轮",
+                "holder": "演示减速器有限公司",
                 "number": "W2026-0001",
                 "issuer": "演示检验检测院",
                 "issued_on": today,

@@ -47,9 +47,16 @@ MEASURE_FIELDS = (
     "bottleneck", "metric", "unit", "value_now", "method", "measured_on", "comparison", "target",
     "value_after", "method_after", "measured_after_on",
 )  # fmt: skip
-EVIDENCE_FIELDS = ("bottleneck", "element", "title", "number", "issuer", "issued_on", "verify_state")
+EVIDENCE_FIELDS = ("bottleneck", "kind", "element", "title", "number", "issuer", "issued_on", "verify_state")
 CONTACT_FIELDS = ("bottleneck", "name", "phone")
 
+EVIDENCE_KINDS = {
+    "MET": "certificate",
+    "STD": "standard",
+    "TST": "test_report",
+    "CER": "certificate",
+    "ACC": "certificate",
+}
 EVIDENCE_TITLES = {
     "MET": "校准证书（演示）",
     "STD": "标准文本（演示）",
@@ -382,7 +389,8 @@ class Cases:
                 case.evidence.append(number)
                 self.evidence.append(
                     (
-                        case.id, element, EVIDENCE_TITLES[element], number, self.firms.name[case.assigned],
+                        case.id, EVIDENCE_KINDS[element], element, EVIDENCE_TITLES[element], number,
+                        self.firms.name[case.assigned],
                         self.days.iso[max(day - 1 - int(r() * 8), case.taken)],
                         "matched" if "verify" in case.plan.steps else "unverified",
                     )

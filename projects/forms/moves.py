@@ -10,26 +10,23 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms.utils import ErrorDict
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Grant, User
 from common import formats
 from common.forms import Text, readable
 from common.workdays import add_months, add_workdays, is_workday
-from enterprises.models import Bureau, NqiElement, Organization
+from enterprises.models import Bureau, Organization
 from projects import files
 from projects.effects import HIGH_GRADES
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
+from projects.forms.evidence import EvidenceFormSet, past_day, proof_words
 from projects.forms.filing import GAP_FIELDS, Day, Files, Number, text_area
-from projects.models import Bottleneck, Evidence
-from projects.models.projects import refuse_before_founding, refuse_impossible_past
+from projects.models import Bottleneck
+from projects.models.projects import refuse_before_founding
 from projects.workflow import MergeKind, Move, RejectReason
 
-MAX_EVIDENCE = 10
 PLAN_MONTHS = 3
 # Consent is the firm's to give: nothing about it can be missing.
 GAPS = [(name, label) for name, label in GAP_FIELDS if name != "consent_publish"]
@@ -80,34 +77,6 @@ def default_due_on(today: date) -> date:
     return day if is_workday(day) else add_workdays(day, 1)
 
 
-def not_later_than_today(day: date) -> date:
-    if day > timezone.localdate():
-        raise ValidationError(_("不能晚于今天。"))
-    return day
-
-
-def past_day(refuse_earlier: Callable[[date], None], **kwargs: Any) -> Day:
-    field = Day(validators=[not_later_than_today, refuse_earlier], **kwargs)
-    field.widget.attrs["max"] = timezone.localdate().isoformat()
-    return field
-
-
-def proof_words(proof: Evidence) -> SafeString:
-    """A piece of evidence in a line, with its scan to open."""
-    words = (
-        proof.get_element_display(),
-        proof.title,
-        proof.number,
-        proof.issuer,
-        formats.day(proof.issued_on),
-    )
-    line = " · ".join(str(word) for word in words)
-    if proof.attachment is None:
-        return conditional_escape(line)
-    href = reverse("projects:attachment", args=[proof.attachment.public_id])
-    return format_html('<span>{} · <a href="{}">{}</a></span>', line, href, proof.attachment.name)
-
-
 def later_day(first: date, **kwargs: Any) -> Day:
     """A day not before the first one, said at the field."""
 
@@ -117,37 +86,6 @@ def later_day(first: date, **kwargs: Any) -> Day:
 
     widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "min": first.isoformat()})
     return Day(validators=[refuse_earlier], widget=widget, **kwargs)
-
-
-class EvidenceForm(forms.Form):
-    """One proof of the solution (`domain.md` 3.4, 4.3)."""
-
-    element = forms.ChoiceField(label=_("要素"), choices=[("", _("请选择")), *NqiElement.choices])
-    title = Text(label=_("证据名称"), max_length=100)
-    number = Text(label=_("编号"), max_length=60)
-    issuer = Text(label=_("出具单位"), max_length=100)
-    file = forms.FileField(
-        label=_("扫描件"),
-        required=False,
-        widget=forms.FileInput(attrs={"accept": Files.widget.attrs["accept"]}),
-    )
-
-    field_order = ("element", "title", "number", "issuer", "issued_on", "file")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["issued_on"] = past_day(refuse_impossible_past, label=_("出具日期"))
-        self.order_fields(self.field_order)
-
-    def clean_file(self) -> Any:
-        if upload := self.cleaned_data["file"]:
-            files.check(upload)
-        return upload
-
-
-EvidenceFormSet = forms.formset_factory(
-    EvidenceForm, extra=0, min_num=1, max_num=MAX_EVIDENCE, absolute_max=MAX_EVIDENCE
-)
 
 
 class MoveForm(forms.Form):

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from common.forms import Text
 from enterprises.models import Organization
+from projects.forms.evidence import past_day
 from projects.forms.filing import text_area
-from projects.forms.moves import past_day
 from projects.models import InspectionReport
 from projects.models.projects import refuse_impossible_past
 

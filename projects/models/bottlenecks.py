@@ -3,16 +3,19 @@
 import uuid
 
 from django.conf import settings
-from django.core.validators import MaxLengthValidator, MinValueValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from common import uscc
 from common.fields import CodeSetField
 from common.privacy import mask_name, mask_phone
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
+from projects import numbers
 from projects.models.base import LedgerRow, at_field
 from projects.models.projects import ChainProject, refuse_before_founding, refuse_impossible_past
 from projects.querysets import BottleneckQuerySet, OfBottleneck
@@ -547,6 +550,19 @@ class Attachment(models.Model):
 class Evidence(models.Model):
     """A typed proof of the solution (`domain.md` 3.4, 4.3)."""
 
+    class Kind(models.TextChoices):
+        TEST_REPORT = "test_report", _("检验检测报告")
+        STANDARD = "standard", _("标准")
+        STANDARD_PLAN = "standard_plan", _("标准计划及草案")
+        METROLOGY = "metrology", _("计量技术规范")
+        REFERENCE_MATERIAL = "material", _("标准物质")
+        CERTIFICATE = "certificate", _("证书")
+        METHOD = "method", _("检测方法")
+        PATENT = "patent", _("专利")
+        RUN_DATA = "run_data", _("改进前后运行数据")
+        CONCLUSION = "conclusion", _("技术结论")
+        DOCUMENT = "document", _("文件（政策、规则、获奖等）")
+
     class VerifyState(models.TextChoices):
         UNVERIFIED = "unverified", _("未核对")
         PENDING = "pending", _("核对中")
@@ -555,9 +571,13 @@ class Evidence(models.Model):
         NOT_FOUND = "not_found", _("查无此号")
         REPLACED = "replaced", _("已被替换或撤回")
 
+    # What was said of these is not so: nothing is struck off on their strength (`domain.md` V9).
+    CONTRADICTED = (VerifyState.MISMATCH, VerifyState.NOT_FOUND, VerifyState.REPLACED)
+
     bottleneck = models.ForeignKey(
         Bottleneck, models.CASCADE, related_name="evidence", verbose_name=_("问题")
     )
+    kind = models.CharField(_("证据类型"), max_length=13, choices=Kind, db_default="")
     element = models.CharField(_("要素"), max_length=3, choices=NqiElement)
     title = models.CharField(_("证据名称"), max_length=100)
     number = models.CharField(
@@ -565,9 +585,31 @@ class Evidence(models.Model):
     )
     issuer = models.CharField(_("出具单位"), max_length=100)
     issued_on = models.DateField(_("出具日期"))
+    issuer_uscc = models.CharField(
+        _("出具单位信用代码"), max_length=18, blank=True, db_default="", validators=[uscc.validate]
+    )
+    cma_no = models.CharField(
+        _("资质认定（CMA）编号"),
+        max_length=12,
+        blank=True,
+        db_default="",
+        validators=[RegexValidator(r"^\d{12}$", _("资质认定编号应为 12 位数字。"))],
+    )
+    holder = models.CharField(
+        _("委托单位或持有人"),
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text=_("报告的委托单位、证书的持有人，或政策的首个受益单位。"),
+    )
+    sample = models.CharField(_("样品名称"), max_length=100, blank=True, db_default="")
     verify_state = models.CharField(
         _("核对状态"), max_length=10, choices=VerifyState, default=VerifyState.UNVERIFIED
     )
+    verified_at = models.DateTimeField(_("核对时间"), null=True, blank=True)
+    verified_via = models.CharField(_("核对渠道"), max_length=20, blank=True, db_default="")
+    # Codes and numbers; its sentence is made in the language of whoever reads it.
+    verify_detail = models.JSONField(_("核对说明"), null=True, blank=True)
     attachment = models.ForeignKey(
         Attachment,
         models.SET_NULL,
@@ -598,6 +640,12 @@ class Evidence(models.Model):
         # A standard may be older than the firm.
         with at_field("issued_on"):
             refuse_impossible_past(self.issued_on)
+        with at_field("number"):
+            self.number = numbers.checked(self.kind, self.number)
+        if self.kind == self.Kind.TEST_REPORT:
+            for name in ("sample", "holder"):
+                if not getattr(self, name):
+                    raise ValidationError({name: _("检验检测报告要写明样品名称和委托单位，据此核对报告。")})
 
 
 class Transition(models.Model):

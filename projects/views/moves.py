@@ -23,7 +23,8 @@ from enterprises.models import NqiElement
 from projects import services
 from projects.clock import clock_of, turn_of
 from projects.facts import sentence_of
-from projects.forms.moves import MAX_EVIDENCE, MoveForm, find_master
+from projects.forms.evidence import MAX_EVIDENCE
+from projects.forms.moves import MoveForm, find_master
 from projects.matching import institutions_for, likely_same
 from projects.models import Bottleneck, Transition
 from projects.timeline import file_entry

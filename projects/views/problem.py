@@ -24,6 +24,7 @@ from projects.facts import facts_of, plain, unit_of
 from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
 from projects.forms.filing import UploadForm
 from projects.models import Attachment, Bottleneck, ChainProject, KeyProject, Measure
+from projects.proof import alarm_of
 from projects.timeline import events_of, file_entry
 from projects.workflow import STATES, Choice, choices_for
 from record.services import looked_at
@@ -59,6 +60,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     contact, actions = row.contact_for(user), actions_for(row, user)
     children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
     master = row.merged_into and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first()
+    evidence = list(row.evidence.select_related("attachment"))
     context = {
         "bottleneck": row,
         "state": STATES[row.status],
@@ -69,7 +71,8 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "facts": {step: facts_of(row, step, measures, contact) for step in ("happening", "extent", "help")},
         "measures": [(measure, charts.render(bullet_of(measure))) for measure in measures],
         "decisions": decisions_of(row),
-        "evidence": list(row.evidence.select_related("attachment")),
+        "evidence": evidence,
+        "alarm": alarm_of(evidence),
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
         "events": events_of(row, master),
         "master": master,

@@ -168,7 +168,10 @@ def verify(page: Page, row: Bottleneck) -> None:
 
 def fill_evidence(page: Page, number: int, code: str) -> None:
     proof = page.locator("[data-formset-row]").nth(number)
+    proof.get_by_label("证据类型").select_option("test_report")
     proof.get_by_label("要素").select_option("TST")
+    proof.get_by_label("样品名称").fill("谐波减速器柔轮")
+    proof.get_by_label("委托单位或持有人").fill("演示减速器有限公司")
     proof.get_by_label("证据名称").fill("寿命试验报告")
     proof.get_by_label("编号").fill(code)
     proof.get_by_label("出具单位").fill("演示检验检测院")

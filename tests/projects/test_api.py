@@ -222,7 +222,14 @@ def test_the_straight_way_by_api(cast: factories.Cast) -> None:
     step(cast.city_officer, "list", grade="CITY", route="DISP", due_on="2099-12-31")
     step(cast.city_officer, "dispatch", assigned_to=cast.lab.uscc)
     step(cast.engineer, "take", reason="由热处理实验室承接。")
-    proof = {"element": "TST", "title": "报告", "number": "T-1", "issuer": "院", "issued_on": "2024-05-01"}
+    proof = {
+        "kind": "method",
+        "element": "TST",
+        "title": "报告",
+        "number": "T-1",
+        "issuer": "院",
+        "issued_on": "2024-05-01",
+    }
     step(
         cast.engineer,
         "file_solution",

@@ -1,21 +1,29 @@
-"""Inspection reports: lodged by institutions, checked by anybody."""
+"""Inspection reports, lodged by institutions and checked by anybody; evidence and its look-up."""
 
 import hashlib
 import re
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
-from accounts.models import Role, User
+from accounts.models import Notice, Role, User
 from common.verification import REPORTS
-from projects import reports
-from projects.models import InspectionReport
+from projects import numbers, reports, services, tasks
+from projects.models import Attachment, Bottleneck, Evidence, InspectionReport
+from projects.proof import contradicted, missing_proof, only_partly, verdict_of
 from tests import factories
 from tests.factories import Cast, at_once, institution, pdf, report, user
 
@@ -264,8 +272,305 @@ def test_a_copy_is_compared_with_the_file_that_was_lodged(cast: Cast) -> None:
     assert "已撤回" in text_of(client.post("/verify/", {"file": pdf()}))
 
 
-def test_who_asks_for_reports_without_end_is_asked_to_wait(cast: Cast) -> None:
+def test_who_asks_for_reports_without_end_is_asked_to_wait(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All in one minute.
+    monkeypatch.setattr("common.throttle.time.time", lambda: 1_000_000_000.0)
     row, client = report(cast.lab), browser(None)
     for _n in range(30):
         assert client.get(f"/verify/{row.verification_code}/").status_code == 200
     assert client.get(f"/verify/{row.verification_code}/").status_code == 429
+
+
+# --- Evidence looked up among the reports -------------------------------------------------------------------
+
+V = Evidence.VerifyState
+
+
+def cited(row: InspectionReport, **fields: Any) -> Evidence:
+    """Evidence that cites a report, on a problem whose solution waits for verification."""
+    cast = Cast()
+    problem = cast.bring_to(Bottleneck.Status.VERIFICATION)
+    proof = problem.evidence.get()
+    values = {
+        "number": row.report_no,
+        "issuer": row.institution.name,
+        "holder": row.client,
+        "sample": row.sample,
+        "issued_on": row.issued_on,
+    } | fields
+    for name, value in values.items():
+        setattr(proof, name, value)
+    proof.save()
+    return proof
+
+
+def test_what_agrees_in_all_is_matched(cast: Cast) -> None:
+    row = report(cast.lab, client="演示（集团）公司")
+    proof = cited(row, holder="演示(集团) 公司", number=row.report_no.lower())
+    assert reports.verify_evidence(proof) == V.MATCHED
+    assert proof.verified_via == "portal" and proof.verified_at
+    assert "与登记的相同" in verdict_of(proof)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("sample", "行星减速机", "样品与登记的不同"),
+        ("holder", "另一家公司", "委托单位与登记的不同"),
+        ("issued_on", date(2025, 3, 2), "日期与登记的不同"),
+    ],
+)
+def test_a_number_that_belongs_to_another_report_is_a_mismatch_that_says_why(
+    cast: Cast, field: str, value: Any, words: str
+) -> None:
+    proof = cited(report(cast.lab), **{field: value})
+    assert reports.verify_evidence(proof) == V.MISMATCH
+    assert words in verdict_of(proof)
+
+
+@pytest.mark.parametrize("by", ["issuer_uscc", "cma_no"])
+def test_the_institution_is_known_by_its_codes(cast: Cast, by: str) -> None:
+    row = report(cast.lab)
+    code = row.institution.uscc if by == "issuer_uscc" else row.institution.institution_profile.cma_no
+    assert reports.verify_evidence(cited(row, issuer="简称", **{by: code})) == V.MATCHED
+    stranger = {"issuer_uscc": factories.credit_code(), "cma_no": "990000000001"}[by]
+    assert reports.verify_evidence(cited(row, **{by: stranger})) == V.UNVERIFIED
+
+
+def test_the_file_is_compared_where_there_is_an_original(cast: Cast) -> None:
+    file = pdf()
+    row = reports.lodge(cast.lab, values(file=file), by=cast.engineer)
+    proof = cited(row)
+    for copy, state in ((pdf(), V.MATCHED), (pdf(salt="扫描"), V.UNVERIFIED), (factories.png(), V.MATCHED)):
+        content = copy.read()
+        mime = "image/png" if copy.name.endswith("png") else "application/pdf"
+        proof.attachment = Attachment.objects.create(
+            bottleneck=proof.bottleneck,
+            file=copy,
+            name="报告",
+            size=len(content),
+            mime=mime,
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        proof.save()
+        assert reports.verify_evidence(proof) == state
+
+
+def test_what_nobody_can_know_stays_for_the_verifier(cast: Cast) -> None:
+    row = report(cast.lab)
+    assert reports.verify_evidence(cited(row, kind="method")) == V.UNVERIFIED
+    assert reports.verify_evidence(cited(row, issuer="不在门户的机构")) == V.UNVERIFIED
+    # Issued before the institution began to lodge.
+    assert reports.verify_evidence(cited(row, number="W-OLD")) == V.UNVERIFIED
+
+
+def test_a_number_not_lodged_is_waited_for_and_then_not_found(cast: Cast) -> None:
+    row = report(cast.lab)
+    began = timezone.now() - timedelta(days=400)
+    InspectionReport.objects.judged("test").filter(pk=row.pk).update(lodged_at=began)
+    late = cited(row, number="W-NEW", issued_on=TODAY() - timedelta(days=10))
+    assert reports.verify_evidence(late) == V.PENDING
+    gone = cited(row, number="W-OTHER", issued_on=TODAY() - timedelta(days=100))
+    assert reports.verify_evidence(gone) == V.NOT_FOUND
+    assert reports.ask_again(timezone.now() + timedelta(days=2)) == 1
+    reports.lodge(
+        row.institution,
+        values(report_no="W-NEW", client=late.holder, sample=late.sample, issued_on=late.issued_on),
+        by=cast.engineer,
+    )
+    late.refresh_from_db()
+    assert late.verify_state == V.MATCHED
+
+
+def test_a_replaced_or_withdrawn_report_blocks_and_alarms(cast: Cast) -> None:
+    row = report(cast.lab)
+    proof = cited(row)
+    problem = proof.bottleneck
+    verifier = user(Role.OFFICER, problem.bureau)
+    data = {"checked": [proof.pk], "result": "bottleneck_solved", "reason": "核对。"}
+    reports.withdraw(row, by=cast.engineer, reason="原始记录有误")
+    proof.refresh_from_db()
+    assert proof.verify_state == V.REPLACED
+    with pytest.raises(PermissionDenied, match="核对不符"):
+        services.move(problem, "verify", by=verifier, data=data)
+    told = Notice.objects.filter(details__what="contradicted")
+    assert told.exists() and set(told.values_list("source", flat=True)) == {f"evidence:{proof.pk}:replaced"}
+    before = told.count()
+    reports.verify_again(problem)
+    assert told.count() == before, "told once"
+    page = text_of(browser(verifier).get(f"/bottlenecks/{problem.public_id}/"))
+    assert "证据核对有问题" in page and row.report_no in page and "原始记录有误" in page
+
+
+def test_the_verdict_is_asked_for_again_at_verification(cast: Cast) -> None:
+    row = report(cast.lab)
+    proof = cited(row, sample="行星减速机")
+    data = {"checked": [proof.pk], "result": "bottleneck_solved", "reason": "核对。"}
+    with pytest.raises(PermissionDenied, match="核对不符"):
+        services.move(proof.bottleneck, "verify", by=user(Role.OFFICER, proof.bottleneck.bureau), data=data)
+    proof.refresh_from_db()
+    assert proof.verify_state == V.MISMATCH, "the refused move leaves the verdict"
+
+
+def test_the_verifier_stands_for_what_no_register_knows(cast: Cast) -> None:
+    problem = cast.bring_to(Bottleneck.Status.RESOLVED)
+    proof = problem.evidence.get()
+    assert (proof.verify_state, proof.verified_via) == (V.MATCHED, "officer")
+    assert reports.verify_evidence(proof) == V.MATCHED, "nothing new is known"
+
+
+def test_a_filed_solution_has_its_reports_looked_up(
+    cast: Cast, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(tasks.verify_evidence, "apply_async", lambda args, **_more: rung.extend(args))
+    problem = cast.bring_to(Bottleneck.Status.IN_PROGRESS)
+    with django_capture_on_commit_callbacks(execute=True):
+        cast.make(problem, "file_solution")
+    proof = problem.evidence.get()
+    assert rung == [proof.pk] and proof.verify_state == V.PENDING
+    tasks.verify_evidence(proof.pk)
+    proof.refresh_from_db()
+    assert proof.verify_state == V.UNVERIFIED
+    tasks.verify_evidence(0)
+
+
+# --- Numbers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "stored"),
+    [
+        ("standard", "GB/T 19001—2016", "GB/T 19001-2016"),
+        ("standard", "ＧＢ 5009.3－2016", "GB 5009.3-2016"),
+        ("standard", "DB32/T 4321-2022", "DB32/T 4321-2022"),
+        ("standard", "T/CAS 500-2021", "T/CAS 500-2021"),
+        ("standard", "Q/JS 12-2026", "Q/JS 12-2026"),
+        ("standard", "ISO 9001:2015", "ISO 9001:2015"),
+        ("metrology", "JJF 1001-2011", "JJF 1001-2011"),
+        ("metrology", "JJG（苏） 12-2020", "JJG(苏) 12-2020"),
+        ("material", "GBW（E）080001", "GBW(E)080001"),
+        ("material", "GBW 01101a", "GBW 01101a"),
+        ("test_report", "随便 1/2 号", "随便 1/2 号"),
+        ("patent", "ZL 2020 1 0123456.7", "ZL 2020 1 0123456.7"),
+    ],
+)
+def test_usual_numbers_are_taken_as_they_are_written(kind: str, number: str, stored: str) -> None:
+    assert numbers.checked(kind, number) == stored
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "words"),
+    [
+        ("standard", "19001", "顺序号和年份"),
+        ("standard", "GB/T 19001", "顺序号和年份"),
+        ("metrology", "GB/T 1-2020", "JJG 或 JJF"),
+        ("metrology", "JJF 1001", "JJG 或 JJF"),
+        ("material", "BW 1", "GBW"),
+    ],
+)
+def test_a_number_of_another_form_is_answered_with_the_usual_one(kind: str, number: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        numbers.checked(kind, number)
+
+
+@given(st.text())
+def test_any_number_is_answered(text: str) -> None:
+    assert numbers.tidy(numbers.tidy(text)) == numbers.tidy(text)
+    for kind in Evidence.Kind:
+        with suppress(ValidationError):
+            numbers.checked(kind, text)
+    numbers.cma_warning(text)
+
+
+def test_the_inner_parts_of_a_cma_number_only_warn() -> None:
+    assert not numbers.cma_warning("210012345678") and not numbers.cma_warning("")
+    assert "77" in numbers.cma_warning("217712345678")
+    assert "99" in numbers.cma_warning("990012345678")
+    proof = Evidence(kind="method", cma_no="217712345678")
+    assert "77" in verdict_of(proof)
+
+
+# --- Which evidence fits ------------------------------------------------------------------------------------
+
+K, G, C = Evidence.Kind, Bottleneck.Gap, Bottleneck.Cause
+
+
+def problem_with(*kinds: str, gap: str = "", cause: str = "", route: str = "", **fields: Any) -> Bottleneck:
+    row = factories.draft(nqi_gap=gap, cause=cause or "TECH", route=route)
+    for number, kind in enumerate(kinds):
+        Evidence.objects.create(
+            bottleneck=row,
+            kind=kind,
+            element="STD",
+            title="证据",
+            number=str(number),
+            issuer="院",
+            issued_on=TODAY(),
+            **fields,
+        )
+    return row
+
+
+# `domain.md` 4.3, row by row: what is enough, and what is not.
+CASES = [
+    (G.STANDARD_MISSING, "", (K.STANDARD,), (K.METROLOGY, K.DOCUMENT)),
+    (G.STANDARD_DIVIDED, "", (K.STANDARD,), (K.TEST_REPORT,)),
+    (G.MEASUREMENT_MISSING, "", (K.METROLOGY, K.CERTIFICATE, K.REFERENCE_MATERIAL), (K.STANDARD,)),
+    (G.CALIBRATION_MISSING, "", (K.METROLOGY, K.CERTIFICATE, K.REFERENCE_MATERIAL), (K.PATENT,)),
+    (G.METHOD_MISSING, "", (K.METHOD, K.CERTIFICATE), (K.STANDARD, K.RUN_DATA)),
+    (G.RECOGNITION_BLOCKED, "", (K.CERTIFICATE, K.DOCUMENT), (K.RUN_DATA,)),
+    (G.CAPACITY_SHORT, "", (K.METHOD, K.CERTIFICATE, K.RUN_DATA, K.TEST_REPORT), (K.STANDARD,)),
+    ("", C.TECHNOLOGY, (K.RUN_DATA, K.TEST_REPORT), (K.STANDARD, K.CONCLUSION)),
+    (G.OTHER, C.TECHNOLOGY, (K.RUN_DATA, K.TEST_REPORT), (K.PATENT,)),
+    ("", C.MANAGEMENT, (K.CERTIFICATE, K.DOCUMENT), (K.TEST_REPORT,)),
+    ("", C.BRAND, (K.DOCUMENT,), (K.CERTIFICATE,)),
+    ("", C.INFRASTRUCTURE, (K.STANDARD, K.METROLOGY, K.METHOD, K.TEST_REPORT), (K.DOCUMENT,)),
+]
+
+
+@pytest.mark.parametrize(("gap", "cause", "enough", "other"), CASES)
+def test_the_table_says_what_is_enough(gap: str, cause: str, enough: Any, other: Any) -> None:
+    assert missing_proof(problem_with(gap=gap, cause=cause))
+    for kind in enough:
+        assert not missing_proof(problem_with(kind, gap=gap, cause=cause)), kind
+    for kind in other:
+        assert "证据与问题不对应" in missing_proof(problem_with(kind, gap=gap, cause=cause)), kind
+
+
+def test_certification_needs_the_rule_and_the_first_certificate() -> None:
+    gap = G.CERTIFICATION_MISSING
+    assert missing_proof(problem_with(K.CERTIFICATE, gap=gap))
+    assert missing_proof(problem_with(K.DOCUMENT, gap=gap))
+    assert not missing_proof(problem_with(K.DOCUMENT, K.CERTIFICATE, gap=gap))
+
+
+def test_a_policy_names_who_benefits_first() -> None:
+    assert missing_proof(problem_with(K.DOCUMENT, route="POLI"))
+    assert not missing_proof(problem_with(K.DOCUMENT, route="POLI", holder="首个受益公司"))
+
+
+def test_a_plan_with_its_draft_gives_partly_only() -> None:
+    row = problem_with(K.STANDARD_PLAN, gap=G.STANDARD_MISSING)
+    assert "附草案" in missing_proof(row) and not only_partly(row)
+    proof = row.evidence.get()
+    proof.attachment = services.attach(row, pdf(), by=row.filer)
+    proof.save()
+    assert not missing_proof(row) and only_partly(row)
+    proof.pk, proof.kind, proof.number = None, K.STANDARD, "GB 1-2020"
+    proof.save()
+    assert not missing_proof(row) and not only_partly(row)
+
+
+def test_what_is_contradicted_counts_for_nothing() -> None:
+    row = problem_with(K.STANDARD, gap=G.STANDARD_MISSING, verify_state=V.MISMATCH)
+    assert missing_proof(row) and "0（不符）" in contradicted(row)
+
+
+def test_the_document_is_the_table(tmp_path: Path) -> None:
+    call_command("evidence", "--output", str(tmp_path / "evidence.md"))
+    written = (tmp_path / "evidence.md").read_text(encoding="utf-8")
+    stored = (settings.BASE_DIR / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert stored == written, "write it anew: manage.py evidence"
