@@ -25,19 +25,20 @@ from record.models import DayRoot, Event
 from tests import factories
 from tests.bulletins.ledger import Tree, firm, project, solved, takes_part
 from tests.conftest import wait_until
+from tests.worlds import world
 
 PAPER = b"%PDF-1.7 a paper"
 
 
-@pytest.fixture
-def tree(db: None) -> Tree:
+@world
+def tree() -> Tree:
     tree = Tree()
     takes_part(firm(), project(tree.huqiu), "leader")
     solved(tree.huqiu)
     return tree
 
 
-@pytest.fixture
+@world
 def period(tree: Tree) -> Period:
     services.freeze_now(services.get_period("2024"), None)
     return services.get_period("2024")

@@ -26,7 +26,7 @@ def period(tree: Tree) -> Period:
     return services.get_period("2024")
 
 
-@pytest.fixture
+@world
 def bulletin(period: Period, tree: Tree) -> Bulletin:
     return services.print_now(services.issue_bulletin(period, tree.suzhou, None))
 

@@ -21,10 +21,11 @@ from tests.bulletins.ledger import (
     solved,
     takes_part,
 )
+from tests.worlds import world
 
 
-@pytest.fixture
-def tree(db: None) -> Tree:
+@world
+def tree() -> Tree:
     return Tree()
 
 
@@ -211,9 +212,9 @@ def test_every_level_has_a_paper_with_figures_or_without(tree: Tree, place: str,
         takes_part(firm(), project(bureau), "leader")
         solved(bureau)
     content = composed(bureau)
-    document = paper.render_pdf(content)
-    assert document.startswith(b"%PDF-")
-    assert "None" not in paper.render_html(content)
+    page = paper.render_html(content)
+    assert "None" not in page
+    assert paper.render_pdf(page).startswith(b"%PDF-")
     if filled:
         blocks = [block for section in content.blocks for block in getattr(section, "blocks", ())]
         assert sum(isinstance(block, Figure) for block in blocks) >= 2

@@ -24,6 +24,7 @@ from tests.bulletins.ledger import (
     solved,
     takes_part,
 )
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 S = Bottleneck.Status
@@ -31,7 +32,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 UTC = ZoneInfo("UTC")
 
 
-@pytest.fixture
+@world
 def tree() -> Tree:
     return Tree()
 

@@ -40,6 +40,8 @@ from common.charts import text_width
 from . import pdfs
 from .papers import FIGURES, INDICATORS, SENTENCE, URL, circular
 
+pytestmark = pytest.mark.any_database
+
 LEFT, RIGHT, TOP, BOTTOM = 28, 210 - 26, 37, 297 - 35
 PITCH = 28.99 * pdfs.MM
 

@@ -32,6 +32,7 @@ from tests.bulletins.ledger import (
     solved,
     takes_part,
 )
+from tests.worlds import world
 
 S = Bottleneck.Status
 STEPS = (
@@ -158,8 +159,8 @@ def test_frozen_quarters_and_late_rows_agree_with_a_recount(rnd: random.Random) 
         transaction.set_rollback(True)
 
 
-@pytest.fixture
-def tree(db: None) -> Tree:
+@world
+def tree() -> Tree:
     return Tree()
 
 

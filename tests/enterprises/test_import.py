@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from accounts.models import Role, User
 from enterprises.models import Organization
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def good(**changes: str) -> list[str]:
     return list((row | changes).values())
 
 
-@pytest.fixture
+@world
 def administrator() -> User:
     return factories.user(Role.ADMINISTRATOR, factories.county().parent)
 

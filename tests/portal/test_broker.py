@@ -9,6 +9,8 @@ from kombu.simple import SimpleQueue
 
 import portal.broker  # noqa: F401  (registers the transport)
 
+pytestmark = pytest.mark.any_database
+
 MESSAGES = 150
 
 

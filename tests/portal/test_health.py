@@ -59,6 +59,7 @@ def test_the_scheduler_beats(tmp_path: Path) -> None:
 
 
 @pytest.mark.worker
+@pytest.mark.any_database
 def test_a_real_worker_beats(celery_worker_factory: Callable, broker_url: str) -> None:
     worker = celery_worker_factory(broker_url)
     assert cache.get("heartbeat:worker")

@@ -11,11 +11,12 @@ from bulletins import services
 from bulletins.models import Bulletin, Period
 from tests import factories
 from tests.bulletins.ledger import SPRING, Tree, firm, project, solved, takes_part
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@world
 def tree() -> Tree:
     tree = Tree()
     work = project(tree.huqiu)

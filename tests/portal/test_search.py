@@ -4,6 +4,7 @@ from django.urls import reverse
 
 from accounts.models import Role, User
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +16,7 @@ def search(user: User, text: str) -> tuple[int, str]:
     return answer.status_code, answer.content.decode() or answer["Location"]
 
 
-@pytest.fixture
+@world
 def officer() -> User:
     return factories.user(Role.OFFICER, factories.county())
 
