@@ -305,6 +305,7 @@ def _problems() -> Iterator[Entry]:
         )
     yield Entry("projects:bottleneck_segments", FIRM, row="draft", sees=PEOPLE)
     yield Entry("projects:bottleneck_submitted", row="submitted", sees=FIRM)
+    yield Entry("projects:bottleneck_refile", None, FIRM, row="withdrawn", sees=PARTIES)
     yield Entry("projects:institution_choices", OFFICERS, row="listed", sees=PARTIES)
     for move, status, rule in MOVES:
         yield Entry(

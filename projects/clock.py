@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common import formats
 from common.workdays import workdays_between
 from projects.models import Bottleneck
 from projects.workflow import STATES, Party
@@ -80,6 +81,31 @@ def clock_of(bottleneck: Bottleneck, today: date | None = None) -> dict[str, Any
         "remaining": remaining,
         "share": passed / whole if whole > 0 else 1.0,
     }
+
+
+def about_clock(bottleneck: Bottleneck) -> list[str]:
+    """What the page says beneath the clock: since when it runs and for whom, why the bureau's stands still,
+    how often it was put off, and to whom its being late was reported."""
+    row, said = bottleneck, []
+    if row.clock_started_on and row.status != S.SUSPENDED:
+        sentence = _("时限“%(step)s”自 %(start)s 起为%(who)s计算，%(amber)s 起预警，%(due)s 届满。")
+        said.append(
+            sentence
+            % {
+                "step": step_of(row),
+                "who": turn_of(row),
+                "start": formats.day(row.clock_started_on),
+                "amber": formats.day(row.clock_amber_on),
+                "due": formats.day(row.clock_due_on),
+            }
+        )
+    if pause := why_paused(row):
+        said.append(pause)
+    if row.extended_count:
+        said.append(_("已延期 %(n)d 次。") % {"n": row.extended_count})
+    if row.escalated_to:
+        said.append(_("已超期上报%(bureau)s督办。") % {"bureau": row.escalated_to})
+    return said
 
 
 def why_paused(bottleneck: Bottleneck) -> str:

@@ -178,6 +178,7 @@ def _merge(doing: Doing) -> Details:
 
 def _unmerge(doing: Doing) -> Details:
     master, doing.row.merged_into = doing.row.merged_into, None
+    doing.row.result, doing.row.resolved_at = "", None
     return {"master": master.code if master else ""}
 
 

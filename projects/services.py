@@ -42,6 +42,7 @@ from projects.workflow import (
 from record.acting import by_whom, on_behalf
 
 S = Bottleneck.Status
+REFILED = (S.WITHDRAWN, S.LAPSED)
 # What a filing says, and what it says of each metric.
 FILED_FIELDS = (
     "chain",
@@ -242,7 +243,7 @@ def refile(ended: Bottleneck, *, by: User, public_id: UUID) -> Bottleneck:
     """
     with transaction.atomic(), on_behalf(by):
         locked = _locked(ended.pk)
-        if locked.status not in (S.WITHDRAWN, S.LAPSED):
+        if locked.status not in REFILED:
             raise ValidationError(_("只有已撤回或逾期失效的问题可以重新填报。"))
         known = Bottleneck.objects.judged("by the organisation, below").filter(refiled_from=locked).first()
         draft = known or draft_for(by, locked.organization, public_id)

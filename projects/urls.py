@@ -19,6 +19,7 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/delete/", filing.delete, name="bottleneck_delete"),
     path("bottlenecks/<uuid:public_id>/edit/<str:step>/", filing.edit, name="bottleneck_edit"),
     path("bottlenecks/<uuid:public_id>/institutions/", moves.institutions, name="institution_choices"),
+    path("bottlenecks/<uuid:public_id>/refile/", problem.refile, name="bottleneck_refile"),
     path("bottlenecks/<uuid:public_id>/moves/<str:name>/", moves.move, name="bottleneck_move"),
     path("bottlenecks/<uuid:public_id>/segments/", filing.segments, name="bottleneck_segments"),
     path("bottlenecks/<uuid:public_id>/submitted/", filing.submitted, name="bottleneck_submitted"),

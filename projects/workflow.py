@@ -9,7 +9,7 @@ carries a move out.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -26,6 +26,7 @@ from projects.models import Bottleneck
 from projects.proof import contradicted, missing_proof, only_partly
 
 S = Bottleneck.Status
+T = TypeVar("T", bound=Callable[..., str])
 # Who made one of these moves may not verify the problem (`domain.md` 4.2).
 HANDLED_BY = (
     "accept",
@@ -160,15 +161,27 @@ def statuses_of(*parties: str) -> list[str]:
     return [status for status, state in STATES.items() if state.turn in parties]
 
 
+def rule(words: Any) -> Callable[[T], T]:
+    """Give a condition or guard the words in which the documentation names it."""
+
+    def named(function: T) -> T:
+        setattr(function, "words", words)  # noqa: B010  (no function declares it)
+        return function
+
+    return named
+
+
 # --- Conditions: what the problem itself allows at a moment ------------------------------------------------
 
 
+@rule(_("有量化的现值和目标值"))
 def has_target(row: Bottleneck, at: datetime) -> str:
     if row.measures.exists():
         return ""
     return gettext("列入清单前要有量化的现值和目标值，请先退回企业补充。")
 
 
+@rule(_("有证据，且没有核对不符的"))
 def has_evidence(row: Bottleneck, at: datetime) -> str:
     if not row.evidence.exists():
         return gettext("没有证据的问题不能核验为已解决。")
@@ -179,6 +192,7 @@ def has_evidence(row: Bottleneck, at: datetime) -> str:
     return ""
 
 
+@rule(_("企业确认全部解决"))
 def firm_says_yes(row: Bottleneck, at: datetime) -> str:
     """Silence of the firm is no consent, and a part is not the whole (`domain.md` 4.1, 4.3)."""
     answer = row.transitions.filter(move__in=("confirm", "confirm_partly")).last()
@@ -187,6 +201,7 @@ def firm_says_yes(row: Bottleneck, at: datetime) -> str:
     return gettext("企业没有确认全部解决，只能认定阶段性解决或继续攻关。")
 
 
+@rule(_("核验解决未超过 12 个月"))
 def solved_lately(row: Bottleneck, at: datetime) -> str:
     """A reopening is possible up to the same day of the next year (`domain.md` 4.1)."""
     if row.resolved_at and timezone.localdate(at) <= last_day_to_reopen(row.resolved_at):
@@ -194,6 +209,7 @@ def solved_lately(row: Bottleneck, at: datetime) -> str:
     return gettext("核验解决已超过 12 个月，请作为新问题填报。")
 
 
+@rule(_("核验解决已满 12 个月"))
 def solved_long_ago(row: Bottleneck, at: datetime) -> str:
     return "" if solved_lately(row, at) else gettext("核验解决未满 12 个月，还不能归档。")
 
@@ -202,18 +218,21 @@ def last_day_to_reopen(resolved_at: datetime) -> date:
     return add_months(timezone.localdate(resolved_at), settings.REOPEN_MONTHS)
 
 
+@rule(_("时限已经届满"))
 def clock_has_run_out(row: Bottleneck, at: datetime) -> str:
     if row.clock_due_on and row.clock_due_on < timezone.localdate(at):
         return ""
     return gettext("时限还没有届满。")
 
 
+@rule(_("企业到期未答复"))
 def firm_is_silent(row: Bottleneck, at: datetime) -> str:
     if clock_has_run_out(row, at):
         return gettext("企业答复的时限还没有届满，到期未答复时再回访。")
     return ""
 
 
+@rule(_("超期满三个工作日，尚未上报"))
 def is_long_overdue(row: Bottleneck, at: datetime) -> str:
     """Red for three working days, and not reported upwards yet (`domain.md` 4.1, clock rules)."""
     due = row.clock_due_on
@@ -224,6 +243,7 @@ def is_long_overdue(row: Bottleneck, at: datetime) -> str:
     return "" if row.handler.parent else gettext("没有上级单位可以上报。")
 
 
+@rule(_("延期未满两次（补正为一次）"))
 def may_be_extended(row: Bottleneck, at: datetime) -> str:
     """Twice at most, and the firm's time to complete a filing once (`domain.md` 4.1)."""
     most = 1 if row.status == S.RETURNED else 2
@@ -232,6 +252,7 @@ def may_be_extended(row: Bottleneck, at: datetime) -> str:
     return gettext("这个时限已经延期 %(n)d 次，不能再延。") % {"n": row.extended_count}
 
 
+@rule(_("没有申诉过，且有上级单位"))
 def may_be_appealed(row: Bottleneck, at: datetime) -> str:
     if row.transitions.filter(move="appeal").exists():
         return gettext("已经申诉过一次。如仍有异议，请按办理记录中写明的途径反映。")
@@ -240,10 +261,12 @@ def may_be_appealed(row: Bottleneck, at: datetime) -> str:
     return ""
 
 
+@rule(_("有上级单位"))
 def has_superior(row: Bottleneck, at: datetime) -> str:
     return "" if row.handler.parent else gettext("已由最高一级复核。")
 
 
+@rule(_("下面有可以复核的单位"))
 def has_subordinate(row: Bottleneck, at: datetime) -> str:
     return "" if reviewer_below(row) else gettext("下面没有可以复核的单位。")
 
@@ -256,6 +279,7 @@ def reviewer_below(row: Bottleneck) -> Bureau | None:
     return None
 
 
+@rule(_("主问题尚未办结"))
 def master_is_open(row: Bottleneck, at: datetime) -> str:
     if row.merged_into and row.merged_into.status not in Bottleneck.ENDED:
         return ""
@@ -265,6 +289,7 @@ def master_is_open(row: Bottleneck, at: datetime) -> str:
 # --- Guards: who acts --------------------------------------------------------------------------------------
 
 
+@rule(_("市级及以上单位"))
 def acts_as_city_or_above(attempt: Attempt) -> str:
     if attempt.grant.level <= Bureau.Level.CITY:
         return ""
@@ -276,6 +301,7 @@ def handled_by(people: Iterable[User]) -> Q:
     return Q(Q(actor__in=people) | Q(principal__in=people), move__in=HANDLED_BY)
 
 
+@rule(_("没有经手过这个问题的人"))
 def another_person(attempt: Attempt) -> str:
     if not attempt.bottleneck.transitions.filter(handled_by(attempt.people)).exists():
         return ""
@@ -285,6 +311,7 @@ def another_person(attempt: Attempt) -> str:
     return gettext("您经手过这个问题，核验须由另一名人员进行。")
 
 
+@rule(_("省级、国家级问题不由县级核验"))
 def grade_allows(attempt: Attempt) -> str:
     above_city = (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
     if attempt.bottleneck.grade not in above_city or attempt.grant.level <= Bureau.Level.CITY:

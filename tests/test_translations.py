@@ -59,6 +59,7 @@ CHINESE_BY_NATURE = {
     "bulletins/circular.py": "the wording of an official paper",
     "bulletins/dictionary.py": "docs/indicators.md, which is written in Chinese",
     "bulletins/paper": "the typesetting of official papers",
+    "projects/management/commands/workflow.py": "docs/workflow.md, which is written in Chinese",
     "common/charts.py": "names of the regions on the map of tiles",
     "enterprises/services.py": "how official names of divisions are built",
     "portal/demo": "demo data",

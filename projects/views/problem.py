@@ -19,7 +19,7 @@ from accounts.models import User
 from common import charts, formats
 from enterprises.models import Organization
 from projects import services
-from projects.clock import clock_of, turn_of
+from projects.clock import about_clock, clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
 from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
 from projects.forms.filing import UploadForm
@@ -48,7 +48,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     user = request.user
     rows = Bottleneck.objects.select_related(
         "organization", "chain", "segment", "bureau", "handler__parent", "assigned_to", "project",
-        "merged_into", "list_owner", "contact",
+        "merged_into", "list_owner", "escalated_to", "contact",
     )  # fmt: skip
     row = rows.visible_to(user).filter(public_id=public_id).first()
     if row is None:
@@ -66,6 +66,8 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "state": STATES[row.status],
         "clock": clock_of(row),
         "turn": turn_of(row),
+        "about_clock": about_clock(row),
+        "may_refile": row.status in services.REFILED and services.files_for(row, user),
         "actions": actions,
         "yours": any(STATES[row.status].turn in action["parties"] for action in actions["allowed"]),
         "facts": {step: facts_of(row, step, measures, contact) for step in ("happening", "extent", "help")},
@@ -85,6 +87,21 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "may_attach": services.may_attach(row, user),
     }
     return render(request, "projects/bottleneck_detail.html", context)
+
+
+@login_required
+@require_POST
+def refile(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """A new draft from a withdrawn or lapsed problem, opened at its first step."""
+    rows = Bottleneck.objects.visible_to(request.user).select_related("organization__bureau")
+    row = get_object_or_404(rows, public_id=public_id)
+    try:
+        draft = services.refile(row, by=request.user, public_id=uuid.uuid4())
+    except ValidationError as fault:
+        messages.error(request, fault.messages[0])
+        return redirect("projects:bottleneck_detail", row.public_id)
+    messages.success(request, _("已按原来的内容新建草稿，核对后提交，编号另起。"))
+    return redirect("projects:bottleneck_edit", draft.public_id, "happening")
 
 
 def _shared(request: HttpRequest, row: Bottleneck) -> HttpResponse:

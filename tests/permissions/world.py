@@ -135,6 +135,7 @@ class World:
             "key_project": key_project,
             "draft": self._problem(firm, place, "draft"),
             "submitted": submitted,
+            "withdrawn": self._problem(firm, place, "withdrawn"),
             "listed": self._problem(firm, place, "listed"),
             "dispatched": self._problem(firm, place, "dispatched"),
             "shared": self._problem(firm, place, "shared"),

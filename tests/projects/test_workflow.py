@@ -1,10 +1,13 @@
 """The transition table and the one function that carries a move out."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Role, User
@@ -101,6 +104,14 @@ def test_the_table_is_the_one_of_the_dossier():
         for source in move.sources
     }
     assert table == TABLE
+
+
+@pytest.mark.any_database
+def test_the_document_is_the_table(tmp_path: Path):
+    call_command("workflow", "--output", str(tmp_path / "workflow.md"))
+    written = (tmp_path / "workflow.md").read_text(encoding="utf-8")
+    stored = (settings.BASE_DIR / "docs" / "workflow.md").read_text(encoding="utf-8")
+    assert stored == written, "write it anew: manage.py workflow"
 
 
 def test_every_status_says_whose_turn_it_is_and_every_move_has_its_sentence():
