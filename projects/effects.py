@@ -16,6 +16,7 @@ from common.saving import save_checked
 from enterprises.models import Bureau, NumberSeries
 from projects import files, reports
 from projects.completeness import gaps_before_filing
+from projects.completion import as_filed, completed
 from projects.models import Attachment, Bottleneck, Evidence
 from projects.models.base import at_field
 from projects.workflow import STATES, MergeKind, Move, reviewer_below
@@ -146,7 +147,12 @@ def _submit(doing: Doing) -> Details:
     if not row.code:
         prefix = f"DK-{doing.today.year}-{row.bureau.code}"
         row.code = f"{prefix}-{NumberSeries.next(prefix):05d}"
-    return {}
+    return completed(row, doing.data.get("answers") or {})
+
+
+def _return(doing: Doing) -> Details:
+    """The gaps, and what the filing said: what the firm changes is told by it."""
+    return {"gaps": doing.data["gaps"], "filed": as_filed(doing.row)}
 
 
 def _accept(doing: Doing) -> Details:
@@ -284,7 +290,7 @@ def _told(*keys: str) -> Callable[[Doing], Details]:
 EFFECTS: dict[str, Callable[[Doing], Details]] = {
     "submit": _submit,
     "accept": _accept,
-    "return": _told("gaps"),
+    "return": _return,
     "reject": _told("reason_code", "turn_to"),
     "appeal": _up,
     "escalate": _up,

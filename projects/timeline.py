@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from common import formats
 from enterprises.models import Organization
+from projects.completion import Change, changes_of
 from projects.models import Attachment, Bottleneck, Transition
 from projects.workflow import RejectReason
 
@@ -70,6 +71,7 @@ class Event:
     actor: str = ""
     note: str = ""
     files: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
 
 def file_entry(attachment: Attachment) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _event(
     bottleneck: Bottleneck, step: Transition, names: dict[str, str], master: Bottleneck | None
 ) -> Event:
     note = step.reason
-    if gaps := step.details.get("gaps"):
+    if step.move == "return" and (gaps := step.details.get("gaps")):
         lines = [f"{number}. {gap['text']}" for number, gap in enumerate(gaps, start=1)]
         note = "\n".join([*lines, note] if note else lines)
     if opinion := step.details.get("opinion"):
@@ -136,6 +138,7 @@ def _event(
         sentence=_sentence(bottleneck, step, names, master),
         actor=_actor(step),
         note=note,
+        changes=changes_of(step),
     )
 
 

@@ -349,7 +349,7 @@ MOVES: dict[str, Move] = {
             S.SUBMITTED,
             (Party.FILER,),
             _("已提交"),
-            takes=("reason",),
+            takes=("reason", "answers"),
         ),
         Move(
             "withdraw",

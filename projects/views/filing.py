@@ -2,6 +2,7 @@
 
 import copy
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -22,11 +23,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.joining import applications_to_file, registrations_of, why_not_yet
 from accounts.models import FILING_ROLES, Registration, Role, User
 from common import formats
+from common.forms import readable
 from common.scope import note_miss
 from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, task_of, turn_of
 from projects.completeness import gaps_before_filing
+from projects.completion import FACT_OF, as_filed, last_return
 from projects.facts import Fact, facts_of
 from projects.forms.filing import (
     STEP_FORMS,
@@ -219,7 +222,7 @@ def _gaps_of_bureau(row: Bottleneck) -> list[dict[str, str]]:
     """What the bureau asked to complete at the last return."""
     if row.status != S.RETURNED:
         return []
-    last = row.transitions.filter(move="return").last()
+    last = last_return(row)
     return [
         gap | {"href": f"{_address(row, step_of_field(gap['field']))}#id_{gap['field']}"}
         for gap in (last.details.get("gaps", []) if last else [])
@@ -506,7 +509,9 @@ def _check(request: HttpRequest, row: Bottleneck) -> HttpResponse:
     return _check_page(request, row)
 
 
-def _check_page(request: HttpRequest, row: Bottleneck, status: int = 200, **more: Any) -> HttpResponse:
+def _check_page(
+    request: HttpRequest, row: Bottleneck, status: int = 200, *, answers: Sequence[str] = (), **more: Any
+) -> HttpResponse:
     measures, contact = list(row.measures.all()), getattr(row, "contact", None)
     files = [file_entry(attachment) for attachment in row.attachments.all()]
     journey = _journey(row, "check")
@@ -528,6 +533,12 @@ def _check_page(request: HttpRequest, row: Bottleneck, status: int = 200, **more
         for name, missing in journey["missing"].items()
         for field, sentence in missing
     ]
+    returned = last_return(row) if row.status == S.RETURNED else None
+    was, now = (returned.details.get("filed", {}) if returned else {}), as_filed(row)
+    for number, gap in enumerate(journey["gaps"]):
+        name = FACT_OF.get(gap["field"], gap["field"])
+        gap["answer"] = answers[number] if number < len(answers) else ""
+        gap["was"], gap["now"] = was.get(name, ""), now.get(name, "")
     context = journey | {
         "sections": sections,
         "faults": faults,
@@ -554,22 +565,30 @@ def _submit(request: HttpRequest, row: Bottleneck) -> HttpResponse:
         # The second of two clicks: it has been done.
         return redirect("projects:bottleneck_submitted", row.public_id)
     _refuse_unless_editable(row, user)
+    typed = {
+        "reason": _typed(request.POST.get("reason", "")),
+        "answers": [_typed(text) for text in request.POST.getlist("answer")],
+    }
     try:
         services.move(
             row,
             "submit",
             by=user,
-            data={"reason": request.POST.get("reason", "").replace("\x00", "").strip()[:500]},
+            data={"reason": typed["reason"], "answers": dict(enumerate(typed["answers"]))},
             version=posted_version(request),
         )
     except services.StaleRow as stale:
         row = _row(request, row.public_id)
         if _was_filed(row):
             return redirect("projects:bottleneck_submitted", row.public_id)
-        return _check_page(request, row, 409, stale=str(stale), reason=request.POST.get("reason", ""))
+        return _check_page(request, row, 409, stale=str(stale), **typed)
     except ValidationError:
-        return _check_page(request, row, 422, reason=request.POST.get("reason", ""))
+        return _check_page(request, row, 422, **typed)
     return redirect("projects:bottleneck_submitted", row.public_id)
+
+
+def _typed(text: str) -> str:
+    return readable(text).strip()[:500]
 
 
 def _was_filed(row: Bottleneck) -> bool:

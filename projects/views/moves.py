@@ -22,6 +22,7 @@ from common.forms import readable
 from enterprises.models import NqiElement
 from projects import services
 from projects.clock import clock_of, turn_of
+from projects.completion import changes_of
 from projects.facts import sentence_of
 from projects.forms.evidence import MAX_EVIDENCE
 from projects.forms.moves import MoveForm, find_master
@@ -224,6 +225,7 @@ def _form_page(
         "back": back_address(request, row),
         "after": STATES[choice.move.leads_to(row.status)].next_step,
         "beside": _beside(request),
+        "changes": changes_of(filing) if (filing := row.transitions.filter(move="submit").last()) else [],
         "measure_lines": [sentence_of(measure) for measure in row.measures.all()],
         "summary_files": [file_entry(attachment) for attachment in row.attachments.all()],
         "bullets": [(measure, charts.render(bullet_of(measure))) for measure in row.measures.all()]
