@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from io import BytesIO
@@ -291,6 +292,18 @@ def chinese_left(page: str, data: set[str]) -> list[str]:
     return [words for words in found if CHINESE.search(known.sub("", words))]
 
 
+@cache
+def kind_of(path: str) -> tuple[str | None, ...] | None:
+    """The view behind a link, and which of its pages."""
+    try:
+        match = resolve(unquote(path))
+    except Resolver404:
+        return None
+    if NO_PAGES.search(match.view_name):
+        return None
+    return match.view_name, match.kwargs.get("name"), match.kwargs.get("step")
+
+
 def read_everything(client: Client, starts: list[str], data: set[str]) -> dict[str, list[str]]:
     """One page of each kind that links lead to, with the Chinese that it still says."""
     left, seen, waiting = {}, set(), list(starts)
@@ -299,12 +312,8 @@ def read_everything(client: Client, starts: list[str], data: set[str]) -> dict[s
         page = read(client, address)
         left[address] = chinese_left(page, data)
         for link in re.findall(r'href="(/[^"#]*)', page):
-            try:
-                match = resolve(unquote(link.split("?")[0]))
-            except Resolver404:
-                continue
-            kind = (match.view_name, match.kwargs.get("name"), match.kwargs.get("step"))
-            if kind not in seen and not NO_PAGES.search(match.view_name):
+            kind = kind_of(link.split("?")[0])
+            if kind and kind not in seen:
                 seen.add(kind)
                 waiting.append(unescape(link))
     return {address: words for address, words in left.items() if words}
