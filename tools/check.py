@@ -51,8 +51,10 @@ CHECKS: list[tuple[str, list[str], dict[str, str]]] = [
 
 def run(command: list[str], env: dict[str, str]) -> tuple[int, str]:
     """Run a check, pass on what it says, and give its exit code and its last line."""
+    # Where nothing compiled may be kept, every process of a test run would compile all modules anew.
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""} | env
     process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     last = ""
     assert process.stdout  # noqa: S101  (opened above)
