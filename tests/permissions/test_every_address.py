@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.test import Client
 from django.urls import get_resolver, reverse
 from django.views import defaults
+from unfold.sites import UnfoldAdminSite
 
 from portal.permissions import (
     ADMINISTRATORS,
@@ -75,6 +76,14 @@ def test_everybody_is_answered_as_the_table_says(
     monkeypatch.setattr(TemplateResponse, "rendered_content", "")
     blank = SimpleNamespace(render=lambda *_given, **_named: "")
     monkeypatch.setattr(defaults, "loader", SimpleNamespace(get_template=lambda _name: blank))
+    # What stands around every page of the admin site is the same for one visitor.
+    frame: dict[str, Any] = {}
+    framed = UnfoldAdminSite.each_context
+    monkeypatch.setattr(
+        UnfoldAdminSite,
+        "each_context",
+        lambda site, request: frame or frame.update(framed(site, request)) or frame,
+    )
     faults = []
     for entry, relation, method in steps(kind):
         answer, status, address = visitor.ask(entry, relation, method)
