@@ -313,6 +313,7 @@ OUTSIDE = [
 ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_no_redirect_leads_outside(address: str, cast: Cast) -> None:
     row = cast.filed()

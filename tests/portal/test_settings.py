@@ -9,6 +9,8 @@ import pytest
 
 from portal import settings
 
+pytestmark = pytest.mark.any_database
+
 ROOT = settings.BASE_DIR
 PRODUCTION = {
     "PORTAL_ENV": "production",

@@ -42,6 +42,7 @@ def upload(client: Client, row: Bottleneck, *files: Any) -> str:
     return client.post(url, {"files": files}, follow=True).content.decode()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "file",
     [
@@ -65,6 +66,7 @@ def test_what_its_content_says_it_is_is_kept(cast: Cast, client: Client, file: S
     assert kept.uploaded_by == cast.engineer
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("file", "words"),
     [
