@@ -294,6 +294,7 @@ def _problems() -> Iterator[Entry]:
     yield Entry("projects:bottleneck_detail", row="published problem", note="published")
     yield Entry("projects:bottleneck_detail", row="draft", sees=PEOPLE, note="draft")
     yield Entry("projects:bottleneck_attach", None, OFFICERS, row="submitted", sees=PARTIES)
+    yield Entry("projects:follow_up", None, FIRM, row="published problem", sees=PARTIES, args={"months": "3"})
     yield Entry("projects:attachment", row="attachment", sees=PARTIES)
     yield Entry(
         "projects:bottleneck_autosave", None, FIRM, row="draft", sees=PEOPLE, args={"step": "happening"}

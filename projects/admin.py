@@ -26,6 +26,7 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    FollowUp,
     InspectionReport,
     KeyProject,
     Measure,
@@ -215,6 +216,11 @@ class EvidenceInline(ReadOnlyInline):
     fields = ["kind", "element", "title", "number", "issuer", "issued_on", "sample", "verify_state"]
 
 
+class FollowUpInline(ReadOnlyInline):
+    model = FollowUp
+    fields = ["resolved_on", "months", "asked_on", "answer", "text", "answered_at"]
+
+
 class AttachmentInline(ReadOnlyInline):
     model = Attachment
     fields = ["name", "size", "mime", "sha256", "uploaded_by", "uploaded_at"]
@@ -264,7 +270,7 @@ class BottleneckAdmin(LedgerAdmin):
     list_select_related = ["organization", "chain", "handler"]
     search_fields = ["code", "title", "organization__name"]
     autocomplete_fields = ["project"]
-    inlines = [MeasureInline, EvidenceInline, AttachmentInline, TransitionInline]
+    inlines = [MeasureInline, EvidenceInline, FollowUpInline, AttachmentInline, TransitionInline]
 
     def get_readonly_fields(self, request, obj=None):
         changeable = {"is_test", "project"}

@@ -15,7 +15,7 @@ from accounts.models import FILING_ROLES, Notice, Role
 from accounts.notices import Desks, Details, day_of, members, say, tell
 from enterprises.models import Bureau
 from projects.clock import step_of
-from projects.models import Bottleneck, Evidence, Transition
+from projects.models import Bottleneck, Evidence, FollowUp, Transition
 from projects.workflow import HANDLED_BY, MOVES, STATES, Party
 
 Kind = Notice.Kind
@@ -109,6 +109,24 @@ def tell_of_contradiction(evidence: Evidence) -> None:
     desk = Desks([row.handler.path]).nearest(row.handler.path, row.chain_id)
     source = f"evidence:{evidence.pk}:{evidence.verify_state}"
     tell(desk, Kind.WAITING, source, _details("contradicted", row))
+
+
+def tell_of_follow_ups(asked: Collection[tuple[Bottleneck, FollowUp]]) -> None:
+    """Firms are asked whether the solution lasts."""
+    parties = Parties([row for row, _question in asked])
+    for row, question in asked:
+        details = _details("follow_up", row) | {"months": question.months}
+        tell(parties.firm(row), Kind.WAITING, f"follow-up:{question.pk}", details)
+
+
+def tell_of_answer(question: FollowUp) -> None:
+    """The effect has weakened or is gone: the officers at whose desk the problem lies."""
+    if question.answer == FollowUp.Answer.HOLDS:
+        return
+    row = Bottleneck.objects.judged("whom to tell").select_related("handler").get(pk=question.bottleneck_id)
+    desk = Desks([row.handler.path]).nearest(row.handler.path, row.chain_id)
+    details = _details("follow_up_answer", row) | {"answer": question.answer}
+    tell(desk, Kind.WAITING, f"follow-up-answer:{question.pk}", details)
 
 
 class Parties:
@@ -213,6 +231,16 @@ def _contradicted(details: Details) -> str:
     return _("问题 %(code)s 有证据核对不符，查清之前不能核验销号。") % _values(details)
 
 
+def _follow_up(details: Details) -> str:
+    values = _values(details) | {"months": details["months"]}
+    return _("问题 %(code)s 销号已满 %(months)s 个月，请答复效果是否保持。") % values
+
+
+def _follow_up_answer(details: Details) -> str:
+    values = _values(details) | {"answer": FollowUp.Answer(details["answer"]).label}
+    return _("问题 %(code)s 销号后回访，企业答复：%(answer)s。") % values
+
+
 def _page(details: Details) -> str:
     return reverse("projects:bottleneck_detail", args=[details["row"]])
 
@@ -220,6 +248,8 @@ def _page(details: Details) -> str:
 def declare() -> None:
     say("moved", _moved, _page)
     say("waiting", _waiting, _page)
+    say("follow_up", _follow_up, lambda details: f"{_page(details)}#follow-ups")
+    say("follow_up_answer", _follow_up_answer, _page)
     say("contradicted", _contradicted, _page)
     say("amber", _amber, _page)
     say("red", _red, _page)

@@ -11,6 +11,7 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    FollowUp,
     InspectionReport,
     KeyProject,
     Measure,
@@ -35,7 +36,7 @@ def declare() -> None:
         ignored=[*LEDGER, "public_id", "status_changed_at", "clock_started_on", "clock_amber_on"],
         veiled=("status", DRAFT),
     )
-    for part in (BottleneckContact, Measure, Evidence, Attachment):
+    for part in (BottleneckContact, Measure, Evidence, Attachment, FollowUp):
         watch(
             part,
             topic="bottleneck",

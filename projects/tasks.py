@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from projects import notices, reports, similar, timekeeping
+from projects import followups, notices, reports, similar, timekeeping
 from projects.models import Evidence
 
 
@@ -26,3 +26,8 @@ def verify_evidence(evidence_pk: int) -> None:
 @shared_task
 def ask_again() -> None:
     reports.ask_again()
+
+
+@shared_task
+def follow_up() -> None:
+    followups.ask()

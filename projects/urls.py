@@ -18,6 +18,7 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/autosave/<str:step>/", filing.autosave, name="bottleneck_autosave"),
     path("bottlenecks/<uuid:public_id>/delete/", filing.delete, name="bottleneck_delete"),
     path("bottlenecks/<uuid:public_id>/edit/<str:step>/", filing.edit, name="bottleneck_edit"),
+    path("bottlenecks/<uuid:public_id>/follow-ups/<int:months>/", problem.follow_up, name="follow_up"),
     path("bottlenecks/<uuid:public_id>/institutions/", moves.institutions, name="institution_choices"),
     path("bottlenecks/<uuid:public_id>/refile/", problem.refile, name="bottleneck_refile"),
     path("bottlenecks/<uuid:public_id>/moves/<str:name>/", moves.move, name="bottleneck_move"),

@@ -8,6 +8,7 @@ from projects.models.bottlenecks import (
     Transition,
 )
 from projects.models.consortia import Consortium, ConsortiumMembership
+from projects.models.followups import FollowUp
 from projects.models.keyprojects import KeyProject, Milestone
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
@@ -21,6 +22,7 @@ __all__ = [
     "Consortium",
     "ConsortiumMembership",
     "Evidence",
+    "FollowUp",
     "Gram",
     "GramCount",
     "InspectionReport",

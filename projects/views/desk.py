@@ -288,6 +288,7 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         "measures": [sentence_of(measure) for measure in row.measures.all()],
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
         "contact": row.contact_for(request.user),
+        "follow_ups": row.follow_ups.exclude(answer="") if row.resolved_at else [],
         "events": events[:EVENTS_SHOWN],
         "more_events": max(len(events) - EVENTS_SHOWN, 0),
     }

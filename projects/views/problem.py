@@ -18,15 +18,16 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from common import charts, formats
 from enterprises.models import Organization
-from projects import services
+from projects import followups, services
 from projects.clock import about_clock, clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
 from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
 from projects.forms.filing import UploadForm
-from projects.models import Attachment, Bottleneck, ChainProject, KeyProject, Measure
+from projects.forms.followups import FollowUpForm
+from projects.models import Attachment, Bottleneck, ChainProject, FollowUp, KeyProject, Measure
 from projects.proof import alarm_of
 from projects.timeline import events_of, file_entry
-from projects.workflow import STATES, Choice, choices_for
+from projects.workflow import MOVES, STATES, Choice, choices_for, judge
 from record.services import looked_at
 
 # Shown in the browser itself; everything else is saved. Neither can carry a script.
@@ -75,6 +76,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "decisions": decisions_of(row),
         "evidence": evidence,
         "alarm": alarm_of(evidence),
+        **_follow_ups(row, user),
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
         "events": events_of(row, master),
         "master": master,
@@ -182,6 +184,43 @@ def decisions_of(row: Bottleneck, readable: Container[str] = FIELDS) -> list[tup
         ("result", _("解决类型"), row.get_result_display()),
     ]
     return [(label, value) for name, label, value in decided if value and name in readable]
+
+
+# --- Does it last? ------------------------------------------------------------------------------------------
+
+
+def _follow_ups(row: Bottleneck, user: User) -> dict[str, Any]:
+    """What the firm answered, and the form of the question that waits for it."""
+    if row.resolved_at is None:
+        return {}
+    waiting = followups.open_questions(row, user)
+    return {
+        "follow_ups": list(row.follow_ups.exclude(answer="").select_related("answered_by")),
+        "question": waiting[0] if waiting else None,
+        "question_form": FollowUpForm(),
+    }
+
+
+@login_required
+@require_POST
+def follow_up(request: HttpRequest, public_id: uuid.UUID, months: int) -> HttpResponse:
+    """The firm answers whether the solution lasts; what has come back leads to the reopening."""
+    row = get_object_or_404(Bottleneck.objects.visible_to(request.user), public_id=public_id)
+    question = row.follow_ups.filter(months=months).last()
+    if question is None:
+        raise Http404
+    if question not in followups.open_questions(row, request.user):
+        raise PermissionDenied(_("这次回访由提出企业的填报人答复，每次只答复一次。"))
+    form, page = FollowUpForm(request.POST), reverse("projects:bottleneck_detail", args=[row.public_id])
+    if not form.is_valid():
+        for sentence in [fault for faults in form.errors.values() for fault in faults]:
+            messages.error(request, sentence)
+        return redirect(f"{page}#follow-ups")
+    followups.answer(question, by=request.user, **form.cleaned_data)
+    messages.success(request, _("已记录您的答复，办理单位能看到。"))
+    if question.answer == FollowUp.Answer.CAME_BACK and judge(row, MOVES["reopen"], request.user).allowed:
+        return redirect("projects:bottleneck_move", row.public_id, "reopen")
+    return redirect(f"{page}#follow-ups")
 
 
 # --- Files -------------------------------------------------------------------------------------------------

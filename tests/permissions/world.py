@@ -214,6 +214,9 @@ class World:
             "accounts_invitation": rows["invitation"],
             "accounts_substitution": rows["substitute_end"],
         }
+        rows["published problem"].follow_ups.create(
+            months=3, resolved_on=timezone.localdate(), asked_on=SPRING
+        )
         return self.reference | rows | {f"admin {name}": row for name, row in admin.items()}
 
     def _problem(self, firm: Organization, place: str, status: str) -> Bottleneck:
