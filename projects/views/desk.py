@@ -124,6 +124,11 @@ QUEUES: dict[str, Queue] = {
         gettext_lazy("时限用去七成以上的问题会列在这里。"),
         found_by=lambda rows, _grant, _user, today: rows.due_soon_on(today),
     ),
+    "reported": Queue(
+        gettext_lazy("督办"),
+        gettext_lazy("下级单位超期满三个工作日、由系统上报本单位的问题会列在这里。"),
+        found_by=lambda rows, grant, _user, _today: rows.filter(escalated_to=grant.bureau),
+    ),
     "firm": Queue(
         gettext_lazy("等企业"),
         gettext_lazy("等企业补正或确认的问题会列在这里。"),

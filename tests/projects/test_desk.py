@@ -132,6 +132,13 @@ def test_soon_means_the_amber_rows_and_overdue_the_red_ones(cast):
 # --- Filters, order, pages ----------------------------------------------------------------------------------
 
 
+def test_what_was_reported_upwards_waits_at_the_desk_above(cast):
+    row = cast.filed()
+    Bottleneck.objects.filter(pk=row.pk).update(escalated_to=cast.city)
+    assert queue(cast.city_officer, "reported") == [row.code]
+    assert queue(cast.county_officer, "reported") == []
+
+
 def test_the_most_urgent_clock_stands_first_and_headings_sort(cast):
     today = timezone.localdate()
     late, none, soon = (cast.filed(title=title) for title in ("丙", "甲", "乙"))
