@@ -20,6 +20,7 @@ from projects.models import Bottleneck
 from projects.workflow import amber_day
 from tests import factories
 from tests.factories import Cast, S
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ DESK = "/desk/"
 BESIDE = {"HX-Request": "true", "HX-Target": "beside"}
 
 
-@pytest.fixture
+@world
 def cast():
     return Cast()
 

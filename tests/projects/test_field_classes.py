@@ -12,6 +12,7 @@ from projects.field_classes import FIELDS, FieldClass, open_to
 from projects.models import Bottleneck
 from record.models import Event
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 S = Bottleneck.Status
@@ -78,6 +79,11 @@ def shared_problem(visibility="public", consent=True, status=S.RESOLVED):
     return row
 
 
+@world
+def row():
+    return shared_problem()
+
+
 def reader(kind):
     """Somebody far away, logged in: an officer, or a firm's filer."""
     if kind == FieldClass.GOVERNMENT:
@@ -119,22 +125,19 @@ def test_classes_contain_each_other():
 
 
 @pytest.mark.parametrize("kind", [FieldClass.GOVERNMENT, FieldClass.PUBLIC])
-def test_by_no_door_does_a_reader_get_a_field_that_is_closed_to_it(kind):
-    row = shared_problem()
+def test_by_no_door_does_a_reader_get_a_field_that_is_closed_to_it(row, kind):
     closed = [mark for name, mark in MARKS.items() if name not in open_to(kind)]
     for door, text in texts(reader(kind), row, kind).items():
         assert not [mark for mark in (*closed, *NEVER) if mark in text], door
 
 
 @pytest.mark.parametrize("kind", [FieldClass.GOVERNMENT, FieldClass.PUBLIC])
-def test_the_page_shows_every_field_that_is_open(kind):
-    row = shared_problem()
+def test_the_page_shows_every_field_that_is_open(row, kind):
     page = texts(reader(kind), row, kind)["page"]
     assert not [mark for name, mark in MARKS.items() if name in open_to(kind) and mark not in page]
 
 
-def test_lists_and_endpoints_tell_the_columns_that_are_open():
-    row = shared_problem()
+def test_lists_and_endpoints_tell_the_columns_that_are_open(row):
     doors = texts(reader(FieldClass.GOVERNMENT), row, FieldClass.GOVERNMENT)
     for name in ("title", "code", "organization"):
         assert all(MARKS[name] in doors[door] for door in ("list", "export", "search")), name
@@ -173,14 +176,12 @@ def test_who_reads_a_problem_of_others(visibility, consent, status, by_bureaus, 
 @pytest.mark.parametrize(
     "change", [{"is_test": True}, {"voided_at": "2026-01-01T00:00Z", "void_reason": "误填"}]
 )
-def test_what_does_not_count_is_not_shared(change):
-    row = shared_problem()
+def test_what_does_not_count_is_not_shared(row, change):
     Bottleneck.objects.filter(pk=row.pk).update(**change)
     assert not Bottleneck.objects.shared().exists() and not Bottleneck.objects.published().exists()
 
 
-def test_a_party_reads_its_problem_in_full_on_the_same_page():
-    row = shared_problem()
+def test_a_party_reads_its_problem_in_full_on_the_same_page(row):
     client = Client()
     client.force_login(row.filer, backend="django.contrib.auth.backends.ModelBackend")
     page = client.get(reverse("projects:bottleneck_detail", args=[row.public_id])).content.decode()
@@ -200,8 +201,7 @@ def test_an_expert_reads_what_everybody_reads():
 
 
 @pytest.mark.parametrize("text", [MARKS["organization"], MARKS["product"], "DK-2026"])
-def test_what_a_reader_may_not_see_it_does_not_find(text):
-    row = shared_problem()
+def test_what_a_reader_may_not_see_it_does_not_find(row, text):
     client = reader(FieldClass.PUBLIC)
     assert MARKS["title"] not in client.get(reverse("search"), {"q": text}).content.decode()
     assert client.get(reverse("search"), {"q": row.code}).status_code == 200
@@ -211,21 +211,18 @@ def test_what_a_reader_may_not_see_it_does_not_find(text):
 
 
 @pytest.mark.parametrize("name", ["organization", "bureau", "handler", "project", "overdue_on", "grade"])
-def test_filters_by_closed_fields_do_nothing(name):
-    shared_problem()
+def test_filters_by_closed_fields_do_nothing(row, name):
     client = reader(FieldClass.PUBLIC)
     assert client.get("/api/v1/published-bottlenecks/", {name: "330000"}).json()["count"] == 1
 
 
 @pytest.mark.parametrize("sort", ["firm", "-handler", "submitted"])
-def test_sorting_by_a_closed_column_does_nothing(sort):
-    shared_problem()
+def test_sorting_by_a_closed_column_does_nothing(row, sort):
     page = reader(FieldClass.PUBLIC).get(reverse("projects:published_list"), {"sort": sort})
     assert page.status_code == 200 and "提出企业" not in [head.label for head in page.context["headings"]]
 
 
-def test_attachments_of_a_shared_problem_stay_with_the_parties():
-    row = shared_problem()
+def test_attachments_of_a_shared_problem_stay_with_the_parties(row):
     address = reverse("projects:attachment", args=[row.attachments.get().public_id])
     for kind in (FieldClass.GOVERNMENT, FieldClass.PUBLIC):
         assert reader(kind).get(address).status_code == 404
@@ -238,8 +235,7 @@ def test_the_list_shared_among_bureaus_is_refused_to_firms_with_the_reason():
     assert client.get("/api/v1/shared-bottlenecks/").status_code == 403
 
 
-def test_a_bureau_that_reads_a_shared_problem_is_told_to_the_firm_and_a_firm_is_not():
-    row = shared_problem()
+def test_a_bureau_that_reads_a_shared_problem_is_told_to_the_firm_and_a_firm_is_not(row):
     address = reverse("projects:bottleneck_detail", args=[row.public_id])
     reads = Event.objects.filter(kind=Event.Kind.READ)
     reader(FieldClass.PUBLIC).get(address)

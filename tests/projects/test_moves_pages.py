@@ -18,6 +18,7 @@ from projects.timeline import events_of
 from projects.workflow import MOVES
 from tests import factories
 from tests.factories import Cast, S
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +83,7 @@ def started(cast: Cast, name: str) -> Bottleneck:
     return row
 
 
-@pytest.fixture
+@world
 def cast():
     return Cast()
 

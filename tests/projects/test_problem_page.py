@@ -15,12 +15,13 @@ from projects.models import Bottleneck, Measure
 from projects.timeline import events_of
 from projects.workflow import amber_day
 from tests.factories import Cast, bureau, draft, png, user
+from tests.worlds import world
 
 S = Bottleneck.Status
 
 
-@pytest.fixture
-def cast(db: None) -> Cast:
+@world
+def cast() -> Cast:
     return Cast()
 
 
