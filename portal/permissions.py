@@ -143,6 +143,14 @@ FIRM = Rule("filers and coordinators of the firm", _own(*FILING_ROLES))
 SOLVER = Rule("the institution to which it was dispatched", _own(Role.INSTITUTION))
 LODGER = Rule("the institution that lodged it", _own(Role.INSTITUTION))
 OFFICERS = Rule("officers of the bureau line", _line(Role.OFFICER))
+CITY_OFFICERS = Rule(
+    "officers of cities and above",
+    lambda kind, _relation: kind.role == Role.OFFICER and kind.level is not None and kind.level <= Level.CITY,
+)
+CITY_LINE = Rule(
+    "officers of cities and above in the bureau line",
+    lambda kind, relation: OFFICERS.holds(kind, relation) and CITY_OFFICERS.holds(kind, relation),
+)
 ISSUING = Rule("statisticians and administrators of the bureau line", _line(*ISSUERS))
 PREPARING = Rule(
     "statisticians, auditors and administrators of the bureau line", _line(*ISSUERS, Role.AUDITOR)
@@ -305,6 +313,10 @@ def _problems() -> Iterator[Entry]:
             "projects:bottleneck_edit", FIRM, FIRM, row="draft", sees=PEOPLE, args={"step": step}, note=step
         )
     yield Entry("projects:bottleneck_segments", FIRM, row="draft", sees=PEOPLE)
+    yield Entry("projects:bottleneck_similar", None, FIRM, row="draft", sees=PEOPLE)
+    yield Entry("projects:twins", CITY_OFFICERS)
+    yield Entry("projects:twins_of", CITY_LINE, CITY_LINE, row="shared", sees=PARTIES, door=CITY_OFFICERS)
+    yield Entry("projects:twin_undo", None, CITY_LINE, row="twins", sees=PARTIES, door=CITY_OFFICERS)
     yield Entry("projects:bottleneck_submitted", row="submitted", sees=FIRM)
     yield Entry("projects:bottleneck_refile", None, FIRM, row="withdrawn", sees=PARTIES)
     yield Entry("projects:institution_choices", OFFICERS, row="listed", sees=PARTIES)
@@ -516,6 +528,7 @@ MODELS = (
     Model("projects_inspectionreport"),
     Model("projects_attachment"),
     Model("projects_measure"),
+    Model("projects_twinjudgement"),
     Model("bulletins_period", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),
     Model("bulletins_snapshot", ANYBODY),
     Model("bulletins_statvalue"),

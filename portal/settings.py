@@ -578,6 +578,7 @@ UNFOLD = {
                     _admin_entry("target", _("重点攻关项目"), "projects.keyproject"),
                     _admin_entry("flag", _("堵点卡点问题"), "projects.bottleneck"),
                     _admin_entry("history", _("办理记录"), "projects.transition"),
+                    _admin_entry("merge", _("相似问题的结论"), "projects.twinjudgement"),
                 ],
             },
             {

@@ -35,6 +35,7 @@ from projects.models import (
     ProjectGoal,
     ProjectRegion,
     Transition,
+    TwinJudgement,
 )
 from record.services import looked_at
 
@@ -395,3 +396,17 @@ class MilestoneAdmin(OfProject, PortalAdmin):
     list_select_related = ["key_project"]
     search_fields = ["title", "key_project__code__startswith"]
     autocomplete_fields = ["key_project"]
+
+
+@admin.register(TwinJudgement)
+class TwinJudgementAdmin(BigTable, ReadOnlyAdmin):
+    list_display = ["first", "second", "verdict", "by", "bureau", "at", "undone_at"]
+    list_filter = ["verdict", ["at", RangeDateFilter], ["undone_at", admin.EmptyFieldListFilter]]
+    list_filter_submit = True
+    list_select_related = ["first", "second", "by", "bureau"]
+    search_fields = ["first__code__startswith", "second__code__startswith"]
+    ordering = ["-pk"]
+
+    def opened(self, row, by):
+        for problem in (row.first, row.second):
+            looked_at(problem, problem.organization_id, by)

@@ -47,6 +47,22 @@ def tell_of_move(row: Bottleneck, step: Transition) -> None:
     tell(
         moved - waiting - {step.actor_id}, Kind.MOVED, source, details | {"what": "moved", "move": step.move}
     )
+    _tell_children(row, step)
+
+
+def _tell_children(master: Bottleneck, step: Transition) -> None:
+    """Firms whose problems were merged into this one follow it; the number of the master is not theirs.
+
+    Of its solution they hear by the step of their own problem that follows.
+    """
+    if step.move in ("verify", "reopen"):
+        return
+    merged = Bottleneck.objects.judged("the children of a master").filter(merged_into=master)
+    children = list(merged.order_by("pk"))
+    parties = Parties(children)
+    for child in children:
+        details = _details("followed", child) | {"move": step.move}
+        tell(parties.firm(child) - {step.actor_id}, Kind.MOVED, f"transition:{step.pk}:{child.pk}", details)
 
 
 def tell_of_clocks(today: date | None = None) -> int:
@@ -205,6 +221,11 @@ def _moved(details: Details) -> str:
     return _("问题 %(code)s：%(done)s。%(next)s") % values
 
 
+def _followed(details: Details) -> str:
+    values = _values(details) | {"done": MOVES[details["move"]].done}
+    return _("问题 %(code)s 归并到的主问题有进展：%(done)s。") % values
+
+
 def _waiting(details: Details) -> str:
     if details["due"]:
         return _("问题 %(code)s 轮到您办理，%(due)s 到期。%(next)s") % _values(details)
@@ -247,6 +268,7 @@ def _page(details: Details) -> str:
 
 def declare() -> None:
     say("moved", _moved, _page)
+    say("followed", _followed, _page)
     say("waiting", _waiting, _page)
     say("follow_up", _follow_up, lambda details: f"{_page(details)}#follow-ups")
     say("follow_up_answer", _follow_up_answer, _page)

@@ -19,6 +19,7 @@ from projects.models import (
     Participation,
     ProjectGoal,
     ProjectRegion,
+    TwinJudgement,
 )
 from record.recording import watch
 
@@ -65,3 +66,10 @@ def declare() -> None:
         firm=["organization__uscc"],
     )
     watch(Milestone, topic="key_project", path=["key_project__project__bureau__path"])
+    watch(
+        TwinJudgement,
+        topic="first",
+        path=["first__bureau__path"],
+        firm=["first__organization__uscc"],
+        ignored=["marked", "at", "undone_at"],
+    )

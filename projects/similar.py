@@ -138,10 +138,6 @@ class Match:
     row: Bottleneck
     likeness: float
 
-    @property
-    def percent(self) -> int:
-        return int(self.likeness * 100)
-
 
 class Question:
     """The problems that say nearly what is said, among any rows that may be read."""
@@ -165,6 +161,12 @@ class Question:
         # More than are measured: most of them may be closed to the reader.
         top = found.annotate(n=Count("gram")).order_by("-n", "-bottleneck_id")[: 10 * CANDIDATES]
         return [key for key, _n in top]
+
+    def likeness_to(self, row: Bottleneck) -> float:
+        """How alike a given problem is."""
+        said = Said.by(row)
+        self.weights.learn(self.said.grams | said.grams)
+        return likeness(self.said, said, self.weights)
 
     def among(
         self,

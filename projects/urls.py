@@ -1,6 +1,6 @@
 from django.urls import path
 
-from projects.views import desk, filing, lists, moves, problem, reports
+from projects.views import desk, filing, lists, moves, problem, reports, twins
 
 app_name = "projects"
 
@@ -8,6 +8,9 @@ urlpatterns = [
     path("workspace/", filing.workspace, name="workspace"),
     path("desk/", desk.desk, name="desk"),
     path("desk/bulk/", desk.bulk, name="desk_bulk"),
+    path("desk/twins/", twins.twins, name="twins"),
+    path("desk/twins/<uuid:public_id>/", twins.twins_of, name="twins_of"),
+    path("desk/twins/<int:pk>/undo/", twins.twin_undo, name="twin_undo"),
     path("desk/<str:name>/", desk.desk, name="desk_queue"),
     path("bottlenecks/", lists.BottleneckList.as_view(), name="bottleneck_list"),
     path("bottlenecks/shared/", lists.SharedList.as_view(), name="shared_list"),
@@ -23,6 +26,7 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/refile/", problem.refile, name="bottleneck_refile"),
     path("bottlenecks/<uuid:public_id>/moves/<str:name>/", moves.move, name="bottleneck_move"),
     path("bottlenecks/<uuid:public_id>/segments/", filing.segments, name="bottleneck_segments"),
+    path("bottlenecks/<uuid:public_id>/similar/", filing.similar, name="bottleneck_similar"),
     path("bottlenecks/<uuid:public_id>/submitted/", filing.submitted, name="bottleneck_submitted"),
     path("attachments/<uuid:public_id>/", problem.attachment, name="attachment"),
     path("reports/", reports.ReportList.as_view(), name="report_list"),

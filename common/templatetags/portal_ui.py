@@ -356,15 +356,23 @@ def url_if(name: str, *args: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def nav_link(
-    context: template.Context, name: str, label: str, symbol: str = "", number: int | None = None
+    context: template.Context,
+    name: str,
+    label: str,
+    symbol: str = "",
+    number: int | None = None,
+    *,
+    but: str = "",
 ) -> SafeString:
-    """An entry of a rail or bar; nothing when the page does not exist."""
+    """An entry of a rail or bar; nothing when the page does not exist. ``but`` is a page below it that has
+    an entry of its own."""
     href = url_if(name)
     request = context.get("request")
     here = (
         request is not None
         and bool(href)
         and (request.path == href if href == "/" else request.path.startswith(href))
+        and not (but and request.path.startswith(url_if(but)))
     )
     return _nav_entry(href, label, symbol, number, here)
 
@@ -394,7 +402,7 @@ RAIL_ASKS = {
     "partials/_rail_desk.html": {"messages": "unread_messages", "registrations": "registrations_waiting"},
 }
 # Entries that only some people have.
-RAIL_RIGHTS = ("may_give", "decides", "manages", "lodges")
+RAIL_RIGHTS = ("may_give", "decides", "merges", "manages", "lodges")
 
 
 @lru_cache(maxsize=1024)

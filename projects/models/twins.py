@@ -109,8 +109,8 @@ class TwinJudgement(models.Model):
             models.CheckConstraint(
                 name="twins_merged_into_one_of_them",
                 condition=Q(verdict__in=["common", "apart"], master__isnull=True)
-                | Q(verdict__in=["repeat", "same"], master=F("first"))
-                | Q(verdict__in=["repeat", "same"], master=F("second")),
+                | Q(verdict__in=["repeat", "same"], master__isnull=False)
+                & (Q(master=F("first")) | Q(master=F("second"))),
                 violation_error_message=_("归并时，主问题须是两个问题之一。"),
             ),
             models.CheckConstraint(

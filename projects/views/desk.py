@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.models import Grant, Role, User
 from common.listing import TwoEndedPaginator, ordering
 from enterprises.models import Bureau
-from projects import services
+from projects import services, twins
 from projects.clock import clock_of, turn_of
 from projects.facts import sentence_of
 from projects.filters import BottleneckFilter
@@ -296,6 +296,7 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         "follow_ups": row.follow_ups.exclude(answer="") if row.resolved_at else [],
         "events": events[:EVENTS_SHOWN],
         "more_events": max(len(events) - EVENTS_SHOWN, 0),
+        "twins": twins.waiting(row, request.user),
     }
 
 

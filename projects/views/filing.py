@@ -40,13 +40,17 @@ from projects.forms.filing import (
     step_of_field,
 )
 from projects.models import Bottleneck, BottleneckContact, Measure, Transition
+from projects.similar import Said
 from projects.timeline import file_entry
+from projects.twins import related_to
 from projects.views.problem import posted_version
 from projects.workflow import STATES, Party
 
 S = Bottleneck.Status
 # Rows of a group on the workspace; the list page has them all.
 SHOWN = 30
+# Two neighbouring characters each: less says nothing yet.
+ENOUGH_GRAMS = 4
 CHECK_DAYS = settings.WORKING_DAY_LIMITS["submitted"]
 
 
@@ -342,6 +346,7 @@ def _step_page(
             "hx-get": f"{address}{_kept_query(request)}",
             "hx-target": "#segment-field",
         }
+        more |= _related(Said.by(row), row, request.user)
     context = _journey(row, typed.step) | {
         "form": typed.form,
         "forms": typed.all_forms,
@@ -495,6 +500,24 @@ def segments(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     chosen = request.GET.get("chain", "")
     form = HappeningForm(instance=row, initial={"chain": chosen})
     return HttpResponse(form["segment"].as_field_group())
+
+
+@login_required
+@require_POST
+def similar(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """The problems that say nearly what has been typed so far."""
+    row = _row(request, public_id)
+    _refuse_unless_editable(row, request.user)
+    typed = {name: readable(request.POST.get(name, ""))[:1000] for name in ("title", "product", "symptom")}
+    chain = request.POST.get("chain", "")
+    chosen = int(chain) if chain.isascii() and chain.isdecimal() and len(chain) < 10 else None
+    said = Said(**typed, chain_id=chosen, nqi_gap=row.nqi_gap)
+    return render(request, "projects/filing/_similar.html", _related(said, row, request.user))
+
+
+def _related(said: Said, row: Bottleneck, user: User) -> dict[str, Any]:
+    enough = len(said.grams) >= ENOUGH_GRAMS
+    return {"related": related_to(said, user, but=row.pk) if enough else [], "enough": enough}
 
 
 # --- Checking and submitting -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from common import charts, formats
 from enterprises.models import Organization
-from projects import followups, services
+from projects import followups, services, twins
 from projects.clock import about_clock, clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
 from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
@@ -83,6 +83,8 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "firm_is_linked": Organization.objects.readable_by(user).filter(pk=row.organization_id).exists(),
         "children": children[:CHILDREN_SHOWN],
         "children_total": children.count(),
+        "beneficiaries": twins.beneficiaries(row),
+        "twins": twins.waiting(row, user),
         "project": row.project and ChainProject.objects.visible_to(user).filter(pk=row.project.pk).first(),
         "key_projects": KeyProject.objects.visible_to(user).filter(bottlenecks=row),
         "upload_form": UploadForm(),

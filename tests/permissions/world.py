@@ -18,7 +18,7 @@ from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries, Organization
 from portal.permissions import APPLICANT, KINDS, Kind, Relation
-from projects.models import Attachment, Bottleneck, Evidence, Measure, Transition
+from projects.models import Attachment, Bottleneck, Evidence, Measure, Transition, TwinJudgement
 from record.models import DayRoot, Event, Seal
 from tests import factories
 
@@ -166,7 +166,17 @@ class World:
             "published": self._figure(self.published, bureau),
             "frozen": self._figure(self.frozen, bureau),
         }
+        rows["twins"] = TwinJudgement.objects.create(
+            first=submitted,
+            second=rows["shared"],
+            verdict="apart",
+            reason="型号不同。",
+            by=officer,
+            bureau=bureau,
+            at=timezone.now(),
+        )
         admin = {
+            "projects_twinjudgement": rows["twins"],
             "enterprises_bureau": bureau,
             "enterprises_organization": firm,
             "enterprises_enterprise": firm,

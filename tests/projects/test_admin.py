@@ -17,15 +17,17 @@ from rest_framework.authtoken.models import Token
 from accounts.models import Grant, Invitation, Registration, Role, Substitution, User
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries
-from projects.models import Bottleneck
+from projects.models import Bottleneck, TwinJudgement
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 OURS = ("accounts", "enterprises", "projects", "bulletins")
 # Parts of an organisation, edited on its page; whom to call about a problem, which its page alone tells; what
-# a person is told and how, which is its own; and rows that the admin cannot address by one key.
+# a person is told and how, which is its own; rows without one key for the admin, and counts.
 ELSEWHERE = {
+    "Gram",
+    "GramCount",
     "OrganizationContact",
     "InstitutionProfile",
     "BottleneckContact",
@@ -65,6 +67,15 @@ def make_rows(count: int) -> None:
         number = Period.objects.count()
         row = cast.bring_to(Bottleneck.Status.SOLUTION_FILED)
         factories.services.attach(row, factories.png(), by=cast.filer)
+        TwinJudgement.objects.create(
+            first=row,
+            second=cast.filed(),
+            verdict="apart",
+            reason="型号不同。",
+            by=cast.city_officer,
+            bureau=cast.city,
+            at=timezone.now(),
+        )
         project = factories.project()
         project.goals.create(indicator="合格率", unit="%", target=98, due_on=date(2025, 12, 31))
         project.region_links.create(bureau=nation)

@@ -169,7 +169,7 @@ def test_the_page_asks_as_often_for_twenty_of_everything_as_for_one(
     services.attach(row, png(), by=cast.filer)
     client.force_login(cast.filer)
     client.get(url_of(row))
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         client.get(url_of(row))
     for number in range(9):
         services.attach(row, png(f"{number}.png", salt=b"%d" % number), by=cast.filer)
@@ -187,7 +187,7 @@ def test_the_page_asks_as_often_for_twenty_of_everything_as_for_one(
             measured_after_on=timezone.localdate(),
         )
     assert row.transitions.count() > 20
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         client.get(url_of(row))
 
 
