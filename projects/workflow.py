@@ -181,7 +181,7 @@ def has_target(row: Bottleneck, at: datetime) -> str:
     return gettext("列入清单前要有量化的现值和目标值，请先退回企业补充。")
 
 
-@rule(_("有证据，且没有核对不符的"))
+@rule(_("有适合这类问题的证据，且没有核对不符的"))
 def has_evidence(row: Bottleneck, at: datetime) -> str:
     if not row.evidence.exists():
         return gettext("没有证据的问题不能核验为已解决。")
@@ -223,6 +223,13 @@ def clock_has_run_out(row: Bottleneck, at: datetime) -> str:
     if row.clock_due_on and row.clock_due_on < timezone.localdate(at):
         return ""
     return gettext("时限还没有届满。")
+
+
+@rule(_("征集已经截止"))
+def call_is_closed(row: Bottleneck, at: datetime) -> str:
+    if clock_has_run_out(row, at):
+        return gettext("征集还没有截止，截止后才能确定。")
+    return ""
 
 
 @rule(_("企业到期未答复"))
@@ -519,6 +526,7 @@ MOVES: dict[str, Move] = {
             (Party.OFFICER,),
             _("无人揭榜，退回清单"),
             needs=("reason",),
+            conditions=(call_is_closed,),
             guards=(acts_as_city_or_above,),
         ),
         Move(
@@ -529,6 +537,7 @@ MOVES: dict[str, Move] = {
             (Party.OFFICER,),
             _("已确定揭榜单位"),
             needs=("assigned_to", "reason"),
+            conditions=(call_is_closed,),
             guards=(acts_as_city_or_above,),
         ),
         Move(

@@ -216,8 +216,8 @@ class Cast:
         if status in BESIDE:
             source, move, who, data = BESIDE[status]
             row = self.bring_to(source, at=at, **fields)
-            # Time's own moves come when their day has come.
-            at = at if who else (at or timezone.now()) + timedelta(days=400)
+            if move in DAYS_LATER:
+                at = (at or timezone.now()) + timedelta(days=DAYS_LATER[move])
             services.move(row, move, by=getattr(self, who) if who else None, data=data(self), at=at)
             return row
         row = draft(self.filer, **fields)
@@ -242,6 +242,8 @@ STRAIGHT_STATES = (
     S.VERIFICATION,
     S.RESOLVED,
 )
+# What only time allows.
+DAYS_LATER = {"lapse": 400, "archive": 400, "award": 31}
 BESIDE: dict[str, tuple[str, str, str, Callable[[Cast], dict[str, Any]]]] = {
     S.RETURNED: (
         S.SUBMITTED,

@@ -561,7 +561,8 @@ def _check_page(
     for number, gap in enumerate(journey["gaps"]):
         name = FACT_OF.get(gap["field"], gap["field"])
         gap["answer"] = answers[number] if number < len(answers) else ""
-        gap["was"], gap["now"] = was.get(name, ""), now.get(name, "")
+        gap["now"] = now.get(name, "")
+        gap["was"] = was.get(name, gap["now"])
     context = journey | {
         "sections": sections,
         "faults": faults,

@@ -76,7 +76,7 @@ def started(cast: Cast, name: str) -> Bottleneck:
         cast.province_officer = factories.user(Role.OFFICER, cast.city.parent)
         data = {"high_grade": "PROV", "reason": "涉及全省。"}
         services.move(row, "escalate", by=cast.city_officer, data=data)
-    if name == "visit":
+    if name in ("visit", "award", "no_taker"):
         past = timezone.localdate() - timedelta(days=1)
         days = {"clock_started_on": past, "clock_amber_on": past, "clock_due_on": past}
         Bottleneck.objects.filter(pk=row.pk).update(**days)

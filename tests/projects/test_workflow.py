@@ -168,6 +168,7 @@ def state_of(row: Bottleneck) -> tuple[Any, ...]:
 
 # What only time allows, and how much of it has passed then.
 LATER = dict.fromkeys(("visit", "lapse", "archive", "report_up"), timedelta(days=400))
+LATER |= dict.fromkeys(("award", "no_taker"), timedelta(days=31))
 
 
 def moment(move: str) -> datetime:
