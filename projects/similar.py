@@ -36,7 +36,7 @@ CHARACTER_BITS = 21
 # Grams of the symptom that are indexed beside those of title and product: always the same ones of a text.
 SYMPTOM_GRAMS = 8
 # Rows of the index that one question may read, candidates that it measures, and grams that it asks for.
-MOST_READ, CANDIDATES, MOST_GRAMS = 30_000, 120, 240
+MOST_READ, CANDIDATES, MOST_GRAMS = 20_000, 100, 240
 # Common words: what every seventh problem says weighs next to nothing.
 COMMON, LEAST_WEIGHT = 2.0, 0.05
 # How much of the likeness is that chain, product and gap agree.
@@ -159,7 +159,7 @@ class Question:
             asked.append(gram)
         found = Gram.objects.filter(gram__in=asked).values_list("bottleneck_id")
         # More than are measured: most of them may be closed to the reader.
-        top = found.annotate(n=Count("gram")).order_by("-n", "-bottleneck_id")[: 10 * CANDIDATES]
+        top = found.annotate(n=Count("gram")).order_by("-n", "-bottleneck_id")[: 6 * CANDIDATES]
         return [key for key, _n in top]
 
     def likeness_to(self, row: Bottleneck) -> float:
