@@ -308,6 +308,7 @@ def _problems() -> Iterator[Entry]:
         "projects:bottleneck_autosave", None, FIRM, row="draft", sees=PEOPLE, args={"step": "happening"}
     )
     yield Entry("projects:bottleneck_delete", FIRM, FIRM, row="draft", sees=PEOPLE)
+    yield Entry("projects:bottleneck_hand_over", FIRM, FIRM, row="draft", sees=PEOPLE)
     for step in ("happening", "extent", "help", "check"):
         yield Entry(
             "projects:bottleneck_edit", FIRM, FIRM, row="draft", sees=PEOPLE, args={"step": step}, note=step

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import FILING_ROLES, Notice, Role
+from accounts.models import FILING_ROLES, Notice, Role, User
 from accounts.notices import Desks, Details, day_of, members, say, tell
 from enterprises.models import Bureau
 from projects.clock import step_of
@@ -81,6 +81,11 @@ def tell_of_clocks(today: date | None = None) -> int:
         status__in=LIMITS_OF_FIRMS, clock_amber_on__lte=today, clock_due_on__gte=today
     )
     return _tell_of(Kind.RED, red) + _tell_of(Kind.AMBER, amber)
+
+
+def tell_of_hand_over(row: Bottleneck, to: User, by: User) -> None:
+    details = {"what": "handed", "row": str(row.public_id), "title": str(row), "by": str(by)}
+    tell({to.pk}, Kind.WAITING, f"handed:{row.pk}:{row.version}", details)
 
 
 def ask_for_reports(today: date) -> None:
@@ -248,6 +253,10 @@ def _report(details: Details) -> str:
     return _("请报告问题 %(code)s 本月的进展。") % _values(details)
 
 
+def _handed(details: Details) -> str:
+    return _("%(by)s把“%(title)s”转交给您填报。") % details
+
+
 def _contradicted(details: Details) -> str:
     return _("问题 %(code)s 有证据核对不符，查清之前不能核验销号。") % _values(details)
 
@@ -276,4 +285,5 @@ def declare() -> None:
     say("amber", _amber, _page)
     say("red", _red, _page)
     say("reported", _reported, _page)
+    say("handed", _handed, _page)
     say("report", _report, _page)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
+from accounts.notices import members
 from common.saving import save_checked
 from enterprises.models import Organization
 from projects import effects, files, notices, reports
@@ -100,6 +101,27 @@ def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottle
     if draft.organization_id != organization.pk or not files_for(draft, user):
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
     return draft
+
+
+@by_whom
+def hand_over(draft: Bottleneck, *, to: User, by: User) -> None:
+    """A colleague goes on with a draft or a returned filing, and is told so.
+
+    Raises PermissionDenied when the row may not be edited by the user, ValidationError when the other does
+    not file for the organisation.
+    """
+    with transaction.atomic():
+        locked = _locked(draft.pk)
+        if locked.is_provisional or not row_is_editable_by(locked, by):
+            raise PermissionDenied(_("只能转交本企业尚未提交或退回补正的问题。"))
+        if to.pk not in members([locked.organization_id], *FILING_ROLES).get(locked.organization_id, ()):
+            raise ValidationError(_("只能转交给为本企业填报的同事。"))
+        if locked.filer_id == to.pk:
+            return
+        locked.filer = to
+        locked.version += 1
+        locked.save()
+        notices.tell_of_hand_over(locked, to, by)
 
 
 def _locked(pk: int) -> Bottleneck:

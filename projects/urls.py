@@ -23,6 +23,7 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/edit/<str:step>/", filing.edit, name="bottleneck_edit"),
     path("bottlenecks/<uuid:public_id>/follow-ups/<int:months>/", problem.follow_up, name="follow_up"),
     path("bottlenecks/<uuid:public_id>/institutions/", moves.institutions, name="institution_choices"),
+    path("bottlenecks/<uuid:public_id>/hand-over/", filing.hand_over, name="bottleneck_hand_over"),
     path("bottlenecks/<uuid:public_id>/refile/", problem.refile, name="bottleneck_refile"),
     path("bottlenecks/<uuid:public_id>/moves/<str:name>/", moves.move, name="bottleneck_move"),
     path("bottlenecks/<uuid:public_id>/segments/", filing.segments, name="bottleneck_segments"),

@@ -12,12 +12,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from common import formats
 from common.forms import Phone, Text
 from enterprises.models import Bureau, ChainSegment, IndustryChain
@@ -489,6 +491,25 @@ class HelpForm(FilingForm):
         if "contact_name" not in self.cleaned_data or "contact_phone" not in self.cleaned_data:
             return None
         return {"name": self.cleaned_data["contact_name"], "phone": self.cleaned_data["contact_phone"]}
+
+
+class HandOverForm(forms.Form):
+    """Which colleague goes on with a filing."""
+
+    to = forms.ModelChoiceField(
+        User.objects.none(),
+        label=_("转交给"),
+        widget=forms.RadioSelect,
+        empty_label=None,
+        error_messages={
+            "required": _("请选择一位同事。"),
+            "invalid_choice": _("只能转交给为本企业填报的同事。"),
+        },
+    )
+
+    def __init__(self, *args: Any, colleagues: QuerySet[User], **kwargs: Any) -> None:
+        super().__init__(*args, use_required_attribute=False, **kwargs)
+        self.fields["to"].queryset = colleagues  # type: ignore[attr-defined]
 
 
 STEP_FORMS: dict[str, type[FilingForm]] = {form.step: form for form in (HappeningForm, ExtentForm, HelpForm)}

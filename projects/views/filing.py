@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.joining import applications_to_file, registrations_of, why_not_yet
 from accounts.models import FILING_ROLES, Registration, Role, User
+from accounts.notices import members
 from common import formats
 from common.forms import readable
 from common.scope import note_miss
@@ -34,6 +35,7 @@ from projects.facts import Fact, facts_of
 from projects.forms.filing import (
     STEP_FORMS,
     FilingForm,
+    HandOverForm,
     HappeningForm,
     HelpForm,
     MeasureForms,
@@ -628,6 +630,31 @@ def submitted(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if filing is None or not request.user.acts_for(row.organization_id, *FILING_ROLES):
         raise Http404
     return render(request, "projects/filing/submitted.html", {"bottleneck": row, "filing": filing})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def hand_over(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Choose the colleague who goes on with a draft or a returned filing."""
+    row = get_object_or_404(Bottleneck.objects.visible_to(request.user), public_id=public_id)
+    if row.is_provisional or not services.row_is_editable_by(row, request.user):
+        raise PermissionDenied(_("只能转交本企业尚未提交或退回补正的问题。"))
+    people = members([row.organization_id], *FILING_ROLES).get(row.organization_id, set())
+    colleagues = User.objects.filter(pk__in=people - {row.filer_id}).order_by("name", "pk")
+    form = HandOverForm(request.POST or None, colleagues=colleagues)
+    if request.method == "POST" and form.is_valid():
+        to = form.cleaned_data["to"]
+        services.hand_over(row, to=to, by=request.user)
+        words = {"title": row, "name": to}
+        messages.success(request, _("“%(title)s”已转交%(name)s填报。") % words)
+        return redirect("projects:workspace")
+    context = {
+        "bottleneck": row,
+        "form": form,
+        "colleagues": colleagues,
+        "cancel_url": _address(row, "check"),
+    }
+    return render(request, "projects/filing/hand_over.html", context)
 
 
 @login_required

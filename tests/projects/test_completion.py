@@ -1,10 +1,12 @@
 """A returned filing: every gap at its field, the firm's answer beside it, and what changed."""
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from accounts.models import Notice, Role
 from projects import services
 from projects.completion import Change, changes_of
 from projects.timeline import events_of
@@ -79,6 +81,28 @@ def test_the_same_words_in_another_language_are_no_change(cast: Cast) -> None:
         row = returned(cast)
     services.move(row, "submit", by=cast.filer, version=row.version)
     assert row.transitions.last().details["changed"] == {}
+
+
+def test_a_colleague_goes_on_with_a_draft_and_is_told(cast: Cast) -> None:
+    row, client = factories.draft(cast.filer), as_user(cast.filer)
+    colleague = factories.user(Role.FILER, cast.firm, name="同事")
+    stranger = factories.user(Role.FILER)
+    address = reverse("projects:bottleneck_hand_over", args=[row.public_id])
+    page = client.get(address).content.decode()
+    assert "同事" in page
+    for nobody in (stranger, cast.county_officer):
+        answer = client.post(address, {"to": nobody.pk})
+        assert "只能转交给为本企业填报的同事。" in answer.content.decode()
+        with pytest.raises(ValidationError):
+            services.hand_over(row, to=nobody, by=cast.filer)
+    client.post(address, {"to": colleague.pk})
+    client.post(address, {"to": colleague.pk})
+    row.refresh_from_db()
+    assert row.filer == colleague
+    assert [notice.user for notice in Notice.objects.filter(source__startswith="handed:")] == [colleague]
+    services.move(row, "submit", by=colleague)
+    assert as_user(cast.filer).get(address).status_code == 403
+    assert as_user(stranger).get(address).status_code == 404
 
 
 def test_a_first_filing_has_nothing_to_complete(cast: Cast) -> None:
