@@ -19,6 +19,7 @@ from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries
 from projects.models import Bottleneck, TwinJudgement
 from tests import factories
+from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 
@@ -49,12 +50,12 @@ def changelist(model: Any) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
-@pytest.fixture
+@world
 def city_admin() -> User:
     return factories.user(Role.ADMINISTRATOR, factories.county().parent)
 
 
-@pytest.fixture
+@world
 def superuser() -> User:
     return factories.user(is_superuser=True, is_staff=True)
 
@@ -126,9 +127,8 @@ def test_every_model_stands_in_the_admin_site() -> None:
 
 
 def test_a_changelist_asks_as_often_for_20_rows_as_for_1(superuser: User) -> None:
-    client = as_user(superuser)
-
     def counts() -> dict[str, int]:
+        client = as_user(superuser)
         found = {}
         for model in MODELS:
             client.get(changelist(model))
