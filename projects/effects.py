@@ -69,8 +69,11 @@ def _complete(doing: Doing) -> None:
 
 
 def _high_grade(doing: Doing) -> None:
-    if doing.data["high_grade"] not in HIGH_GRADES:
+    grade, superior = doing.data["high_grade"], doing.row.handler.parent
+    if grade not in HIGH_GRADES:
         raise ValidationError({"high_grade": _("提请上级复核的，级别须为省级或国家级。")})
+    if superior and superior.level == Bureau.Level.NATIONAL and grade != Bottleneck.Grade.NATION:
+        raise ValidationError({"high_grade": _("提请总局复核的，级别须为国家级。")})
 
 
 def _living_master(doing: Doing) -> None:
@@ -197,7 +200,8 @@ def _follow(doing: Doing) -> Details:
 def _list(doing: Doing) -> Details:
     row, data = doing.row, doing.data
     row.grade, row.route, row.due_on = data["grade"], data["route"], data["due_on"]
-    row.is_common = bool(data.get("is_common"))
+    # The desk of twins may have found it common before.
+    row.is_common = row.is_common or bool(data.get("is_common"))
     row.listed_at = row.listed_at or doing.at
     row.list_owner = doing.bureau
     return {"grade": row.grade, "route": row.route, "due_on": row.due_on.isoformat()}

@@ -1,7 +1,7 @@
 """What happens when somebody files, attaches or moves; called alike by page, API, admin and task."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -253,8 +253,11 @@ def _run(locked: Bottleneck, clock: Clock | None) -> None:
 
 def _lead_children(master: Bottleneck, at: datetime) -> None:
     """What was merged into a master is solved, and open again, with it (`domain.md` 4.4)."""
-    for child in Bottleneck.objects.judged("the children of a master").filter(merged_into=master):
-        move(child, "follow", by=None, data={"leader": master}, at=at)
+    children = Bottleneck.objects.judged("the children of a master").filter(merged_into=master)
+    for child in children.order_by("pk"):
+        # One whose merger was undone at this very moment goes its own way.
+        with suppress(StaleRow):
+            move(child, "follow", by=None, data={"leader": master}, at=at)
 
 
 def refile(ended: Bottleneck, *, by: User, public_id: UUID) -> Bottleneck:
@@ -298,7 +301,7 @@ def why_stale(bottleneck: Bottleneck, row: Move) -> str:
     if last is None or edited:
         return _("内容已在别处修改，您的操作没有执行，请核对后再试。")
     return _("%(who)s已于 %(when)s 办理：%(what)s。问题现在的状态是“%(state)s”，您的操作没有执行。") % {
-        "who": last.bureau or last.organization or "",
+        "who": last.bureau or last.organization or _("系统"),
         "when": timezone.localtime(last.at).strftime("%Y-%m-%d %H:%M"),
         "what": MOVES[last.move].done,
         "state": bottleneck.get_status_display(),

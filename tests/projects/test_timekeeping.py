@@ -84,6 +84,10 @@ def test_a_review_goes_down_one_step_and_never_to_who_checked_the_filing(cast: C
     )
     services.move(row, "hand_down", by=province, data={"reason": "本市可以解决。"})
     assert row.handler == cast.city
+    services.move(row, "escalate", by=cast.city_officer, data={"high_grade": "PROV", "reason": "涉及全省。"})
+    with pytest.raises(ValidationError, match="须为国家级"):
+        services.move(row, "escalate", by=province, data={"high_grade": "PROV", "reason": "上交。"})
+    services.move(row, "hand_down", by=province, data={"reason": "本市可以解决。"})
     with pytest.raises(ValidationError, match="省级或国家级"):
         services.move(row, "escalate", by=cast.city_officer, data={"high_grade": "CITY", "reason": "上交。"})
 
@@ -272,6 +276,28 @@ def test_children_are_solved_and_open_again_with_their_master(cast: Cast) -> Non
     assert followed == [S.RESOLVED, S.REOPENED]
     services.move(child, "unmerge", by=cast.city_officer, data={"reason": "不同规格。"})
     assert (child.status, child.merged_into, child.result, child.resolved_at) == (S.ACCEPTED, None, "", None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_merger_undone_while_its_master_is_solved_leaves_both_whole() -> None:
+    cast = Cast()
+    master, child = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED)
+    services.move(child, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"})
+    for move in ("list", "dispatch", "take", "file_solution", "confirm"):
+        cast.make(master, move)
+    outcomes = factories.at_once(
+        lambda: cast.make(master, "verify"),
+        lambda: services.move(child, "unmerge", by=cast.city_officer, data={"reason": "不同规格。"}),
+    )
+    master.refresh_from_db()
+    child.refresh_from_db()
+    assert master.status == S.RESOLVED
+    if isinstance(outcomes[1], PermissionDenied):
+        assert (child.status, child.result) == (S.MERGED, master.result)
+    else:
+        assert (child.status, child.merged_into, child.result) == (S.ACCEPTED, None, "")
+    for row in (master, child):
+        assert row.transitions.last().target == row.status
 
 
 def test_a_firm_that_says_partly_keeps_the_problem_from_being_struck_off(cast: Cast) -> None:
