@@ -122,7 +122,11 @@ def test_nobody_else_uses_the_link(client: Client, li: User) -> None:
     assert (address_of(wang), address_of(li)) == ("wang@example.org", "liming@old.example.org")
 
 
-@pytest.mark.parametrize("token", ["x", "x:y:z", signing.dumps("x", salt="accounts.address")])
+@pytest.mark.parametrize(
+    "token",
+    ["x", "x:y:z", signing.dumps("x", salt="accounts.address")],
+    ids=["word", "parts", "of another kind"],
+)
 def test_what_is_no_link_of_ours_is_void(client: Client, token: str) -> None:
     assert client.get(f"/account/email/{token}/").status_code == 404
 

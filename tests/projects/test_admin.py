@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db
 
 OURS = ("accounts", "enterprises", "projects", "bulletins")
 # Parts of an organisation or a problem, on its page; mails on their way out, which are sealed; whom to call
-# about a problem, which its page alone tells; what a person is told and how, which is its own; rows without one
-# key for the admin, and counts.
+# about a problem, which its page alone tells; what a person is told and how, which is its own; rows without
+# one key for the admin, and counts.
 ELSEWHERE = {
     "FollowUp",
     "Letter",
