@@ -15,7 +15,7 @@ from record.services import kept_from, refused
 REFUSALS = (403, 429)
 # Parts of addresses that may stand in the record. Whatever else an address holds may be a secret by which
 # whoever knows it gets in: of an invitation, of a new password.
-OPEN_PARTS = {"code", "id", "name", "object_id", "pk", "provider_id", "public_id", "step", "uscc"}
+OPEN_PARTS = {"code", "id", "months", "name", "object_id", "pk", "provider_id", "public_id", "step", "uscc"}
 
 
 class AdminPolicyMiddleware:

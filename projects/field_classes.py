@@ -82,6 +82,7 @@ FIELDS = {
     "filer": PARTIES,
     "is_provisional": PARTIES,
     "evidence": PARTIES,
+    "follow_ups": PARTIES,
     "attachments": PARTIES,
     "transitions": PARTIES,
     "merged_children": PARTIES,

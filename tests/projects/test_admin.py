@@ -354,7 +354,7 @@ def test_who_may_see_a_problem_and_what_it_says_is_the_firms_business(superuser:
     assert set(form.fields) == {"is_test", "project"}
     inlines = {
         f"{name}-{part}": 0
-        for name in ("measures", "evidence", "attachments", "transitions")
+        for name in ("measures", "evidence", "follow_ups", "attachments", "transitions")
         for part in ("TOTAL_FORMS", "INITIAL_FORMS")
     }
     typed = {"visibility": "public", "title": "改题", "status": "resolved", "consent_publish": "on"}
