@@ -15,6 +15,10 @@ def client_address(request: HttpRequest) -> str:
 
 def too_often(request: HttpRequest, name: str, per_minute: int) -> bool:
     """Whether the client has used up what it may ask under this name in the current minute."""
-    key = f"throttle:{name}:{client_address(request)}:{int(time.time() // 60)}"
+    key = f"throttle:{name}:{client_address(request)}:{_minute()}"
     cache.add(key, 0, timeout=120)
     return cache.incr(key) > per_minute
+
+
+def _minute() -> int:
+    return int(time.time() // 60)

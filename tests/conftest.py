@@ -4,6 +4,7 @@ On SQLite by default; `TEST_DATABASE=postgresql pytest` runs the same tests on a
 """
 
 import gc
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from django.db import connection
 from django.utils import translation
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
+from common import throttle
 from portal.celery import app as celery_app
 from tests.worlds import undone_at_last, worlds
 from tools import servers
@@ -60,6 +62,16 @@ def no_language_left_over() -> Iterator[None]:
     """A request in English leaves its language active in the thread; the next test begins in Chinese."""
     with translation.override(settings.LANGUAGE_CODE):
         yield
+
+
+_minutes = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def a_minute_for_each_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be asked so many times a minute is counted as if a test took one, and no test another's."""
+    minute = next(_minutes)
+    monkeypatch.setattr(throttle, "_minute", lambda: minute)
 
 
 # --- Worker processes --------------------------------------------------------------------------------------
