@@ -21,7 +21,7 @@ CREATE TEMPORARY TABLE s AS SELECT chain_id, list_owner_id, t.* FROM q JOIN (SEL
   handler_id AS holder, ROW_NUMBER() OVER (PARTITION BY bottleneck_id ORDER BY sequence DESC) AS back
   FROM projects_transition WHERE at < :until) t ON t.bottleneck_id = id AND back = 1 AND submitted_at < :until;
 CREATE TEMPORARY TABLE m AS SELECT DISTINCT q.id, q.bureau_id, chain_id, target, listed_at, solved FROM q
-  JOIN projects_transition t ON t.bottleneck_id = q.id AND merged_into_id IS NULL AND at >= :from AND at < :until;
+  JOIN projects_transition t ON t.bottleneck_id = q.id AND merged_into_id IS NULL AND at >= :from AND at < :until AND source <> target;
 CREATE TEMPORARY TABLE keyed AS SELECT bureau_id, chain_id, firm AS item,
   CASE role WHEN 'leader' THEN 'I05' WHEN 'member' THEN 'I07' ELSE 'I09' END AS code FROM a WHERE active;
 INSERT INTO keyed SELECT bureau_id, chain_id, item, 'I07U' FROM keyed WHERE code <> 'I09' UNION ALL
@@ -39,12 +39,13 @@ CREATE TEMPORARY TABLE own AS SELECT code, bureau_id, chain_id, COUNT(*) AS n FR
   SELECT 'I12', bureau_id, chain_id FROM q WHERE submitted_at >= :from AND submitted_at < :until UNION ALL
   SELECT 'I13', bureau_id, chain_id FROM q WHERE merged_into_id IS NULL AND accepted_at >= :from AND accepted_at < :until
   UNION ALL SELECT 'I14', list_owner_id, chain_id FROM s WHERE list_owner_id IS NOT NULL AND target IN ('listed',
-    'dispatched', 'in_progress', 'suspended', 'solution_filed', 'verification', 'partly', 'reopened')
+    'dispatched', 'posted', 'awarded', 'in_progress', 'suspended', 'unsolvable', 'solution_filed', 'verification', 'partly',
+    'reopened')
   UNION ALL SELECT 'I15', bureau_id, chain_id FROM m WHERE target = 'resolved' AND solved
   UNION ALL SELECT 'I16', bureau_id, chain_id FROM m WHERE target = 'resolved' AND solved AND listed_at IS NOT NULL
   UNION ALL SELECT 'I17', bureau_id, chain_id FROM m WHERE target = 'reopened'
   UNION ALL SELECT 'I18', holder, chain_id FROM s WHERE clock_due_on < :last AND target IN ('submitted', 'accepted',
-    'listed', 'dispatched', 'in_progress', 'verification', 'partly', 'reopened')) x GROUP BY code, bureau_id, chain_id;
+    'listed', 'dispatched', 'posted', 'awarded', 'in_progress', 'unsolvable', 'verification', 'partly', 'reopened')) x GROUP BY code, bureau_id, chain_id;
 CREATE TEMPORARY TABLE total AS SELECT code, unit, chain_id, SUM(n) AS n FROM own JOIN above USING (bureau_id) GROUP BY 1, 2, 3
   UNION ALL SELECT code, unit, NULL, SUM(n) FROM own JOIN above USING (bureau_id) GROUP BY 1, 2
   UNION ALL SELECT code, unit, chain_id, COUNT(DISTINCT item) FROM keyed JOIN above USING (bureau_id) GROUP BY 1, 2, 3

@@ -5,6 +5,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.import_export.forms import ImportForm, SelectableFieldsExportForm
 
 from common.admin import Inline, PortalAdmin, ReadOnlyAdmin
+from common.workbooks import refuse_oversize
 from enterprises.models import (
     Bureau,
     ChainSegment,
@@ -19,6 +20,15 @@ from enterprises.models import (
 )
 from enterprises.resources import OrganizationResource
 from record.services import looked_at
+
+
+class WeighedImportForm(ImportForm):
+    """Opens no workbook that would take the memory of the server."""
+
+    def clean_import_file(self):
+        upload = self.cleaned_data["import_file"]
+        refuse_oversize(upload)
+        return upload
 
 
 class ExportForm(SelectableFieldsExportForm):
@@ -101,7 +111,7 @@ class OrganizationAdmin(ImportExportModelAdmin, ExportActionModelAdmin, PortalAd
     """Import: known credit codes are changed, new ones added, after a dry run that names every fault."""
 
     resource_classes = [OrganizationResource]
-    import_form_class = ImportForm
+    import_form_class = WeighedImportForm
     export_form_class = ExportForm
     list_display = ["name", "uscc", "bureau", "legal_form", "size", "status", "test_mark"]
     list_filter = ["legal_form", "size", "status", ["bureau", AutocompleteSelectFilter], "source", "is_test"]

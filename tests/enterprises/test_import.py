@@ -1,13 +1,15 @@
 """Organisations in and out of the admin site as spreadsheets."""
 
 import io
+import zipfile
 from datetime import date
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from accounts.models import Role, User
 from enterprises.models import Organization
@@ -53,6 +55,45 @@ def look(client: Client, *rows: list[str]) -> str:
     assert answer.status_code == 200
     client.looked_at = answer  # type: ignore[attr-defined]
     return answer.content.decode()
+
+
+def archive(**parts: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in parts.items():
+            packed.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+    return stream.getvalue()
+
+
+def claims_a_whole_sheet() -> bytes:
+    """Two cells, and between them sixteen thousand million that a reader would fill."""
+    stream, workbook = io.BytesIO(), Workbook()
+    workbook.active["A1"], workbook.active["XFD1048576"] = "统一社会信用代码", "x"
+    workbook.save(stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (archive(xl__workbook_xml=b" " * (101 * 1024 * 1024)), "解开后太大"),
+        (archive(**{f"part{n}": b"" for n in range(1001)}), "解开后太大"),
+        (claims_a_whole_sheet(), "超过 50000 行或 200 列"),
+        (archive(readme=b"no workbook"), "不是能打开的工作簿"),
+        (b"x" * (settings.UPLOAD_LIMIT + 1), "文件太大"),
+    ],
+    ids=["unpacks to much", "many parts", "empty space", "no workbook", "large"],
+)
+def test_a_file_that_would_take_the_servers_memory_is_not_opened(
+    client: Client, content: bytes, words: str
+) -> None:
+    upload = SimpleUploadedFile("组织.xlsx", content)
+    before = Organization.objects.count()
+    answer = client.post(reverse(IMPORT), {"import_file": upload, "format": "1", "resource": ""})
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert "confirm_form" not in answer.context
+    assert Organization.objects.count() == before
 
 
 def confirm(client: Client) -> None:
