@@ -39,8 +39,7 @@ CREATE TEMPORARY TABLE own AS SELECT code, bureau_id, chain_id, COUNT(*) AS n FR
   SELECT 'I12', bureau_id, chain_id FROM q WHERE submitted_at >= :from AND submitted_at < :until UNION ALL
   SELECT 'I13', bureau_id, chain_id FROM q WHERE merged_into_id IS NULL AND accepted_at >= :from AND accepted_at < :until
   UNION ALL SELECT 'I14', list_owner_id, chain_id FROM s WHERE list_owner_id IS NOT NULL AND target IN ('listed',
-    'dispatched', 'posted', 'awarded', 'in_progress', 'suspended', 'unsolvable', 'solution_filed', 'verification', 'partly',
-    'reopened')
+    'dispatched', 'posted', 'awarded', 'in_progress', 'suspended', 'unsolvable', 'solution_filed', 'verification', 'partly', 'reopened')
   UNION ALL SELECT 'I15', bureau_id, chain_id FROM m WHERE target = 'resolved' AND solved
   UNION ALL SELECT 'I16', bureau_id, chain_id FROM m WHERE target = 'resolved' AND solved AND listed_at IS NOT NULL
   UNION ALL SELECT 'I17', bureau_id, chain_id FROM m WHERE target = 'reopened'
