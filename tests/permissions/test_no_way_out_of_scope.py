@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from accounts import granting
 from accounts.models import BUREAU_ROLES, SEEING_ROLES, Grant, Role, Substitution, User
+from bulletins.services import get_period, rollup_now
 from common.scope import system_job
 from enterprises.models import Bureau, Organization
 from projects.models import Bottleneck
@@ -201,6 +202,8 @@ def told(client: Client, address: str, **query: str) -> tuple[str, Any]:
 def test_no_surface_tells_of_a_row_outside_the_scope(country: Country) -> None:
     with transaction.atomic():
         built = build(country)
+        with system_job("the test"):
+            rollup_now(get_period(str(TODAY.year)))
         for person, user in enumerate(built.people):
             visible = {
                 f"〔问题{number}〕"
@@ -222,6 +225,23 @@ def look(user: User, built: Built, visible: set[str], hidden: set[str]) -> None:
         (reverse("projects:workspace"), {}),
         (reverse("projects:desk_queue", args=["area"]), {}),
         (reverse("search"), {"q": "问题"}),
+        (reverse("projects:shared_list"), {}),
+        (reverse("projects:twins"), {}),
+        *(
+            (reverse("bulletins:figure_rows", args=[TODAY.year, unit.code, code]), {})
+            for unit in built.bureaus
+            for code in ("I12", "I18")
+        ),
+        (reverse("admin:projects_bottleneck_changelist"), {}),
+        (
+            reverse("admin:autocomplete"),
+            {
+                "app_label": "projects",
+                "model_name": "keyproject",
+                "field_name": "bottlenecks",
+                "term": "问题",
+            },
+        ),
     ):
         body, _response = told(client, address, **query)
         assert not {title for title in hidden if title in body}, address
