@@ -19,6 +19,9 @@ def amber_days(apps, schema_editor):
         ):
             amber = amber_day(start, due, in_workdays=in_workdays)
             rows.filter(clock_started_on=start, clock_due_on=due).update(clock_amber_on=amber)
+    # PostgreSQL alters no table whose foreign keys are still to be checked.
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 class Migration(migrations.Migration):
