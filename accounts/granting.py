@@ -63,12 +63,14 @@ def under(user: User) -> Q:
 
 
 def person_for(typed: str, may: Callable[[User], bool]) -> User | None:
-    """The account in use with this login name, or the only one with this e-mail address, if it ``may``.
+    """The only account in use with this login name or e-mail address, if it ``may``.
+
+    Both are looked at together: somebody could have chosen another's address as a login name.
 
     Nothing tells an account that may not from one that does not exist.
     """
     in_use = User.objects.filter(is_active=True)
-    named = in_use.filter(username=typed) or in_use.filter(email__iexact=typed)
+    named = in_use.filter(Q(username=typed) | Q(email__iexact=typed))
     people = [person for person in named if may(person)]
     return people[0] if len(people) == 1 else None
 

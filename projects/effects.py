@@ -263,9 +263,14 @@ def _keep_solution(doing: Doing) -> Details:
         evidence = known or Evidence(bottleneck=row)
         for name, value in values.items():
             setattr(evidence, name, value)
+        # What was found of it before was said of other words.
+        evidence.verify_state = Evidence.VerifyState.UNVERIFIED
         with at_field("evidence"):
             save_checked(evidence)
         scans.append((evidence, scan))
+    # What was refuted and is not filed again is no evidence any more; the record keeps it.
+    for refuted in row.evidence.filter(verify_state__in=Evidence.CONTRADICTED):
+        refuted.delete()
     # Words before files: what is refused for its words stores nothing.
     for evidence, scan in scans:
         if scan:

@@ -68,7 +68,7 @@ def _tell_children(master: Bottleneck, step: Transition) -> None:
 def tell_of_clocks(today: date | None = None) -> int:
     """Tell the party whose turn it is that a clock has turned amber or red, once; returns of how many clocks.
 
-    Late or twice makes no difference: a clock is known by its problem, state and first day. Of one that has
+    Late or twice makes no difference: a clock is known by its problem, state and days. Of one that has
     been red for longer than messages are kept nobody knows whether it was told.
     """
     today = today or timezone.localdate()
@@ -107,8 +107,10 @@ def ask_for_reports(today: date) -> None:
 
 def _tell_of(kind: str, rows: QuerySet[Bottleneck]) -> int:
     clocks = {
-        f"clock:{pk}:{status}:{start}": pk
-        for pk, status, start in rows.order_by("pk").values_list("pk", "status", "clock_started_on")
+        f"clock:{pk}:{status}:{start}:{due}": pk
+        for pk, status, start, due in rows.order_by("pk").values_list(
+            "pk", "status", "clock_started_on", "clock_due_on"
+        )
     }
     sources, told = list(clocks), 0
     for first in range(0, len(sources), CHUNK):

@@ -286,11 +286,11 @@ def reviewer_below(row: Bottleneck) -> Bureau | None:
     return None
 
 
-@rule(_("主问题尚未办结"))
-def master_is_open(row: Bottleneck, at: datetime) -> str:
-    if row.merged_into and row.merged_into.status not in Bottleneck.ENDED:
+@rule(_("主问题尚未解决"))
+def master_is_unsolved(row: Bottleneck, at: datetime) -> str:
+    if row.merged_into and row.merged_into.status not in Bottleneck.SOLVED:
         return ""
-    return gettext("主问题已经办结，不能再撤销归并；仍未解决的，请重新填报。")
+    return gettext("主问题已经解决，不能再撤销归并；仍未解决的，请作为新问题填报。")
 
 
 # --- Guards: who acts --------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ MOVES: dict[str, Move] = {
             (Party.OFFICER,),
             _("已撤销归并"),
             needs=("reason",),
-            conditions=(master_is_open,),
+            conditions=(master_is_unsolved,),
             guards=(acts_as_city_or_above,),
         ),
         Move(

@@ -89,9 +89,11 @@ def signed(kind: str, user: Any) -> None:
 def refused(page: str, row: str, label: str, reason: str) -> None:
     """Somebody was not let: ``page`` is the name of an address, ``row`` the key in it.
 
-    Told once a minute, or whoever is refused could fill the record.
+    Told once a minute, or whoever is refused could fill the record. Who is not signed in chooses the keys as
+    it likes, so of its refusals one for each page is told.
     """
     who = acting.now()
+    told_row = row if who.actor_id else ""
     minute = timezone.localtime().strftime("%Y-%m-%dT%H:%M")
     with acting.because(reason):
         recording.store(
@@ -101,5 +103,5 @@ def refused(page: str, row: str, label: str, reason: str) -> None:
             label=label[:200],
             topic_entity=page[:40],
             topic_row=row[:40],
-            once=f"refused:{who.actor_id or who.address}:{minute}:{page}:{row}"[:120],
+            once=f"refused:{who.actor_id or who.address}:{minute}:{page}:{told_row}"[:120],
         )

@@ -108,6 +108,7 @@ def grant_new(request: HttpRequest) -> HttpResponse:
         facts=lambda row, typed: [
             (_("姓名"), row.user),
             (_("登录名或邮箱"), typed("user")),
+            (_("登录名"), row.user.username),
             (_("您可查看的现有授权"), _held(user, row.user)),
             (_("角色"), row.get_role_display()),
             (_("单位（含下级）"), row.bureau.name),
@@ -135,6 +136,7 @@ def substitute_new(request: HttpRequest) -> HttpResponse:
         facts=lambda row, typed: [
             (_("代理人"), row.substitute),
             (_("代理人登录名或邮箱"), typed("substitute")),
+            (_("登录名"), row.substitute.username),
             (_("您可查看的现有授权"), _held(user, row.substitute)),
             (_("被代理人"), row.principal),
             (_("可代为办理"), formats.listed(map(str, granting.lendable(row.principal)))),

@@ -122,7 +122,8 @@ def list_and_dispatch(page: Page, row: Bottleneck, cast: Cast) -> None:
     page.get_by_role("link", name=TITLE).click()
     beside.get_by_role("link", name="派单").click()
     with page.expect_response("**/institutions/**"):
-        beside.get_by_role("searchbox").fill(cast.lab.name)
+        # Key by key, as people type: the first one may come before the page listens.
+        beside.get_by_role("searchbox").press_sequentially(cast.lab.name, delay=60)
     beside.get_by_role("radio", name=cast.lab.name).check()
     beside.get_by_role("button", name="派单").click()
     expect(page.get_by_text(f"已派单 {row.code}")).to_be_visible()

@@ -126,3 +126,19 @@ def test_the_firm_answers_on_the_page_from_which_it_submits(cast: Cast) -> None:
     row.refresh_from_db()
     assert row.status == S.SUBMITTED
     assert [change.answer for change in changes_of(row.transitions.last())] == answers
+
+
+def test_refuted_evidence_goes_when_a_new_solution_is_filed_and_what_is_rewritten_is_looked_at_again(
+    cast: Cast,
+) -> None:
+    row = cast.bring_to(S.VERIFICATION)
+    kept = row.evidence.get()
+    row.evidence.update(verify_state="matched")
+    row.evidence.create(
+        kind="test_report", element="TST", title="报告", number="W-WRONG", issuer="演示院",
+        issued_on=kept.issued_on, verify_state="not_found",
+    )  # fmt: skip
+    services.move(row, "rework", by=cast.verifier, data={"reason": "编号有误。"})
+    services.move(row, "file_solution", by=cast.engineer, data=factories.solution(row))
+    assert list(row.evidence.values_list("number", flat=True)) == [kept.number]
+    assert row.evidence.get().verify_state != "matched"

@@ -11,6 +11,7 @@ from accounts.models import Notice, Role
 from projects import services
 from projects.clock import about_clock, clock_of
 from projects.models import Bottleneck
+from projects.notices import tell_of_clocks
 from projects.timekeeping import keep_time
 from tests import factories
 from tests.factories import Cast, S
@@ -269,13 +270,31 @@ def test_children_are_solved_and_open_again_with_their_master(cast: Cast) -> Non
         cast.make(master, move)
     child.refresh_from_db()
     assert (child.status, child.result, child.resolved_at) == (S.MERGED, master.result, master.resolved_at)
-    with pytest.raises(PermissionDenied, match="主问题已经办结"):
+    with pytest.raises(PermissionDenied, match="主问题已经解决"):
         services.move(child, "unmerge", by=cast.city_officer, data={"reason": "不同规格。"})
     services.move(master, "reopen", by=cast.filer, data={"reason": "又出现。"})
     followed = [event.details["state"] for event in child.transitions.filter(move="follow")]
     assert followed == [S.RESOLVED, S.REOPENED]
     services.move(child, "unmerge", by=cast.city_officer, data={"reason": "不同规格。"})
     assert (child.status, child.merged_into, child.result, child.resolved_at) == (S.ACCEPTED, None, "", None)
+
+
+def test_a_problem_whose_master_is_given_up_goes_its_own_way(cast: Cast) -> None:
+    master, child = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED)
+    services.move(child, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"})
+    services.move(master, "withdraw", by=cast.filer, data={"reason": "停产。"})
+    services.move(child, "unmerge", by=cast.city_officer, data={"reason": "主问题已撤回。"})
+    assert (child.status, child.merged_into) == (S.ACCEPTED, None)
+
+
+def test_a_clock_that_was_put_off_is_told_of_anew(cast: Cast) -> None:
+    row = filed_on(cast, date(2026, 3, 2))
+    Notice.objects.all().delete()
+    tell_of_clocks(row.clock_amber_on)
+    extend(row, cast.county_officer, date(2026, 3, 20), date(2026, 3, 9))
+    tell_of_clocks(row.clock_amber_on)
+    amber = Notice.objects.filter(user=cast.county_officer, kind="amber")
+    assert [notice.details["due"] for notice in amber.order_by("pk")] == ["2026-03-09", "2026-03-20"]
 
 
 @pytest.mark.django_db(transaction=True)
