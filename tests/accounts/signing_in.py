@@ -54,8 +54,9 @@ def next_period() -> None:
 
 
 def without_tokens(page: str) -> str:
-    """The page without what differs from one drawing to the next."""
-    return re.sub(r'(csrfmiddlewaretoken" value=|"x-csrftoken": )"\w+"', "", page)
+    """The page without what differs from one drawing to the next: tokens, and how long there is to wait."""
+    page = re.sub(r'(csrfmiddlewaretoken" value=|"x-csrftoken": )"\w+"', "", page)
+    return re.sub(r"\d+ 分钟后", "分钟后", page)
 
 
 def mails() -> list[EmailMessage]:
