@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as Refused
 from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
@@ -428,9 +427,7 @@ class SharedBottleneckViewSet(CountedView):
     lookup_value_converter = "uuid"
 
     def visible(self, rows):
-        if not self.request.user.scope.is_of_bureau:
-            raise PermissionDenied(_("系统内共享的问题供市场监管部门查阅。"))
-        return rows.shared()
+        return services.shared_for(self.request.user)
 
     def get_object(self) -> Bottleneck:
         row = cast(Bottleneck, super().get_object())

@@ -29,6 +29,7 @@ from projects.models import (
     Measure,
     Transition,
 )
+from projects.querysets import BottleneckQuerySet
 from projects.workflow import (
     MOVES,
     STATES,
@@ -365,6 +366,13 @@ def may_attach(bottleneck: Bottleneck, user: User) -> bool:
         return row_is_editable_by(bottleneck, user)
     turn = STATES[bottleneck.status].turn
     return turn != Party.NOBODY and grant_for(bottleneck, turn, user) is not None
+
+
+def shared_for(user: User) -> BottleneckQuerySet:
+    """Problems that firms opened to bureaus everywhere; raises PermissionDenied for anybody else."""
+    if not user.scope.is_of_bureau:
+        raise PermissionDenied(_("系统内共享的问题供市场监管部门查阅。"))
+    return Bottleneck.objects.shared()
 
 
 def void(row: Bottleneck | ChainProject | Consortium | KeyProject, *, by: User, reason: str) -> None:

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -37,6 +36,7 @@ from common.listing import (
 )
 from common.templatetags import portal_ui
 from enterprises.models import NqiElement, Organization
+from projects import services
 from projects.clock import clock_of
 from projects.field_classes import FieldClass, is_open
 from projects.filters import (
@@ -317,9 +317,7 @@ class SharedList(BottleneckList):
     empty_text = gettext_lazy("企业填报时选择“市场监管系统内”可见、并已受理的问题会列在这里。")
 
     def get_queryset(self) -> QuerySet:
-        if not self.request.user.scope.is_of_bureau:
-            raise PermissionDenied(_("系统内共享的问题供市场监管部门查阅。"))
-        return Bottleneck.objects.shared()
+        return services.shared_for(self.request.user)
 
 
 class PublishedList(BottleneckList):
