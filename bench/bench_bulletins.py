@@ -14,8 +14,8 @@ from bench.harness import Sides, benchmark, start, stop
 from bulletins import circular, paper, services
 from bulletins.indicators import CATALOGUE
 from bulletins.models import Bulletin, CountedRow, Period, Snapshot, StatValue
-from bulletins.paper import fonts
 from common.jobs import Job
+from common.paper import fonts
 from enterprises.models import Bureau
 from tools import bootstrap
 

@@ -5,9 +5,9 @@ import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
-from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -26,15 +26,10 @@ from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views import View
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-from openpyxl.workbook.child import INVALID_TITLE_REGEX
 
 from common import formats
 from common.templatetags.portal_ui import look_of
+from common.workbooks import XLSX, Leaf, Value, workbook
 
 Row = Mapping[str, Any]
 # What a spreadsheet would take for a formula (OWASP, "CSV injection").
@@ -140,6 +135,12 @@ class Column:
         """Gives the text of a row for files, in the language of now."""
         path = self.path
         return lambda row: "" if row[path] is None else str(row[path])
+
+    def value(self, text: str) -> Value:
+        """The written text as a value of a workbook."""
+        if self.numeric and NUMBER.fullmatch(text):
+            return Decimal(text)
+        return text or None
 
     def drawer(self) -> Write:
         """Gives the HTML of a row's cell, in the language of now."""
@@ -278,6 +279,9 @@ class Day(Column):
 
         return write
 
+    def value(self, text: str) -> Value:
+        return date.fromisoformat(text) if text else None
+
 
 # --- The view ---------------------------------------------------------------------------------------------
 
@@ -405,7 +409,7 @@ class ListPage(LoginRequiredMixin, View):
         if kind == "xlsx" and ordered.count() <= XLSX_ROWS:
             response: HttpResponseBase = HttpResponse(
                 xlsx_file(str(self.heading), columns, rows),
-                content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                content_type=XLSX,
             )
             response["Content-Disposition"] = content_disposition_header(True, f"{name}.xlsx")
             return response
@@ -464,23 +468,14 @@ def _disarming(write: Write) -> Write:
 
 
 def xlsx_file(heading: str, columns: list[Column], rows: Iterable[Row]) -> bytes:
-    """A workbook of one sheet with a frozen bold head; every cell is text or a number, none a formula."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(INVALID_TITLE_REGEX.sub(" ", heading)[:31])
-    sheet.freeze_panes = "B2"
-
-    def cell(text: str, *, numeric: bool = False, bold: bool = False) -> WriteOnlyCell:
-        made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", text))
-        made.data_type = "n" if numeric and NUMBER.fullmatch(text) else "s"
-        made.font = Font(bold=bold)
-        return made
-
-    for place, column in enumerate(columns, start=1):
-        sheet.column_dimensions[get_column_letter(place)].width = 40 if isinstance(column, Title) else 18
-    sheet.append([cell(str(column.label), bold=True) for column in columns])
-    writers = [(column.writer(), column.numeric) for column in columns]
-    for row in rows:
-        sheet.append([cell(write(row), numeric=numeric) for write, numeric in writers])
-    stream = BytesIO()
-    book.save(stream)
-    return stream.getvalue()
+    """The rows as a workbook of one sheet."""
+    writers = [(column, column.writer()) for column in columns]
+    return workbook(
+        [
+            Leaf(
+                heading,
+                [(str(column.label), 40 if isinstance(column, Title) else 18) for column in columns],
+                ([column.value(write(row)) for column, write in writers] for row in rows),
+            )
+        ]
+    )

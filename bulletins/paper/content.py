@@ -16,8 +16,8 @@ from typing import Literal, TypeAlias
 from django.utils.translation import gettext, pgettext
 
 from common.charts import Chart
+from common.paper.tables import Cell, Column, Row, Table
 
-Align: TypeAlias = Literal["start", "center", "end"]
 Block: TypeAlias = "Paragraph | Section | Table | Figure | Definitions"
 
 
@@ -39,43 +39,6 @@ class Section:
     heading: str
     blocks: tuple[Block, ...] = ()
     run_in: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column; `width` is a share of the table's width relative to the other columns."""
-
-    title: str
-    width: float = 1
-    align: Align = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A printed value, leading to its rows when `href` (an absolute address) is given."""
-
-    text: str | None
-    href: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A table row. `of_which` rows are part of the row above, never added on top (`domain.md 5.4` rule 4)."""
-
-    cells: tuple[Cell | str | None, ...]
-    kind: Literal["plain", "total", "of_which"] = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A numbered table: number and title above, unit at right above, notes and source below."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    unit: str = ""
-    notes: tuple[str, ...] = ()
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,47 +7,34 @@ depend on the text are computed here.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.translation import gettext
-from weasyprint import CSS, HTML, Document
-from weasyprint.css import ColorProfile
-from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import URLFetcher, URLFetcherResponse
+from weasyprint import Document
 
 from common.charts import TileGrid, text_width
 from common.charts import render as render_chart
+from common.paper import fonts, printing
+from common.paper.tables import Table, printed
 from common.qr import qr_code
 
-from . import fonts
 from .content import (
     Attachment,
     Block,
-    Cell,
     Circular,
-    Column,
     Definitions,
     Figure,
     Paragraph,
-    Row,
     Section,
-    Table,
 )
-from .justify import justify
 
-PDF_VARIANT, OUTPUT_INTENT, PROFILE = "pdf/a-2a", "sRGB", "sRGB2014.icc"
+STYLE = Path(__file__).parent / "paper.css"
 # The mark is set at most this high, and narrowed before it is made smaller; millimetres.
 MARK_HEIGHT, MARK_WIDTH, MARK_NARROWEST = 15.0, 150.0, 0.62
 TITLE_LINE = 19  # full-width characters of 2号 in a line of 156 mm, less one
@@ -139,7 +126,7 @@ class _Numbering:
                     yield from self._section(block, depth, heading_number(depth, sections))
                 case Table():
                     self.tables += 1
-                    yield _Flat("table", gettext("表%(number)d") % {"number": self.tables}, _table(block))
+                    yield _Flat("table", gettext("表%(number)d") % {"number": self.tables}, printed(block))
                 case Figure():
                     self.figures += 1
                     yield _Flat("figure", gettext("图%(number)d") % {"number": self.figures}, _figure(block))
@@ -163,35 +150,6 @@ class _Numbering:
             }
             yield _Flat("heading", number, heading)
         yield from self.flat(blocks, depth + 1)
-
-
-def _table(table: Table) -> dict[str, Any]:
-    total = sum(column.width for column in table.columns)
-    rows, previous = [], ""
-    for row in table.rows:
-        rows.append({"kind": row.kind, "cells": list(_cells(row, table.columns, previous != "of_which"))})
-        previous = row.kind
-    return {
-        "table": table,
-        "columns": [
-            {"title": column.title, "align": column.align, "width": f"{column.width / total * 100:.3f}%"}
-            for column in table.columns
-        ],
-        "rows": rows,
-    }
-
-
-def _cells(row: Row, columns: tuple[Column, ...], first_of_which: bool) -> Iterator[dict[str, Any]]:
-    for index, (cell, column) in enumerate(zip(row.cells, columns, strict=True)):
-        text, href = (cell.text, cell.href) if isinstance(cell, Cell) else (cell, "")
-        yield {
-            "text": "—" if text is None else text,
-            "href": href,
-            "align": column.align,
-            "head": index == 0,
-            "of_which": index == 0 and row.kind == "of_which",
-            "prefix": gettext("其中：") if index == 0 and row.kind == "of_which" and first_of_which else "",
-        }
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
@@ -298,75 +256,15 @@ def _colophon(circular: Circular) -> dict[str, Any]:
 # --- PDF --------------------------------------------------------------------------------------------------
 
 
-class _Fetcher(URLFetcher):
-    """Gives the packaged typefaces and nothing else: no network, no file, whatever the text may ask for."""
-
-    def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:
-        for file, path in fonts.PACKAGED.values():
-            if url == f"paper:{file}":
-                return URLFetcherResponse(url, BytesIO(path().read_bytes()), {"Content-Type": "font/otf"})
-        raise ValueError("Papers load nothing from outside.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Resources:
-    """What all papers of a process share: typefaces, parsed stylesheet, colour profile, fetcher."""
-
-    fonts: FontConfiguration
-    stylesheet: CSS
-    profile: bytes
-    fetcher: _Fetcher
-
-
 def stylesheet() -> str:
-    """The layout of all papers as CSS, with the typefaces of this machine."""
-    faces = fonts.faces()
-    names = {f"{role}_family": families for role, families in faces.families.items()}
-    names |= {f"{role}_weight": str(weight) for role, weight in faces.weights.items()}
-    names["packaged"] = "".join(
-        f'@font-face {{ font-family: {name}; src: url("paper:{fonts.PACKAGED[name][0]}") }}\n'
-        for name in faces.packaged
-    )
-    return Template((Path(__file__).parent / "paper.css").read_text(encoding="utf-8")).substitute(names)
-
-
-@cache
-def _resources() -> _Resources:
-    configuration, fetcher = FontConfiguration(), _Fetcher()
-    css = CSS(string=stylesheet(), font_config=configuration, url_fetcher=fetcher)
-    profile = (files("weasyprint.pdf") / PROFILE).read_bytes()
-    return _Resources(configuration, css, profile, fetcher)
-
-
-# The shared typefaces serve one document at a time.
-_printing = threading.Lock()
+    """The layout of circulars as CSS, with the typefaces of this machine."""
+    return printing.stylesheet(STYLE)
 
 
 def layout(html: str) -> tuple[Document, dict[str, Any]]:
-    """The pages of a paper, lines justified, and the options to write them with."""
-    shared = _resources()
-    options: dict[str, Any] = {
-        "pdf_variant": PDF_VARIANT,
-        "pdf_identifier": hashlib.sha256(html.encode()).digest()[:16],
-        "output_intent": OUTPUT_INTENT,
-    }
-    # Asked for "srgb", WeasyPrint would open its profile for each document and never close it. A profile
-    # object comes out with other bytes when written a second time, so each document has its own.
-    profile = ColorProfile(BytesIO(shared.profile), PROFILE, "relative-colorimetric", (["r"], ["g"], ["b"]))
-    document = HTML(string=html, url_fetcher=shared.fetcher).render(
-        shared.fonts,
-        color_profiles={OUTPUT_INTENT: profile},
-        stylesheets=[shared.stylesheet],
-        **options,
-    )
-    for page in document.pages:
-        justify(page)
-    return document, options
+    return printing.layout(html, STYLE)
 
 
 def render_pdf(paper: Circular | str) -> bytes:
     """The paper as PDF/A-2; the same circular (or its `render_html`) gives the same bytes."""
-    html = paper if isinstance(paper, str) else render_html(paper)
-    with _printing:
-        document, options = layout(html)
-        return document.write_pdf(**options)
+    return printing.to_pdf(paper if isinstance(paper, str) else render_html(paper), STYLE)

@@ -22,6 +22,7 @@ from bulletins.indicators import BASES, CATALOGUE, HEADLINES, Base, Span
 from bulletins.models import CountedRow, Period
 from common import listing
 from common.listing import Column, Day, ListPage, Title
+from common.workbooks import XLSX
 from enterprises.models import Bureau, IndustryChain
 from projects.models import (
     Bottleneck,
@@ -123,7 +124,7 @@ def _export(board: Board, kind: str) -> HttpResponse:
     if kind == "xlsx":
         response = HttpResponse(
             listing.xlsx_file(name, columns, rows),
-            content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            content_type=XLSX,
         )
     else:
         kind = "csv"

@@ -27,7 +27,6 @@ from bulletins.paper import (
     Row,
     Section,
     Table,
-    fonts,
     missing_characters,
     ranks,
     render,
@@ -36,6 +35,7 @@ from bulletins.paper import (
 )
 from bulletins.paper.render import chinese_number, title_lines
 from common.charts import text_width
+from common.paper import fonts, printing
 
 from . import pdfs
 from .papers import FIGURES, INDICATORS, SENTENCE, URL, circular
@@ -445,10 +445,10 @@ def test_nothing_is_loaded_from_outside(tmp_path: Path, caplog: pytest.LogCaptur
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without any of the typefaces."""
     monkeypatch.setattr(fonts, "_installed", dict)
-    for found_once in (fonts.faces, render._resources):
+    for found_once in (fonts.faces, printing.resources):
         found_once.cache_clear()
     yield
-    for found_once in (fonts.faces, render._resources):
+    for found_once in (fonts.faces, printing.resources):
         found_once.cache_clear()
 
 
