@@ -61,11 +61,13 @@ CHINESE_BY_NATURE = {
     "bulletins/dictionary.py": "docs/indicators.md, which is written in Chinese",
     "bulletins/paper": "the typesetting of official papers",
     "projects/management/commands/workflow.py": "docs/workflow.md, which is written in Chinese",
+    "common/paper": "typefaces are called so",
     "common/charts.py": "names of the regions on the map of tiles",
     "enterprises/services.py": "how official names of divisions are built",
     "portal/demo": "demo data",
     "portal/styleguide.py": "a page for developers",
     "templates/bulletins/paper": "official papers",
+    "templates/paper": "official papers",
     "templates/styleguide.html": "a page for developers",
 }
 CHINESE_WORDS = {
