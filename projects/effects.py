@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -29,19 +28,16 @@ Details = dict[str, Any]
 
 @dataclass(frozen=True)
 class Doing:
-    """A move at work: the locked problem, what was given, who acts for which bureau, when, and the files that
-    reach the disk meanwhile."""
+    """A move at work: the locked problem, what was given, who acts for which bureau, the moment it is dated,
+    the day by which it is judged, and the files that reach the disk meanwhile."""
 
     row: Bottleneck
     data: Mapping[str, Any]
     by: User | None
     bureau: Bureau | None
     at: datetime
+    today: date
     stored: list[Attachment]
-
-    @property
-    def today(self) -> date:
-        return timezone.localdate(self.at)
 
 
 def check(move: Move, doing: Doing) -> None:

@@ -176,13 +176,13 @@ def move(
     """Carry out one move of the transition table and append its event; ``by`` nobody, it is the system's.
 
     The row is locked first, so of two people who click at once one wins. ``version`` is the revision the
-    user looked at; None asks for no comparison. Raises StaleRow when the row has moved on since,
-    PermissionDenied when the user may not make the move, ValidationError (by key of ``data``) when something
-    it needs is missing.
+    user looked at; None asks for no comparison. ``at`` is now unless it is said. Raises StaleRow when the row
+    has moved on since, PermissionDenied when the user may not make the move, ValidationError (by key of
+    ``data``) when something it needs is missing.
     """
     row = MOVES[name]
     data = dict(data or {})
-    at = at or timezone.now()
+    now = at or timezone.now()
     if name == "verify":
         reports.verify_again(bottleneck)
     with files.removed_on_failure() as stored, transaction.atomic(), ExitStack() as recorded:
@@ -196,16 +196,18 @@ def move(
             data["master"] = to_judge.get(pk=master.pk)
         locked = to_judge.select_related("handler__parent", "bureau", "organization").get(pk=bottleneck.pk)
         _refuse_stale(locked, row, version)
-        choice = judge(locked, row, by, at)
+        choice = judge(locked, row, by, now)
         if not choice.allowed:
             raise PermissionDenied(choice.refusal)
-        grant = choice.grant
-        doing = effects.Doing(locked, data, by, grant.bureau if grant else None, at, stored)
+        grant, today = choice.grant, timezone.localdate(now)
+        # A server's time may be set back: no step is dated before the one it follows. Limits run by the day.
+        at = max(now, locked.status_changed_at or now)
+        doing = effects.Doing(locked, data, by, grant.bureau if grant else None, at, today, stored)
         effects.check(row, doing)
         recorded.enter_context(on_behalf(by, grant, data.get("reason", "")))
         details = effects.apply(row, doing)
         source, locked.status = locked.status, row.leads_to(locked.status)
-        _set_clock(locked, row, data, timezone.localdate(at))
+        _set_clock(locked, row, data, today)
         locked.status_changed_at = at
         locked.version += 1
         locked.save()
@@ -227,7 +229,7 @@ def move(
         )
         notices.tell_of_move(locked, event)
         if row.name in ("verify", "reopen"):
-            _lead_children(locked, at)
+            _lead_children(locked, now)
     bottleneck.refresh_from_db()
     return event
 
