@@ -105,7 +105,7 @@ class SnapshotAdmin(ReadOnlyAdmin):
 
 @admin.register(StatValue)
 class StatValueAdmin(BigTable, ReadOnlyAdmin):
-    list_display = ["snapshot", "indicator", "bureau", "chain", "value", "late"]
+    list_display = ["snapshot", "indicator", "bureau", "chain", "value", "numerator", "denominator", "late"]
     list_filter = [
         "indicator",
         ["snapshot", AutocompleteSelectFilter],

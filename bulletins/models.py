@@ -100,6 +100,9 @@ class Snapshot(Job):
     version = models.PositiveSmallIntegerField(_("版本"), default=0)
     reason = models.CharField(_("版本原因"), max_length=200, blank=True)
     definition_version = models.CharField(_("口径版本"), max_length=20)
+    definitions = models.JSONField(
+        _("各指标口径版本"), default=dict, blank=True, help_text=_("指标代码及其口径版本。")
+    )
     row_hash = models.CharField(_("数值摘要（SHA-256）"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     created_by = models.ForeignKey(
@@ -134,10 +137,13 @@ class Snapshot(Job):
 class StatValue(models.Model):
     """The value of one indicator for one unit, in all or for one chain.
 
-    Null means not reported, which is not zero (`domain.md` 5.4 rule 11). Every unit has a row for all
-    chains; a chain has one only where something was counted. Written by the hundred thousand from the tables
-    it points to, hence neither single-column indexes nor foreign-key triggers; the application still protects
-    the rows.
+    ``value`` is a whole number in the smallest unit of its indicator: things, fen of money, half days of a
+    median, whose ``denominator`` says of how many rows it is the median. A ratio has no value but
+    ``numerator`` and ``denominator``. Null means not reported, which is not zero (`domain.md` 5.4 rule 11).
+
+    Every unit has a row for all chains; a chain has one only where something was counted. Written by the
+    hundred thousand from the tables it points to, hence neither single-column indexes nor foreign-key
+    triggers; the application still protects the rows.
     """
 
     snapshot = models.ForeignKey(
@@ -161,8 +167,10 @@ class StatValue(models.Model):
         db_constraint=False,
         verbose_name=_("产业链"),
     )
-    value = models.IntegerField(_("数值"), null=True)
-    late = models.IntegerField(_("其中补报"), default=0)
+    value = models.BigIntegerField(_("数值"), null=True)
+    numerator = models.BigIntegerField(_("分子"), null=True)
+    denominator = models.BigIntegerField(_("分母"), null=True)
+    late = models.BigIntegerField(_("其中补报"), default=0)
 
     class Meta:
         verbose_name = _("统计值")
@@ -178,7 +186,8 @@ class StatValue(models.Model):
 class CountedRow(models.Model):
     """A ledger row that a frozen snapshot counted, as it stood then (design decision 7).
 
-    `base` names the set of rows in the catalogue, `row_id` the row there, `key` what is counted once.
+    `base` names the set of rows in the catalogue, `row_id` the row there, `key` what is counted once,
+    `amount` what the row adds: one, or sheets, fen, days.
     """
 
     pk = models.CompositePrimaryKey("snapshot", "base", "row_id")
@@ -204,6 +213,7 @@ class CountedRow(models.Model):
         verbose_name=_("产业链"),
     )
     key = models.BigIntegerField(_("去重标识"))
+    amount = models.BigIntegerField(_("数量"), default=1, db_default=1)
     late = models.PositiveSmallIntegerField(_("补报"), default=0)
 
     class Meta:

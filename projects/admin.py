@@ -21,6 +21,7 @@ from common.admin import (
 from projects import services
 from projects.models import (
     Attachment,
+    Beneficiary,
     Bottleneck,
     ChainProject,
     Consortium,
@@ -28,12 +29,14 @@ from projects.models import (
     Evidence,
     FollowUp,
     InspectionReport,
+    Investment,
     KeyProject,
     Measure,
     Milestone,
     Participation,
     ProjectGoal,
     ProjectRegion,
+    ProjectResult,
     Transition,
     TwinJudgement,
 )
@@ -396,6 +399,36 @@ class MilestoneAdmin(OfProject, PortalAdmin):
     list_select_related = ["key_project"]
     search_fields = ["title", "key_project__code__startswith"]
     autocomplete_fields = ["key_project"]
+
+
+@admin.register(ProjectResult)
+class ProjectResultAdmin(OfProject, PortalAdmin):
+    list_display = ["title", "kind", "number", "published_on", "due_on", "project"]
+    list_filter = ["kind", ["published_on", RangeDateFilter]]
+    list_filter_submit = True
+    list_select_related = ["project"]
+    search_fields = ["number__startswith", "title", "project__code__startswith"]
+    autocomplete_fields = ["project", "key_project"]
+
+
+@admin.register(Investment)
+class InvestmentAdmin(OfProject, PortalAdmin):
+    list_display = ["key_project", "organization", "amount", "booked_on", "voucher"]
+    list_filter = [["booked_on", RangeDateFilter]]
+    list_filter_submit = True
+    list_select_related = ["key_project", "organization"]
+    search_fields = ["voucher__startswith", "key_project__code__startswith", "organization__uscc__exact"]
+    autocomplete_fields = ["key_project", "organization"]
+
+
+@admin.register(Beneficiary)
+class BeneficiaryAdmin(OfBottleneck, PortalAdmin):
+    list_display = ["organization", "bottleneck", "agreed_on"]
+    list_filter = [["agreed_on", RangeDateFilter]]
+    list_filter_submit = True
+    list_select_related = ["bottleneck", "organization"]
+    search_fields = ["organization__uscc__exact", "bottleneck__code__startswith"]
+    autocomplete_fields = ["bottleneck", "organization"]
 
 
 @admin.register(TwinJudgement)

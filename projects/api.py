@@ -34,11 +34,13 @@ from projects.models import (
     ConsortiumMembership,
     Evidence,
     InspectionReport,
+    Investment,
     KeyProject,
     Measure,
     Milestone,
     Participation,
     ProjectGoal,
+    ProjectResult,
     Transition,
 )
 from projects.workflow import MOVES, RejectReason, choices_for
@@ -189,9 +191,25 @@ class MilestoneSerializer(serializers.ModelSerializer):
         fields = ["title", "due_on", "weight", "done_on"]
 
 
+class ProjectResultSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = ProjectResult
+        fields = ["kind", "title", "due_on", "number", "published_on"]
+
+
+class InvestmentSerializer(serializers.ModelSerializer):
+    organization = serializers.CharField(source="organization.uscc")
+
+    class Meta:
+        model = Investment
+        fields = ["organization", "amount", "booked_on"]
+
+
 class KeyProjectDetailSerializer(KeyProjectSerializer):
     technical_path = serializers.CharField()
     milestones = MilestoneSerializer(many=True)
+    results = ProjectResultSerializer(many=True)
+    investments = InvestmentSerializer(many=True)
 
 
 class KeyProjectViewSet(CountedView):
@@ -203,7 +221,9 @@ class KeyProjectViewSet(CountedView):
     sorts = {"code": "code", "name": "name", "start": "start_on"}
 
     def detailed(self, queryset):
-        return queryset.select_related("project__bureau", "lead").prefetch_related("milestones")
+        return queryset.select_related("project__bureau", "lead").prefetch_related(
+            "milestones", "results", "investments__organization"
+        )
 
 
 # --- Problems ----------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ FIELDS = {
     "transitions": PARTIES,
     "merged_children": PARTIES,
     "key_projects": PARTIES,
+    "beneficiaries": PARTIES,
     "id": PARTIES,
     "version": PARTIES,
     "created_at": PARTIES,

@@ -5,6 +5,7 @@ Steps of a problem (`Transition`) are appended with the change of its row, whose
 
 from projects.models import (
     Attachment,
+    Beneficiary,
     Bottleneck,
     BottleneckContact,
     ChainProject,
@@ -13,12 +14,14 @@ from projects.models import (
     Evidence,
     FollowUp,
     InspectionReport,
+    Investment,
     KeyProject,
     Measure,
     Milestone,
     Participation,
     ProjectGoal,
     ProjectRegion,
+    ProjectResult,
     TwinJudgement,
 )
 from record.recording import watch
@@ -58,6 +61,7 @@ def declare() -> None:
     watch(KeyProject, path=["project__bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
     watch(ProjectGoal, topic="project", path=["project__bureau__path"])
     watch(ProjectRegion, topic="project", path=["project__bureau__path"])
+    watch(ProjectResult, topic="project", path=["project__bureau__path"])
     watch(Participation, topic="project", path=["bureau__path"], firm=["organization__uscc"])
     watch(
         ConsortiumMembership,
@@ -66,6 +70,18 @@ def declare() -> None:
         firm=["organization__uscc"],
     )
     watch(Milestone, topic="key_project", path=["key_project__project__bureau__path"])
+    watch(
+        Investment,
+        topic="key_project",
+        path=["key_project__project__bureau__path"],
+        firm=["organization__uscc"],
+    )
+    watch(
+        Beneficiary,
+        topic="bottleneck",
+        path=["bottleneck__bureau__path"],
+        firm=["bottleneck__organization__uscc"],
+    )
     watch(
         TwinJudgement,
         topic="first",

@@ -10,12 +10,14 @@ from projects.models.bottlenecks import (
 from projects.models.consortia import Consortium, ConsortiumMembership
 from projects.models.followups import FollowUp
 from projects.models.keyprojects import KeyProject, Milestone
+from projects.models.outcomes import Beneficiary, Investment, ProjectResult
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
 from projects.models.twins import Gram, GramCount, TwinJudgement
 
 __all__ = [
     "Attachment",
+    "Beneficiary",
     "Bottleneck",
     "BottleneckContact",
     "ChainProject",
@@ -26,6 +28,7 @@ __all__ = [
     "Gram",
     "GramCount",
     "InspectionReport",
+    "Investment",
     "KeyProject",
     "LedgerRow",
     "Measure",
@@ -33,6 +36,7 @@ __all__ = [
     "Participation",
     "ProjectGoal",
     "ProjectRegion",
+    "ProjectResult",
     "Transition",
     "TwinJudgement",
 ]

@@ -412,6 +412,7 @@ def project_detail(request: HttpRequest, code: str) -> HttpResponse:
         "project": project,
         "facts": _project_facts(project),
         "goals": [(goal, _share(goal)) for goal in project.goals.all()],
+        "results": project.results.all(),
         "parties": _parties_page(request, project.participations.filter(left_on=None), Role.choices),
         "key_projects": _part(
             _with_progress(project.key_projects.visible_to(user).counted()).select_related("lead"),
@@ -496,6 +497,7 @@ def key_project_detail(request: HttpRequest, code: str) -> HttpResponse:
         code=code,
     )
     milestones = list(key_project.milestones.all())
+    booked = key_project.investments.aggregate(Sum("amount"))
     today = timezone.localdate()
     context = {
         "key_project": key_project,
@@ -510,8 +512,10 @@ def key_project_detail(request: HttpRequest, code: str) -> HttpResponse:
             (_("验收日期"), key_project.accepted_on and formats.day(key_project.accepted_on)),
             (_("财政投入"), formats.money(key_project.budget_gov)),
             (_("自筹投入"), formats.money(key_project.budget_own)),
+            (_("已入账企业投入"), formats.money(booked["amount__sum"])),
         ],
         "milestones": [(row, *_milestone_state(row, today)) for row in milestones],
+        "results": key_project.results.all(),
         "weight_done": sum(row.weight for row in milestones if row.done_on),
         "weight_all": sum(row.weight for row in milestones),
         "lead_is_linked": bool(_readable(user, [key_project.lead_id])),

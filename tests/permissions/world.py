@@ -195,6 +195,11 @@ class World:
             "projects_consortiummembership": consortium.memberships.get(),
             "projects_keyproject": key_project,
             "projects_milestone": key_project.milestones.first(),
+            "projects_projectresult": project.results.create(kind="patent", title="测量装置"),
+            "projects_investment": key_project.investments.create(
+                organization=firm, amount=10_000, booked_on=SPRING, voucher="记-1"
+            ),
+            "projects_beneficiary": submitted.beneficiaries.create(organization=firm, agreed_on=SPRING),
             "projects_bottleneck": submitted,
             "projects_transition": Transition.objects.create(
                 bottleneck=submitted,

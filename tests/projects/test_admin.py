@@ -85,7 +85,12 @@ def make_rows(count: int) -> None:
         project.region_links.create(bureau=nation)
         factories.participation(factories.organization(), project)
         factories.consortium()
-        factories.key_project(project)
+        key_project = factories.key_project(project)
+        project.results.create(kind="patent", title="测量装置")
+        key_project.investments.create(
+            organization=cast.firm, amount=10_000, booked_on=date(2024, 5, 6), voucher="记-1"
+        )
+        row.beneficiaries.create(organization=cast.firm, agreed_on=date(2024, 5, 6))
         factories.report()
         chain = factories.chain(f"A{number:02d}", f"链{number}")
         factories.bureau(f"4{number:05d}", f"局{number}", nation)
