@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -192,6 +192,15 @@ TILE_PLACES: dict[str, tuple[int, int, str, str]] = {
 }
 
 
+class Titled(Protocol):
+    """Whatever is drawn has a name, and a description unless one is made from its data."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def desc(self) -> str: ...
+
+
 def render(chart: Chart, *, fonts: str = PAGE_FONTS, links: bool = True) -> SafeString:
     """The chart as one `<svg>` element.
 
@@ -199,10 +208,17 @@ def render(chart: Chart, *, fonts: str = PAGE_FONTS, links: bool = True) -> Safe
     where an address inside a drawing cannot be followed.
     """
     template, context = _draw(chart)
+    return framed(template, context, chart, fonts=fonts, links=links, linked=_linked(chart))
+
+
+def framed(
+    template: str, context: dict[str, object], chart: Titled, *, fonts: str, links: bool, linked: bool
+) -> SafeString:
+    """A drawing's own context in the common frame: name, description, colours; ``linked`` if it has links."""
     context |= {
         "links": links,
         # An image hides what is inside it from screen readers; with links inside it has to be a group.
-        "role": "group" if links and _linked(chart) else "img",
+        "role": "group" if links and linked else "img",
         "title": chart.title,
         "desc": chart.desc or context["desc"],
         "id": "chart-" + hashlib.blake2s(repr(chart).encode(), digest_size=6).hexdigest(),
@@ -217,7 +233,7 @@ def render(chart: Chart, *, fonts: str = PAGE_FONTS, links: bool = True) -> Safe
     return render_to_string(f"charts/{template}.svg", context)
 
 
-def _n(value: float) -> str:
+def coordinate(value: float) -> str:
     """A coordinate: at most two decimals and no localisation, so that equal charts give equal bytes."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
@@ -265,16 +281,16 @@ def _horizontal_bars(chart: HorizontalBars) -> tuple[str, dict[str, object]]:
                 "name": f"{bar.label} {bar.text} {chart.unit}".strip(),
                 "label": fitted(bar.label, label_width),
                 "text": bar.text,
-                "y": _n(y + 2),
-                "baseline": _n(y + 13),
-                "length": _n(length),
-                "text_x": _n(left + length + 5),
+                "y": coordinate(y + 2),
+                "baseline": coordinate(y + 13),
+                "length": coordinate(length),
+                "text_x": coordinate(left + length + 5),
                 "previous": bar.previous is not None,
                 "previous_text": bar.previous_text,
-                "previous_y": _n(y + 17.5),
-                "previous_baseline": _n(y + 25.5),
-                "previous_length": _n(max(previous - 1, 0)),
-                "previous_text_x": _n(left + previous + 5),
+                "previous_y": coordinate(y + 17.5),
+                "previous_baseline": coordinate(y + 25.5),
+                "previous_length": coordinate(max(previous - 1, 0)),
+                "previous_text_x": coordinate(left + previous + 5),
             }
         )
     height = top + len(rows) * pitch + 2
@@ -282,8 +298,8 @@ def _horizontal_bars(chart: HorizontalBars) -> tuple[str, dict[str, object]]:
         "desc": _listed(((bar.label, bar.text) for bar in chart.bars), chart.unit),
         "width": width,
         "height": height,
-        "left": _n(left),
-        "label_x": _n(label_width),
+        "left": coordinate(left),
+        "label_x": coordinate(label_width),
         "axis_top": top,
         "axis_bottom": height,
         "thick": thick,
@@ -291,10 +307,10 @@ def _horizontal_bars(chart: HorizontalBars) -> tuple[str, dict[str, object]]:
         "rows": rows,
         "pair": pair,
         "series": chart.series,
-        "series_x": _n(left + 18),
+        "series_x": coordinate(left + 18),
         "previous_series": chart.previous_series,
-        "previous_swatch_x": _n(left + 36 + text_width(chart.series)),
-        "previous_series_x": _n(left + 54 + text_width(chart.series)),
+        "previous_swatch_x": coordinate(left + 36 + text_width(chart.series)),
+        "previous_series_x": coordinate(left + 54 + text_width(chart.series)),
     }
 
 
@@ -313,11 +329,11 @@ def _columns(chart: Columns) -> tuple[str, dict[str, object]]:
                 "name": f"{bar.label} {bar.text} {chart.unit}".strip(),
                 "label": fitted(bar.label, pitch, 12),
                 "text": bar.text,
-                "x": _n(middle - thick / 2),
-                "middle": _n(middle),
-                "y": _n(height - bottom - tall),
-                "tall": _n(tall),
-                "text_y": _n(height - bottom - tall - 6),
+                "x": coordinate(middle - thick / 2),
+                "middle": coordinate(middle),
+                "y": coordinate(height - bottom - tall),
+                "tall": coordinate(tall),
+                "text_y": coordinate(height - bottom - tall - 6),
             }
         )
     return "columns", {
@@ -326,7 +342,7 @@ def _columns(chart: Columns) -> tuple[str, dict[str, object]]:
         "height": height,
         "floor": height - bottom,
         "label_y": height - 9,
-        "thick": _n(thick),
+        "thick": coordinate(thick),
         "columns": columns,
     }
 
@@ -372,7 +388,7 @@ def _tile_grid(chart: TileGrid) -> tuple[str, dict[str, object]]:
                 "text": fitted(text, wide - 4, 14),
                 "x": x + 0.5,
                 "y": y + 0.5,
-                "middle": _n(x + wide / 2),
+                "middle": coordinate(x + wide / 2),
                 "label_y": y + 18,
                 "text_y": y + 36,
                 "fill": fill,
@@ -383,9 +399,9 @@ def _tile_grid(chart: TileGrid) -> tuple[str, dict[str, object]]:
         {
             "fill": fill,
             "text": text,
-            "x": _n(0.5 + index % 3 * 108),
-            "text_x": _n(21 + index % 3 * 108),
-            "y": _n(22.5 + index // 3 * 22),
+            "x": coordinate(0.5 + index % 3 * 108),
+            "text_x": coordinate(21 + index % 3 * 108),
+            "y": coordinate(22.5 + index // 3 * 22),
             "text_y": 34 + index // 3 * 22,
         }
         for index, (fill, text) in enumerate(
@@ -418,7 +434,7 @@ def _sparkline(chart: Sparkline) -> tuple[str, dict[str, object]]:
             runs.append([])
             continue
         level = (float(value) - low) * rise if high > low else (chart.height - 2 * inset) / 2
-        last = (_n(inset + index * step), _n(chart.height - inset - level))
+        last = (coordinate(inset + index * step), coordinate(chart.height - inset - level))
         runs[-1].append(",".join(last))
     return "sparkline", {
         "desc": gettext("、").join(BLANK if value is None else f"{value:,}" for value in chart.values),
@@ -449,8 +465,8 @@ def _bullet(chart: Bullet) -> tuple[str, dict[str, object]]:
             {
                 "name": name,
                 "text": printed,
-                "length": _n(length),
-                "text_x": _n(text_x),
+                "length": coordinate(length),
+                "text_x": coordinate(text_x),
                 "y": 26 + 24 * len(bars),
                 "baseline": 38 + 24 * len(bars),
                 "fill": fill,
@@ -464,7 +480,7 @@ def _bullet(chart: Bullet) -> tuple[str, dict[str, object]]:
         "left": left,
         "label_x": left - 8,
         "bars": bars,
-        "target": chart.target is not None and _n(target),
+        "target": chart.target is not None and coordinate(target),
         "target_text": f"{gettext('目标')} {target_text}",
         "target_anchor": "middle" if target > left + text_width(target_text) else "start",
     }
@@ -487,13 +503,13 @@ def _flow(chart: Flow) -> tuple[str, dict[str, object]]:
                 "label": fitted(segment.label, pitch - 26 - text_width(segment.text)),
                 "text": segment.text,
                 "inside": segment.text if length > text_width(segment.text) + 8 else "",
-                "x": _n(x),
-                "middle": _n(x + length / 2),
-                "length": _n(max(length - 1.5, 0)),
+                "x": coordinate(x),
+                "middle": coordinate(x + length / 2),
+                "length": coordinate(max(length - 1.5, 0)),
                 "fill": fill,
                 "ink": ink,
-                "legend_x": _n(column * pitch),
-                "legend_text_x": _n(column * pitch + 18),
+                "legend_x": coordinate(column * pitch),
+                "legend_text_x": coordinate(column * pitch + 18),
                 "legend_y": height + 12 + row * 24,
                 "legend_text_y": height + 23 + row * 24,
             }

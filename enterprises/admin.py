@@ -72,7 +72,7 @@ class NumberSeriesAdmin(ReadOnlyAdmin):
 
 class SegmentInline(Inline):
     model = ChainSegment
-    fields = ["stream", "name", "parent", "position"]
+    fields = ["stream", "name", "parent", "position", "localisation_rate"]
     autocomplete_fields = ["parent"]
 
     def get_queryset(self, request):
@@ -91,7 +91,7 @@ class IndustryChainAdmin(PortalAdmin):
 
 @admin.register(ChainSegment)
 class ChainSegmentAdmin(PortalAdmin):
-    list_display = ["name", "stream", "chain", "parent", "position"]
+    list_display = ["name", "stream", "chain", "parent", "position", "localisation_rate"]
     list_filter = ["stream", "chain"]
     list_select_related = ["chain", "parent"]
     search_fields = ["name", "chain__name"]

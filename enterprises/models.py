@@ -215,12 +215,26 @@ class ChainSegment(models.Model):
     stream = models.CharField(_("位置"), max_length=4, choices=Stream)
     name = models.CharField(_("环节名称"), max_length=60)
     position = models.PositiveSmallIntegerField(_("顺序"), default=0)
+    localisation_rate = models.DecimalField(
+        _("国产化率（%）"), max_digits=5, decimal_places=2, null=True, blank=True
+    )
 
     class Meta:
         verbose_name = _("产业链环节")
         verbose_name_plural = _("产业链环节")
         ordering = ["chain", "position", "pk"]
         constraints = [
+            models.CheckConstraint(
+                name="segment_localisation_is_a_share",
+                condition=Q(localisation_rate__isnull=True)
+                | Q(localisation_rate__gte=0, localisation_rate__lte=100),
+                violation_error_message=_("国产化率应在 0 到 100 之间。"),
+            ),
+            models.CheckConstraint(
+                name="segment_not_its_own_parent",
+                condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),
+                violation_error_message=_("环节不能以自己为上级。"),
+            ),
             models.UniqueConstraint(
                 name="segment_name_once_per_chain",
                 fields=["chain", "name"],
@@ -230,6 +244,15 @@ class ChainSegment(models.Model):
 
     def __str__(self):
         return f"{self.get_stream_display()} · {self.name}"
+
+    def clean(self):
+        parent = self.parent
+        if parent is not None and (parent.chain_id, parent.stream) != (self.chain_id, self.stream):
+            raise ValidationError({"parent": _("上级环节应在同一产业链的同一位置（上游、中游或下游）。")})
+        while parent is not None:
+            if parent.pk == self.pk:
+                raise ValidationError({"parent": _("“%s”是本环节的下级，不能作为上级。") % self.parent})
+            parent = parent.parent
 
 
 class Organization(models.Model):

@@ -530,6 +530,7 @@ MODELS = (
     Model("projects_transition"),
     Model("projects_evidence"),
     Model("projects_inspectionreport"),
+    Model("projects_qualitymap"),
     Model("projects_attachment"),
     Model("projects_measure"),
     Model("projects_twinjudgement"),

@@ -384,6 +384,9 @@ WORKING_DAY_LIMITS = {
     "verification": 15,
     "reopened": 5,
 }
+# Of the problems of a chain's segment, the solved share in per cent: red below the first number, green from
+# the second (domain.md 3.7 leaves the rule open).
+QUALITY_MAP_RULE = (60, 90)
 # How long a posted challenge stays open at least, in days; within how many months of its solution a problem
 # may be reopened; and how many working days after its limit a late one is reported to the level above.
 POSTING_DAYS = 20

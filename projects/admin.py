@@ -37,6 +37,7 @@ from projects.models import (
     ProjectGoal,
     ProjectRegion,
     ProjectResult,
+    QualityMap,
     Transition,
     TwinJudgement,
 )
@@ -443,3 +444,29 @@ class TwinJudgementAdmin(BigTable, ReadOnlyAdmin):
     def opened(self, row, by):
         for problem in (row.first, row.second):
             looked_at(problem, problem.organization_id, by)
+
+
+@admin.register(QualityMap)
+class QualityMapAdmin(ReadOnlyAdmin):
+    list_display = [
+        "chain",
+        "bureau",
+        "version",
+        "status",
+        "drawn_on",
+        "drawn_by",
+        "sheet_count",
+        "is_public",
+    ]
+    list_filter = [
+        "status",
+        ["chain", AutocompleteSelectFilter],
+        ["bureau", AutocompleteSelectFilter],
+        ["drawn_on", RangeDateFilter],
+        "is_public",
+    ]
+    list_filter_submit = True
+    list_select_related = ["chain", "bureau", "drawn_by"]
+    search_fields = ["chain__name", "bureau__name"]
+    ordering = ["-pk"]
+    exclude = ["file"]

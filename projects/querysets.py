@@ -6,9 +6,10 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, Q
 
-from common.scope import Parts, Scoped, Viewer, right
+from common.scope import Parts, Scope, Scoped, Viewer, right
 from common.verification import REPORTS
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         KeyProject,
         LedgerRow,
         Participation,  # noqa: F401 (named in a base)
+        QualityMap,  # noqa: F401 (named in a base)
     )
 
 Row = TypeVar("Row", bound="LedgerRow")
@@ -241,6 +243,22 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     def by_clock(self) -> Self:
         """The most urgent clock first; rows without a clock last, the oldest first."""
         return self.order_by(F("clock_due_on").asc(nulls_last=True), "submitted_at", "pk")
+
+
+class QualityMapQuerySet(Scoped["QualityMap"]):
+    @right
+    def visible_to(self, user: Viewer | AnonymousUser) -> Self:
+        """Bureaus see every version of their subtree; what was published for the public sees everybody."""
+        scope: Scope = getattr(user, "scope", Scope())
+        if scope.everything:
+            return self
+        return self.filter(
+            Q(is_public=True, status__in=self.model.FROZEN) | scope.within("bureau__path", "chain")
+        )
+
+    def published(self) -> Self:
+        """The versions that stand now."""
+        return self.filter(status=self.model.Status.PUBLISHED)
 
 
 class InspectionReportQuerySet(Scoped["InspectionReport"]):

@@ -22,6 +22,7 @@ from projects.models import (
     ProjectGoal,
     ProjectRegion,
     ProjectResult,
+    QualityMap,
     TwinJudgement,
 )
 from record.recording import watch
@@ -56,6 +57,8 @@ def declare() -> None:
         firm=["institution__uscc"],
         ignored=["public_id", "lodged_at", "lodged_by"],
     )
+    # What was drawn stands in the row, which is frozen when it is published.
+    watch(QualityMap, path=["bureau__path"], ignored=["public_id", "nodes"])
     watch(ChainProject, path=["bureau__path"], ignored=LEDGER)
     watch(Consortium, path=["bureau__path"], firm=["lead__uscc"], ignored=LEDGER)
     watch(KeyProject, path=["project__bureau__path"], firm=["lead__uscc"], ignored=LEDGER)

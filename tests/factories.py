@@ -31,6 +31,7 @@ from projects.models import (
     InspectionReport,
     KeyProject,
     Participation,
+    QualityMap,
     Transition,
 )
 
@@ -402,6 +403,27 @@ def report(by: Organization | None = None, **fields: Any) -> InspectionReport:
         "sha256": f"{number:064x}",
     }
     return InspectionReport.objects.create(institution=by or institution(), **(defaults | fields))
+
+
+def quality_map(of: IndustryChain | None = None, at: Bureau | None = None, **fields: Any) -> QualityMap:
+    """A draft of the chain's first map; one that is published when ``status`` says so, with what it needs."""
+    of, at = of or chain(), at or county()
+    drafter = fields.pop("drafted_by", None) or user(Role.OFFICER, at)
+    defaults: dict[str, Any] = {
+        "version": 1,
+        "drawn_on": date(2026, 6, 1),
+        "drawn_by": fields.pop("drawn_by", None) or institution(at=at),
+        "nodes": [],
+        "red_below": 60,
+        "green_from": 90,
+        "drafted_at": timezone.now(),
+    }
+    status = fields.get("status", QualityMap.Status.DRAFT)
+    if status != QualityMap.Status.DRAFT:
+        defaults |= {"approved_by": user(Role.OFFICER, at), "approved_at": timezone.now()}
+    if status in QualityMap.FROZEN:
+        defaults |= {"published_by": drafter, "published_at": timezone.now()}
+    return QualityMap.objects.create(chain=of, bureau=at, drafted_by=drafter, **(defaults | fields))
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:

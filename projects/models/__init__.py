@@ -10,6 +10,7 @@ from projects.models.bottlenecks import (
 from projects.models.consortia import Consortium, ConsortiumMembership
 from projects.models.followups import FollowUp
 from projects.models.keyprojects import KeyProject, Milestone
+from projects.models.maps import QualityMap
 from projects.models.outcomes import Beneficiary, Investment, ProjectResult
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
@@ -37,6 +38,7 @@ __all__ = [
     "ProjectGoal",
     "ProjectRegion",
     "ProjectResult",
+    "QualityMap",
     "Transition",
     "TwinJudgement",
 ]

@@ -18,7 +18,7 @@ from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries, Organization
 from portal.permissions import APPLICANT, KINDS, Kind, Relation
-from projects.models import Attachment, Bottleneck, Evidence, Measure, Transition, TwinJudgement
+from projects.models import Attachment, Bottleneck, Evidence, Measure, QualityMap, Transition, TwinJudgement
 from record.models import DayRoot, Event, Seal
 from tests import factories
 
@@ -160,6 +160,8 @@ class World:
             "event": self._event(bureau, firm),
             "attachment": self._attachment(submitted),
             "report": factories.report(firm),
+            "published map": self._map(bureau, 1, status="published", is_public=True),
+            "quality map": self._map(bureau, 2),
             "bureau": bureau,
             "bulletin draft": draft_bulletin,
             "issued": issued,
@@ -176,6 +178,7 @@ class World:
             at=timezone.now(),
         )
         admin = {
+            "projects_qualitymap": rows["quality map"],
             "projects_twinjudgement": rows["twins"],
             "enterprises_bureau": bureau,
             "enterprises_organization": firm,
@@ -310,6 +313,11 @@ class World:
             firm=firm.uscc if firm else "",
             **about,
         )
+
+    def _map(self, bureau: Bureau, version: int, **fields: Any) -> QualityMap:
+        """One for all the places of a bureau: two drafts would be one too many."""
+        known = QualityMap.objects.filter(bureau=bureau, version=version).first()
+        return known or factories.quality_map(self.chain, bureau, version=version, **fields)
 
     def _figure(self, snapshot: Snapshot, bureau: Bureau) -> SimpleNamespace:
         return SimpleNamespace(period=snapshot.period.code, bureau=bureau.code, code="I01")
