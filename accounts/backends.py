@@ -37,6 +37,7 @@ NATIONAL = frozenset(
         "enterprises.industrychain",
         "enterprises.chainsegment",
         "bulletins.period",
+        "projects.technicalcommittee",
     }
 )
 OURS = frozenset({"accounts", "record", "enterprises", "projects", "bulletins", "authtoken", "socialaccount"})

@@ -194,6 +194,19 @@ SUBTREE = Rule(
     lambda kind, relation: kind.is_superuser or _line(Role.ADMINISTRATOR)(kind, relation),
 )
 
+# Of a demand the bureaus below may have problems that wait for it.
+BELOW = Rule(
+    "the bureaus below",
+    lambda kind, relation: (
+        kind.role in SEEING_ROLES and relation == Relation.SUPERIOR and kind.level is not None
+    ),
+)
+ADMINISTRATORS_BELOW = Rule(
+    "administrators of the subtree and of the bureaus below, superusers",
+    lambda kind, relation: (
+        SUBTREE.holds(kind, relation) or (kind.role == Role.ADMINISTRATOR and BELOW.holds(kind, relation))
+    ),
+)
 
 # Who sees institutions: bureaus dispatch to any of them, firms look for help.
 HOLDING = Rule("whoever holds a grant, experts apart", _role(*ORGANIZATION_ROLES, *SEEING_ROLES))
@@ -534,6 +547,10 @@ MODELS = (
     Model("projects_attachment"),
     Model("projects_measure"),
     Model("projects_twinjudgement"),
+    Model(
+        "projects_technicalcommittee", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS
+    ),
+    Model("projects_specdemand", ADMINISTRATORS_BELOW),
     Model("bulletins_period", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),
     Model("bulletins_snapshot", ANYBODY),
     Model("bulletins_statvalue"),

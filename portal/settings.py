@@ -582,6 +582,7 @@ UNFOLD = {
                     _admin_entry("flag", _("堵点卡点问题"), "projects.bottleneck"),
                     _admin_entry("history", _("办理记录"), "projects.transition"),
                     _admin_entry("merge", _("相似问题的结论"), "projects.twinjudgement"),
+                    _admin_entry("description", _("规范需求单"), "projects.specdemand"),
                 ],
             },
             {
@@ -608,6 +609,7 @@ UNFOLD = {
                     _admin_entry("map", _("行政区划"), "enterprises.division"),
                     _admin_entry("conveyor_belt", _("产业链"), "enterprises.industrychain"),
                     _admin_entry("segment", _("产业链环节"), "enterprises.chainsegment"),
+                    _admin_entry("groups", _("技术委员会"), "projects.technicalcommittee"),
                     _admin_entry("tag", _("编号序列"), "enterprises.numberseries"),
                 ],
             },

@@ -27,6 +27,8 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    EvidenceAlarm,
+    ExpertOpinion,
     FollowUp,
     InspectionReport,
     Investment,
@@ -38,6 +40,10 @@ from projects.models import (
     ProjectRegion,
     ProjectResult,
     QualityMap,
+    SpecDemand,
+    SpecStep,
+    SpecWait,
+    TechnicalCommittee,
     Transition,
     TwinJudgement,
 )
@@ -226,6 +232,19 @@ class FollowUpInline(ReadOnlyInline):
     fields = ["resolved_on", "months", "asked_on", "answer", "text", "answered_at"]
 
 
+class OpinionInline(ReadOnlyInline):
+    model = ExpertOpinion
+    fields = ["asked_at", "bureau", "asked_by", "expert", "answer", "no_conflict", "text", "answered_at"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("bureau", "asked_by", "expert")
+
+
+class AlarmInline(ReadOnlyInline):
+    model = EvidenceAlarm
+    fields = ["at", "number", "state"]
+
+
 class AttachmentInline(ReadOnlyInline):
     model = Attachment
     fields = ["name", "size", "mime", "sha256", "uploaded_by", "uploaded_at"]
@@ -275,7 +294,15 @@ class BottleneckAdmin(LedgerAdmin):
     list_select_related = ["organization", "chain", "handler"]
     search_fields = ["code", "title", "organization__name"]
     autocomplete_fields = ["project"]
-    inlines = [MeasureInline, EvidenceInline, FollowUpInline, AttachmentInline, TransitionInline]
+    inlines = [
+        MeasureInline,
+        EvidenceInline,
+        AlarmInline,
+        OpinionInline,
+        FollowUpInline,
+        AttachmentInline,
+        TransitionInline,
+    ]
 
     def get_readonly_fields(self, request, obj=None):
         changeable = {"is_test", "project"}
@@ -470,3 +497,43 @@ class QualityMapAdmin(ReadOnlyAdmin):
     search_fields = ["chain__name", "bureau__name"]
     ordering = ["-pk"]
     exclude = ["file"]
+
+
+@admin.register(TechnicalCommittee)
+class TechnicalCommitteeAdmin(PortalAdmin):
+    list_display = ["code", "name", "kind", "domain", "is_active"]
+    list_filter = ["kind", "is_active"]
+    search_fields = ["code", "name", "domain"]
+
+
+class WaitInline(ReadOnlyInline):
+    model = SpecWait
+    fields = ["bottleneck", "since"]
+
+    def get_queryset(self, request):
+        """Of the problems that wait, those of the administrator's own scope."""
+        rows = super().get_queryset(request).select_related("bottleneck")
+        return rows if request.user.is_superuser else rows.visible_to(request.user.administered)
+
+
+class StepInline(ReadOnlyInline):
+    model = SpecStep
+    fields = ["sequence", "at", "move", "source", "target", "actor", "bureau", "reason"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("actor", "bureau")
+
+
+@admin.register(SpecDemand)
+class SpecDemandAdmin(ReadOnlyAdmin):
+    list_display = ["code", "title", "kind", "committee", "bureau", "status", "plan_no", "published_no"]
+    list_filter = [
+        "kind",
+        "status",
+        ["committee", AutocompleteSelectFilter],
+        ["bureau", AutocompleteSelectFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["committee", "bureau"]
+    search_fields = ["code__startswith", "title", "plan_no__startswith", "published_no__startswith"]
+    inlines = [WaitInline, StepInline]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         LedgerRow,
         Participation,  # noqa: F401 (named in a base)
         QualityMap,  # noqa: F401 (named in a base)
+        SpecDemand,  # noqa: F401 (named in a base)
+        SpecWait,  # noqa: F401 (named in a base)
     )
 
 Row = TypeVar("Row", bound="LedgerRow")
@@ -294,6 +296,67 @@ class InspectionReportQuerySet(Scoped["InspectionReport"]):
         )
 
 
+class SpecDemandQuerySet(Scoped["SpecDemand"]):
+    @right
+    def visible_to(self, user: Viewer) -> Self:
+        """For bureaus the demands of their subtree and those of the bureaus above them, for which their own
+        problems may wait as well. Firms read of one on the page of their problem."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        seen = scope.within("bureau__path", "chain")
+        for path in scope.bureau_paths:
+            seen |= Q(bureau__path__in=_above(path))
+        for reach in scope.reaches:
+            seen |= Q(bureau__path__in=_above(reach.path), chain=reach.chain_id)
+        return self.filter(seen)
+
+    def open(self) -> Self:
+        """Asked of a committee, and neither published nor given up."""
+        return self.filter(status__in=self.model.OPEN)
+
+    def search(self, text: str) -> Self:
+        """Rows by part of name, quantity or committee, or by the start of one of the numbers."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(title__contains=text)
+            | Q(quantity__contains=text)
+            | Q(committee__name__contains=text)
+            | Q(code__startswith=text.upper())
+            | Q(plan_no__startswith=text)
+            | Q(published_no__startswith=text)
+        )
+
+
+def _above(path: str) -> list[str]:
+    """000000/320000/320500/ → 000000/, 000000/320000/"""
+    codes = path.strip("/").split("/")
+    return ["/".join(codes[:depth]) + "/" for depth in range(1, len(codes))]
+
+
+class SpecWaitQuerySet(Scoped["SpecWait"]):
+    # Not the demand: several firms wait for one.
+    wholes = ("bottleneck",)
+
+    @right
+    def visible_to(self, user: Viewer) -> Self:
+        """For those who see the problem and the demand."""
+        fields: Any = self.model._meta
+        demands = fields.get_field("demand").related_model._default_manager.visible_to(user)
+        problems = fields.get_field("bottleneck").related_model._default_manager.visible_to(user)
+        return self.filter(demand__in=demands, bottleneck__in=problems)
+
+    def waiting(self) -> Self:
+        """The committee has not published, and the problem is not at its end."""
+        demand: Any = self.model._meta.get_field("demand").related_model
+        problem: Any = self.model._meta.get_field("bottleneck").related_model
+        return self.filter(demand__status__in=demand.OPEN, bottleneck__voided_at__isnull=True).exclude(
+            bottleneck__status__in=problem.ENDED
+        )
+
+
 # --- Parts ------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +374,10 @@ class OfKeyProject(Parts[Any]):
 
 class OfBottleneck(Parts[Any]):
     wholes = ("bottleneck",)
+
+
+class OfDemand(Parts[Any]):
+    wholes = ("demand",)
 
 
 class OfTwins(Scoped[Any]):

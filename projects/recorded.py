@@ -1,6 +1,7 @@
 """What is recorded of changes to projects, consortia, key projects and problems.
 
-Steps of a problem (`Transition`) are appended with the change of its row, whose event says the same.
+Steps of a problem (`Transition`) or of a demand (`SpecStep`) are appended with the change of its row, whose
+event says the same; an alarm (`EvidenceAlarm`) with the change of the evidence.
 """
 
 from projects.models import (
@@ -12,6 +13,7 @@ from projects.models import (
     Consortium,
     ConsortiumMembership,
     Evidence,
+    ExpertOpinion,
     FollowUp,
     InspectionReport,
     Investment,
@@ -23,6 +25,9 @@ from projects.models import (
     ProjectRegion,
     ProjectResult,
     QualityMap,
+    SpecDemand,
+    SpecWait,
+    TechnicalCommittee,
     TwinJudgement,
 )
 from record.recording import watch
@@ -41,7 +46,7 @@ def declare() -> None:
         ignored=[*LEDGER, "public_id", "status_changed_at", "clock_started_on", "clock_amber_on"],
         veiled=("status", DRAFT),
     )
-    for part in (BottleneckContact, Measure, Evidence, Attachment, FollowUp):
+    for part in (BottleneckContact, Measure, Evidence, Attachment, FollowUp, ExpertOpinion):
         watch(
             part,
             topic="bottleneck",
@@ -91,4 +96,12 @@ def declare() -> None:
         path=["first__bureau__path"],
         firm=["first__organization__uscc"],
         ignored=["marked", "at", "undone_at"],
+    )
+    watch(TechnicalCommittee, hidden=["contact_email"])
+    watch(SpecDemand, path=["bureau__path"], ignored=["created_at", "version", "status_changed_at"])
+    watch(
+        SpecWait,
+        topic="demand",
+        path=["demand__bureau__path"],
+        firm=["bottleneck__organization__uscc"],
     )

@@ -32,6 +32,8 @@ from projects.models import (
     KeyProject,
     Participation,
     QualityMap,
+    SpecDemand,
+    TechnicalCommittee,
     Transition,
 )
 
@@ -424,6 +426,41 @@ def quality_map(of: IndustryChain | None = None, at: Bureau | None = None, **fie
     if status in QualityMap.FROZEN:
         defaults |= {"published_by": drafter, "published_at": timezone.now()}
     return QualityMap.objects.create(chain=of, bureau=at, drafted_by=drafter, **(defaults | fields))
+
+
+def committee(kind: str = "metrology", **fields: Any) -> TechnicalCommittee:
+    number = next(_number)
+    defaults: dict[str, Any] = {
+        "code": f"YS/TC {number}",
+        "name": f"演示技术委员会{number}",
+        "domain": "传动部件",
+        "contact_email": "secretary@example.org",
+    }
+    return TechnicalCommittee.objects.create(kind=kind, **(defaults | fields))
+
+
+def spec_demand(*problems: Bottleneck, **fields: Any) -> SpecDemand:
+    """A proposed demand of a bureau, for which the problems wait."""
+    number = next(_number)
+    kind = fields.pop("kind", "metrology")
+    defaults: dict[str, Any] = {
+        "code": f"GFXQ-2026-000000-{number:04d}",
+        "title": f"演示柔轮疲劳寿命试验台校准规范{number}",
+        "quantity": "扭矩",
+        "range": "(1~500) N·m",
+        "uncertainty": "Urel=0.5 %（k=2）",
+        "object": "柔轮疲劳寿命试验台",
+        "users": "减速器企业和检测机构",
+        "urgency": "urgent",
+        "committee": fields.pop("committee", None) or committee(kind),
+        "chain": problems[0].chain if problems else chain(),
+        "bureau": problems[0].bureau if problems else county(),
+        "status_changed_at": timezone.now(),
+    }
+    row = SpecDemand.objects.create(kind=kind, **(defaults | fields))
+    for problem in problems:
+        row.waits.create(bottleneck=problem, since=timezone.localdate())
+    return row
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:

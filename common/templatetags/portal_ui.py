@@ -68,6 +68,13 @@ STATE_LOOK: Mapping[str, Look] = {
     "delayed": Look("bad", "warning"),
     "acceptance": Look("wait", "diamond"),
     "failed": Look("bad", "cross"),
+    # demands for standards and metrology specifications
+    "drafting": Look("active", "triangle"),
+    "consulting": Look("active", "half"),
+    "examined": Look("wait", "diamond"),
+    "reported": Look("wait", "diamond-dot"),
+    "reviewing": Look("wait", "loop"),
+    "declined": Look("bad", "cross"),
     # consortia
     "preparing": Look("neutral", "ring-dashed"),
     "formed": Look("info", "ring-dot"),

@@ -12,8 +12,10 @@ from projects.models.followups import FollowUp
 from projects.models.keyprojects import KeyProject, Milestone
 from projects.models.maps import QualityMap
 from projects.models.outcomes import Beneficiary, Investment, ProjectResult
+from projects.models.opinions import EvidenceAlarm, ExpertOpinion
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
+from projects.models.specs import SpecDemand, SpecKind, SpecStep, SpecWait, TechnicalCommittee
 from projects.models.twins import Gram, GramCount, TwinJudgement
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "Consortium",
     "ConsortiumMembership",
     "Evidence",
+    "EvidenceAlarm",
+    "ExpertOpinion",
     "FollowUp",
     "Gram",
     "GramCount",
@@ -39,6 +43,11 @@ __all__ = [
     "ProjectRegion",
     "ProjectResult",
     "QualityMap",
+    "SpecDemand",
+    "SpecKind",
+    "SpecStep",
+    "SpecWait",
+    "TechnicalCommittee",
     "Transition",
     "TwinJudgement",
 ]

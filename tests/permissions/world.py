@@ -162,6 +162,7 @@ class World:
             "report": factories.report(firm),
             "published map": self._map(bureau, 1, status="published", is_public=True),
             "quality map": self._map(bureau, 2),
+            "demand": factories.spec_demand(submitted, bureau=bureau),
             "bureau": bureau,
             "bulletin draft": draft_bulletin,
             "issued": issued,
@@ -218,6 +219,8 @@ class World:
                 bottleneck=submitted, element="TST", title="报告", number="1", issuer="院", issued_on=SPRING
             ),
             "projects_inspectionreport": rows["report"],
+            "projects_specdemand": rows["demand"],
+            "projects_technicalcommittee": rows["demand"].committee,
             "projects_attachment": rows["attachment"],
             "projects_measure": Measure.objects.create(bottleneck=submitted, **factories.MEASURE),
             "bulletins_statvalue": StatValue.objects.create(

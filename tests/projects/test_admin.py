@@ -24,11 +24,15 @@ from tests.worlds import world
 pytestmark = pytest.mark.django_db
 
 OURS = ("accounts", "enterprises", "projects", "bulletins")
-# Parts of an organisation or a problem, on its page; mails on their way out, which are sealed; whom to call
-# about a problem, which its page alone tells; what a person is told and how, which is its own; rows without
-# one key for the admin, and counts.
+# Parts of an organisation, a problem or a demand, on its page; mails on their way out, which are sealed; whom
+# to call about a problem, which its page alone tells; what a person is told and how, which is its own; rows
+# without one key for the admin, and counts.
 ELSEWHERE = {
+    "EvidenceAlarm",
+    "ExpertOpinion",
     "FollowUp",
+    "SpecStep",
+    "SpecWait",
     "Letter",
     "Gram",
     "GramCount",
@@ -92,6 +96,7 @@ def make_rows(count: int) -> None:
         )
         row.beneficiaries.create(organization=cast.firm, agreed_on=date(2024, 5, 6))
         factories.report()
+        factories.spec_demand(row)
         chain = factories.chain(f"A{number:02d}", f"链{number}")
         factories.bureau(f"4{number:05d}", f"局{number}", nation)
         period = Period.objects.create(
@@ -359,7 +364,7 @@ def test_who_may_see_a_problem_and_what_it_says_is_the_firms_business(superuser:
     assert set(form.fields) == {"is_test", "project"}
     inlines = {
         f"{name}-{part}": 0
-        for name in ("measures", "evidence", "follow_ups", "attachments", "transitions")
+        for name in ("measures", "evidence", "alarms", "opinions", "follow_ups", "attachments", "transitions")
         for part in ("TOTAL_FORMS", "INITIAL_FORMS")
     }
     typed = {"visibility": "public", "title": "改题", "status": "resolved", "consent_publish": "on"}

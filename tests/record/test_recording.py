@@ -277,6 +277,8 @@ def test_every_business_model_is_watched_or_stands_here_with_its_reason():
         "accounts.notice": "tells of events",
         "accounts.noticechoice": "a person's own choice of mails",
         "accounts.letter": "on its way out, and gone once it is sent",
+        "projects.specstep": "appended with the change of its demand",
+        "projects.evidencealarm": "appended with the change of its evidence",
         "projects.gram": "an index of what its problem says",
         "projects.gramcount": "counted from that index",
     }
