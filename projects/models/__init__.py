@@ -11,8 +11,8 @@ from projects.models.consortia import Consortium, ConsortiumMembership
 from projects.models.followups import FollowUp
 from projects.models.keyprojects import KeyProject, Milestone
 from projects.models.maps import QualityMap
-from projects.models.outcomes import Beneficiary, Investment, ProjectResult
 from projects.models.opinions import EvidenceAlarm, ExpertOpinion
+from projects.models.outcomes import Beneficiary, Investment, ProjectResult
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
 from projects.models.specs import SpecDemand, SpecKind, SpecStep, SpecWait, TechnicalCommittee
