@@ -62,6 +62,13 @@ class GrantForm(forms.ModelForm):
             self.instance.granted_by = self.request.user
 
 
+class PersonForm(UserChangeForm):
+    def _get_validation_exclusions(self) -> set[str]:
+        """A user name that stays is not judged anew: older ones may hold an @."""
+        kept = {"username"} - set(self.changed_data)
+        return super()._get_validation_exclusions() | kept
+
+
 def grant_form_for(request: Any) -> type[GrantForm]:
     return type("GrantForm", (GrantForm,), {"request": request})
 
@@ -81,7 +88,7 @@ class GrantInline(Inline):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, PortalAdmin):
-    form = UserChangeForm
+    form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "name", "is_active", "is_superuser", "last_login"]

@@ -1,7 +1,6 @@
 """How people come to act for an organisation: they ask and a bureau verifies, or a colleague invites them."""
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
@@ -17,14 +16,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import notices
-from accounts.models import Grant, Invitation, Registration, Role, User
+from accounts import mailing, notices, tasks
+from accounts.models import Grant, Invitation, Letter, Registration, Role, User
 from accounts.models.users import GrantQuerySet
 from common import formats
+from common.jobs import ring
 from enterprises.models import Bureau, Division, InstitutionProfile, Organization, OrganizationContact
 from record.acting import by_whom, on_behalf
 
-logger = logging.getLogger(__name__)
 INVITATION_LIFETIME = timedelta(days=7)
 # What a manager may pass on, by the role that the manager holds for the organisation itself.
 PASSED_ON = {
@@ -434,7 +433,7 @@ Link = Callable[[str], str]
 
 @by_whom
 def invite(organization: Organization, *, by: User, email: str, role: str, link: Link) -> Invitation:
-    """Send a colleague a link that makes it one of the organisation's people; see `send` for the mail."""
+    """Send a colleague a link that makes it one of the organisation's people."""
     with transaction.atomic():
         _managed(organization, by)
         if role not in roles_to_pass_on(by, organization.pk):
@@ -450,7 +449,7 @@ def invite(organization: Organization, *, by: User, email: str, role: str, link:
         )
         invitation.full_clean()
         invitation.save()
-    send(invitation, link(secret))
+        _post(invitation, link(secret))
     return invitation
 
 
@@ -465,17 +464,22 @@ def resend(invitation: Invitation, *, by: User, link: Link) -> None:
         if locked.role not in roles_to_pass_on(by, locked.organization_id):
             raise PermissionDenied(_("只能邀请同事担任您自己的角色。"))
         locked.save()
-    send(locked, link(secret))
+        _call_back(locked)
+        _post(locked, link(secret))
     invitation.refresh_from_db()
 
 
 @by_whom
 def withdraw(invitation: Invitation, *, by: User) -> None:
     with transaction.atomic():
-        locked = _open_invitation(invitation, by)
-        locked.withdrawn_at = timezone.now()
-        locked.save()
+        _withdraw(_open_invitation(invitation, by))
     invitation.refresh_from_db()
+
+
+def _withdraw(locked: Invitation) -> None:
+    locked.withdrawn_at = timezone.now()
+    locked.save()
+    _call_back(locked)
 
 
 def _open_invitation(invitation: Invitation, by: User) -> Invitation:
@@ -495,22 +499,20 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def send(invitation: Invitation, address: str) -> None:
-    """Mail the link. When the mail server fails, the invitation stays unsent for its sender to see."""
-    context = {"invitation": invitation, "address": address}
-    try:
-        send_mail(
-            _("%(who)s邀请您加入%(organization)s")
-            % {"who": invitation.invited_by, "organization": invitation.organization},
-            render_to_string("accounts/joining/invitation.txt", context),
-            None,
-            [invitation.email],
-        )
-    except OSError:  # smtplib's exceptions are of this kind
-        logger.exception("Invitation %s was not sent", invitation.pk)
-        return
-    invitation.sent_at = timezone.now()
-    invitation.save(update_fields=["sent_at"])
+def _post(invitation: Invitation, address: str) -> None:
+    """Mail the link, as all mails about accounts; the invitation learns from it when it was sent."""
+    subject = _("%(who)s邀请您加入%(organization)s") % {
+        "who": invitation.invited_by,
+        "organization": invitation.organization,
+    }
+    body = render_to_string("accounts/joining/invitation.txt", {"invitation": invitation, "address": address})
+    letter = mailing.post(EmailMessage(subject, body, to=[invitation.email]), invitation)
+    ring(tasks.send_letter, letter.pk)
+
+
+def _call_back(invitation: Invitation) -> None:
+    """The mail that waits with a link that is void now is not sent."""
+    Letter.objects.filter(invitation=invitation).delete()
 
 
 def invited_by(secret: str) -> Invitation | None:
@@ -598,8 +600,7 @@ def remove(organization: Organization, person: User, *, by: User) -> None:
             grant.save()
             notices.tell_of_grant_end(grant)
         for invitation in Invitation.objects.undecided().filter(organization=organization, invited_by=person):
-            invitation.withdrawn_at = timezone.now()
-            invitation.save()
+            _withdraw(invitation)
 
 
 @by_whom

@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import notices
-from accounts.models import Grant, Letter, Notice, NoticeChoice, Registration, User
+from accounts.models import Grant, Invitation, Letter, Notice, NoticeChoice, Registration, User
 from accounts.security.sealing import seal, unseal
 
 logger = logging.getLogger(__name__)
@@ -165,10 +165,12 @@ def _taken(
 # --- Letters ------------------------------------------------------------------------------------------------
 
 
-def post(mail: EmailMessage) -> Letter:
+def post(mail: EmailMessage, invitation: Invitation | None = None) -> Letter:
     """Keep a mail about somebody's own account until it is sent: with the next run at the latest."""
     said = {"to": mail.to, "subject": str(mail.subject), "body": str(mail.body)}
-    return Letter.objects.create(sealed=seal(json.dumps(said), "letter"), at=timezone.now())
+    return Letter.objects.create(
+        sealed=seal(json.dumps(said), "letter"), invitation=invitation, at=timezone.now()
+    )
 
 
 def send_letter(key: int, now: datetime | None = None) -> int:
@@ -180,10 +182,15 @@ def _send_letter(key: int, connection: Any, now: datetime) -> int:
     held = Letter.objects.filter(pk=key)
     if not held.filter(_free(now)).update(mail_held_until=now + LEASE):
         return 0
-    rows = list(held)
-    if not _taken(connection, lambda: _mail_in(rows[0]), held, rows, now):
+    rows = list(held.select_related("invitation"))
+    # None when it was called back between the two.
+    if not rows or not _taken(connection, lambda: _mail_in(rows[0]), held, rows, now):
         return 0
-    held.delete()
+    deleted, _what = held.delete()
+    # Of an invitation that was withdrawn or sent anew meanwhile this was not the mail any more.
+    if deleted and (invitation := rows[0].invitation):
+        invitation.sent_at = now
+        invitation.save(update_fields=["sent_at"])
     return 1
 
 

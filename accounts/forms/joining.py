@@ -129,7 +129,7 @@ class AccountForm(forms.Form):
         label=_("用户名"),
         max_length=150,
         validators=User._meta.get_field("username").validators,
-        help_text=_("登录时用，可以用字母、数字和 @ . + - _。"),
+        help_text=User._meta.get_field("username").help_text,
         error_messages=MISSING,
         widget=forms.TextInput(
             attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.users import ORGANIZATION_ROLES, Role
@@ -219,6 +220,18 @@ class Invitation(models.Model):
 
     def __str__(self):
         return f"{self.email} → {self.organization}"
+
+    @property
+    def unsent(self) -> str:
+        """Why the mail with the link has not gone out; empty when it has."""
+        if self.sent_at:
+            return ""
+        letter = getattr(self, "letter", None)
+        if letter is None:
+            return gettext("邮件没有发出，请核对邮箱后重新发送")
+        if letter.mail_refusals:
+            return gettext("邮箱暂时拒收，系统会继续重试；地址有误请撤回后重新邀请")
+        return gettext("邮件等待发送")
 
     def is_open(self, at: datetime) -> bool:
         return self.accepted_at is None and self.withdrawn_at is None and self.expires_at > at

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models.joining import Invitation
+
 
 class Letter(models.Model):
     """A mail that the mail server has not taken yet; what is sent is deleted.
@@ -12,6 +14,10 @@ class Letter(models.Model):
     """
 
     sealed = models.TextField(_("内容（加密）"), editable=False)
+    # Which invitation it brings: that one learns when it was sent.
+    invitation = models.OneToOneField(
+        Invitation, models.CASCADE, null=True, editable=False, related_name="letter", verbose_name=_("邀请")
+    )
     at = models.DateTimeField(_("时间"), db_index=True)
     mail_held_until = models.DateTimeField(null=True, editable=False)
     mail_refusals = models.PositiveSmallIntegerField(default=0, editable=False)

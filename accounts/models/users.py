@@ -8,6 +8,7 @@ from typing import Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -33,6 +34,17 @@ class User(AbstractUser):
 
     first_name = None
     last_name = None
+    username = models.CharField(
+        _("用户名"),
+        max_length=150,
+        unique=True,
+        # No @: whoever gives roles names people by user name or address, and one must not pass for the other.
+        validators=[RegexValidator(r"^[\w.+-]+\Z", _("用户名只能用文字、数字和 . + - _，不能有 @ 和空格。"))],
+        help_text=_("登录时用，可以用文字、数字和 . + - _，不能用邮箱。"),
+        error_messages={"unique": _("已有这个用户名，请换一个。")},
+    )
+    # Chosen when names might still hold an @; it stays good for signing in.
+    has_old_name = models.BooleanField(_("沿用旧用户名"), default=False, editable=False)
     name = models.CharField(_("姓名"), max_length=60)
     email = models.EmailField(_("邮箱"), blank=True)
     created_by = models.ForeignKey(
@@ -52,6 +64,13 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("用户")
         verbose_name_plural = _("用户")
+        constraints = [
+            models.CheckConstraint(
+                name="user_name_is_no_address",
+                condition=Q(has_old_name=True) | ~Q(username__contains="@"),
+                violation_error_message=_("用户名不能有 @，以免与邮箱混淆。"),
+            ),
+        ]
 
     def __str__(self):
         return self.name or self.username

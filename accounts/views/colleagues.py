@@ -58,8 +58,8 @@ def colleagues(request: HttpRequest) -> HttpResponse:
             status = 429
         elif form.is_valid():
             try:
-                sent = joining.invite(organization, by=user, link=_link(request), **form.cleaned_data)  # type: ignore[arg-type]
-                _say_sent(request, sent)
+                row = joining.invite(organization, by=user, link=_link(request), **form.cleaned_data)  # type: ignore[arg-type]
+                _say_on_its_way(request, row)
                 return redirect("accounts:colleagues")
             except ValidationError as fault:
                 form.add_error("email", fault.messages)
@@ -79,20 +79,15 @@ def colleagues(request: HttpRequest) -> HttpResponse:
             }
             for person, grants in people.items()
         ],
-        "invitations": organization.invitations.undecided().select_related("invited_by"),
+        "invitations": organization.invitations.undecided().select_related("letter"),
         "now": timezone.now(),
     }
     return render(request, "accounts/colleagues.html", context, status=status)
 
 
-def _say_sent(request: HttpRequest, invitation: Invitation) -> None:
-    if invitation.sent_at:
-        messages.success(request, _("邀请已发到 %(email)s，7 天内有效。") % {"email": invitation.email})
-    else:
-        messages.warning(
-            request,
-            _("邀请已保存，但给 %(email)s 的邮件没有发出，请稍后重新发送。") % {"email": invitation.email},
-        )
+def _say_on_its_way(request: HttpRequest, invitation: Invitation) -> None:
+    words = _("邀请邮件正在发往 %(email)s，链接 7 天内有效。是否发出，见下面的列表。")
+    messages.success(request, words % {"email": invitation.email})
 
 
 @require_http_methods(["POST"])
@@ -107,7 +102,7 @@ def invitation(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("给 %(email)s 的邀请已撤回。") % {"email": row.email})
         elif not too_often(request, "invitations", INVITATIONS_PER_MINUTE):
             joining.resend(row, by=user, link=_link(request))  # type: ignore[arg-type]
-            _say_sent(request, row)
+            _say_on_its_way(request, row)
         else:
             messages.error(request, _("操作过于频繁，请一分钟后再试。"))
     except joining.DecidedAlready as fault:

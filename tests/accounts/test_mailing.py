@@ -19,7 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import joining, mailing, notices, tasks
-from accounts.models import Letter, Notice, Registration, Role
+from accounts.models import Invitation, Letter, Notice, Registration, Role
 from projects import services
 from tests import factories
 from tests.accounts.signing_in import sign_in
@@ -489,3 +489,84 @@ def test_signing_in_waits_for_no_mail_server_and_the_mail_comes_afterwards(post,
     [row] = Letter.objects.all()
     tasks.send_letter(row.pk)
     assert "新设备" in post.taken[0]["Subject"]
+
+
+# --- Letters that bring an invitation ---
+
+
+@pytest.fixture
+def manager():
+    user = factories.user(name="赵经理")
+    factories.grant(user, Role.FILER, factories.organization("演示减速器有限公司"), is_manager=True)
+    return user
+
+
+def link(secret):
+    return f"https://portal.example.org/join/invited/{secret}/"
+
+
+def invite(manager, email="qian@example.org"):
+    firm = manager.grants.get().organization
+    return joining.invite(firm, by=manager, email=email, role=Role.FILER, link=link)
+
+
+def again(row):
+    return Invitation.objects.get(pk=row.pk)
+
+
+def test_an_invitation_is_mailed_by_a_worker_and_says_when(post, manager):
+    row = invite(manager)
+    assert (post.taken, again(row).unsent) == ([], "邮件等待发送")
+    tasks.send_letter(row.letter.pk)
+    [mail] = post.taken
+    assert mail["To"] == "qian@example.org" and "/join/invited/" in mail.get_content()
+    assert again(row).sent_at and again(row).unsent == ""
+
+
+def test_an_invitation_waits_for_a_server_that_is_away_and_is_mailed_once(post, manager, settings):
+    row, port = invite(manager), settings.EMAIL_PORT
+    settings.EMAIL_PORT = 1
+    assert mailing.send_due() == 0 and again(row).unsent == "邮件等待发送"
+    settings.EMAIL_PORT = port
+    assert mailing.send_due() == 1 and mailing.send_due() == 0
+    assert again(row).unsent == ""
+
+
+def test_an_invitation_to_a_refused_address_says_so_and_at_last_that_it_was_given_up(post, manager):
+    post.unknown.add("nobody@example.org")
+    row = invite(manager, "nobody@example.org")
+    mailing.send_due()
+    assert "拒收" in again(row).unsent
+    mailing.send_due(timezone.now() + timedelta(days=8))
+    assert "重新发送" in again(row).unsent
+
+
+@pytest.mark.parametrize("void", ["withdrawn", "sent anew", "sender removed"])
+def test_a_link_that_is_void_is_mailed_no_more(post, manager, void):
+    row = invite(manager)
+    was = row.letter.pk
+    if void == "withdrawn":
+        joining.withdraw(row, by=manager)
+    elif void == "sent anew":
+        joining.resend(row, by=manager, link=link)
+    else:
+        other = factories.grant(
+            factories.user(), Role.FILER, manager.grants.get().organization, is_manager=True
+        )
+        joining.remove(other.organization, manager, by=other.user)
+    assert mailing.send_letter(was) == 0 and post.taken == []
+    assert mailing.send_due() == (void == "sent anew")
+
+
+def test_a_link_that_became_void_while_it_was_mailed_is_not_called_sent(post, manager, monkeypatch):
+    row = invite(manager)
+
+    def slowly(*args):
+        joining.resend(row, by=manager, link=link)
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mailing, "_taken", slowly)
+        mailing.send_letter(row.letter.pk)
+    assert again(row).unsent == "邮件等待发送"
+    assert mailing.send_due() == 1 and again(row).unsent == ""
