@@ -33,12 +33,15 @@ from projects.models import (
     InspectionReport,
     Investment,
     KeyProject,
+    ListedRow,
     Measure,
     Milestone,
     Participation,
+    PolicyInstrument,
     ProjectGoal,
     ProjectRegion,
     ProjectResult,
+    QualityList,
     QualityMap,
     SpecDemand,
     SpecStep,
@@ -537,3 +540,52 @@ class SpecDemandAdmin(ReadOnlyAdmin):
     list_select_related = ["committee", "bureau"]
     search_fields = ["code__startswith", "title", "plan_no__startswith", "published_no__startswith"]
     inlines = [WaitInline, StepInline]
+
+
+@admin.register(PolicyInstrument)
+class PolicyInstrumentAdmin(LedgerAdmin):
+    list_display = [
+        "title",
+        "kind",
+        "department",
+        "bureau",
+        "valid_from",
+        "valid_to",
+        "test_mark",
+        "voided_at",
+    ]
+    list_filter = [
+        "kind",
+        ["bureau", AutocompleteSelectFilter],
+        ["valid_from", RangeDateFilter],
+        "is_test",
+        ["voided_at", admin.EmptyFieldListFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["bureau"]
+    search_fields = ["title", "doc_no", "department"]
+    autocomplete_fields = ["bureau", "chains"]
+
+
+class ListedRowInline(ReadOnlyInline):
+    model = ListedRow
+    fields = ["position", "bottleneck", "key_project", "instrument", "note", "is_excluded", "is_public"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("bottleneck", "key_project", "instrument")
+
+
+@admin.register(QualityList)
+class QualityListAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "chain", "bureau", "version", "status", "effective_on", "published_at"]
+    list_filter = [
+        "kind",
+        "status",
+        ["chain", AutocompleteSelectFilter],
+        ["bureau", AutocompleteSelectFilter],
+        ["effective_on", RangeDateFilter],
+    ]
+    list_filter_submit = True
+    list_select_related = ["chain", "bureau"]
+    search_fields = ["chain__name", "chain__code__exact", "bureau__name"]
+    inlines = [ListedRowInline]

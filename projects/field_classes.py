@@ -91,6 +91,7 @@ FIELDS = {
     "merged_children": PARTIES,
     "key_projects": PARTIES,
     "beneficiaries": PARTIES,
+    "listed_rows": PARTIES,
     "id": PARTIES,
     "version": PARTIES,
     "created_at": PARTIES,

@@ -7,12 +7,15 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from common.scope import Parts, Scope, Scoped, Viewer, right
 from common.verification import REPORTS
 
 if TYPE_CHECKING:
+    from enterprises.models import Bureau, IndustryChain
     from projects.models import (
         Bottleneck,
         ChainProject,
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
         InspectionReport,  # noqa: F401 (named in a base)
         KeyProject,
         LedgerRow,
+        ListedRow,  # noqa: F401 (named in a base)
         Participation,  # noqa: F401 (named in a base)
+        PolicyInstrument,
+        QualityList,  # noqa: F401 (named in a base)
         QualityMap,  # noqa: F401 (named in a base)
         SpecDemand,  # noqa: F401 (named in a base)
         SpecWait,  # noqa: F401 (named in a base)
@@ -355,6 +361,90 @@ class SpecWaitQuerySet(Scoped["SpecWait"]):
         return self.filter(demand__status__in=demand.OPEN, bottleneck__voided_at__isnull=True).exclude(
             bottleneck__status__in=problem.ENDED
         )
+
+
+# --- Lists ------------------------------------------------------------------------------------------------
+
+
+class PolicyInstrumentQuerySet(LedgerQuerySet["PolicyInstrument"]):
+    @right
+    def visible_to(self, user: Viewer) -> Self:
+        """Policies are public: everybody reads those in the ledger, bureaus also what they struck out."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        return self.filter(Q(is_test=False, voided_at__isnull=True) | scope.within("bureau__path"))
+
+    def valid_on(self, day: date) -> Self:
+        return self.not_over_on(day).filter(valid_from__lte=day)
+
+    def not_over_on(self, day: date) -> Self:
+        return self.filter(Q(valid_to__isnull=True) | Q(valid_to__gte=day))
+
+    def for_chain(self, chain: "IndustryChain | int") -> Self:
+        """Those that name the chain, and those that name none and so are for all."""
+        return self.filter(Q(chains__isnull=True) | self.related_to(chains=chain))
+
+    def at_hand_in(self, bureau: "Bureau") -> Self:
+        """On offer to firms of the bureau: its own and those of the bureaus over it."""
+        return self.filter(bureau__code__in=bureau.path.split("/")[:-1])
+
+    def search(self, text: str) -> Self:
+        """Rows by part of title, department or document number."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(Q(title__contains=text) | Q(department__contains=text) | Q(doc_no__contains=text))
+
+
+class QualityListQuerySet(Scoped["QualityList"]):
+    @right
+    def visible_to(self, user: Viewer | AnonymousUser) -> Self:
+        """Published versions are there for everybody, drafts for the bureau line (of the chain)."""
+        scope = getattr(user, "scope", Scope())
+        if scope.everything:
+            return self
+        return self.filter(Q(status__in=self.model.FROZEN) | scope.within("bureau__path", "chain"))
+
+    def of(self, chain: "IndustryChain", bureau: "Bureau", kind: str) -> Self:
+        """All versions of one list, the newest first."""
+        return self.filter(chain=chain, bureau=bureau, kind=kind).order_by("-version")
+
+    def search(self, text: str) -> Self:
+        """Rows by part of the names of chain or bureau."""
+        text = text.strip()
+        return self.filter(Q(chain__name__contains=text) | Q(bureau__name__contains=text)) if text else self
+
+    def refuse_frozen(self) -> None:
+        """Raise ValidationError when one of the rows is published."""
+        if self.judged("whether it is frozen").filter(status__in=self.model.FROZEN).exists():
+            raise ValidationError(_("已发布的清单不能修改；有变化时请起草新的版本。"))
+
+    def update(self, **kwargs: Any) -> int:
+        self.refuse_frozen()
+        return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        self.refuse_frozen()
+        return super().delete()
+
+
+class ListedRowQuerySet(Parts["ListedRow"]):
+    wholes = ("quality_list",)
+
+    def refuse_frozen(self) -> None:
+        """Raise ValidationError when one of the rows belongs to a published list."""
+        lists: Any = self.model._meta.get_field("quality_list").related_model
+        keys = self.judged("whether it is frozen").order_by().values("quality_list")
+        lists._default_manager.filter(pk__in=keys).refuse_frozen()
+
+    def update(self, **kwargs: Any) -> int:
+        self.refuse_frozen()
+        return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        self.refuse_frozen()
+        return super().delete()
 
 
 # --- Parts ------------------------------------------------------------------------------------------------

@@ -18,12 +18,15 @@ from projects.models import (
     InspectionReport,
     Investment,
     KeyProject,
+    ListedRow,
     Measure,
     Milestone,
     Participation,
+    PolicyInstrument,
     ProjectGoal,
     ProjectRegion,
     ProjectResult,
+    QualityList,
     QualityMap,
     SpecDemand,
     SpecWait,
@@ -78,6 +81,9 @@ def declare() -> None:
         firm=["organization__uscc"],
     )
     watch(Milestone, topic="key_project", path=["key_project__project__bureau__path"])
+    watch(PolicyInstrument, path=["bureau__path"], ignored=[*LEDGER, "public_id"])
+    watch(QualityList, path=["bureau__path"], ignored=["public_id", "revision"])
+    watch(ListedRow, topic="quality_list", path=["quality_list__bureau__path"])
     watch(
         Investment,
         topic="key_project",

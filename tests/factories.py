@@ -31,6 +31,8 @@ from projects.models import (
     InspectionReport,
     KeyProject,
     Participation,
+    PolicyInstrument,
+    QualityList,
     QualityMap,
     SpecDemand,
     TechnicalCommittee,
@@ -390,6 +392,34 @@ def key_project(on: ChainProject | None = None, **fields: Any) -> KeyProject:
     row.milestones.create(title="方案", due_on=date(2024, 9, 1), weight=40, done_on=date(2024, 8, 20))
     row.milestones.create(title="验证", due_on=date(2025, 5, 1), weight=60)
     return row
+
+
+def instrument(at: Bureau | None = None, **fields: Any) -> PolicyInstrument:
+    """A policy in force for every chain."""
+    number = next(_number)
+    chains = fields.pop("chains", ())
+    defaults: dict[str, Any] = {
+        "title": f"演示质量贷款{number}",
+        "kind": PolicyInstrument.Kind.LOAN,
+        "department": "市场监管局、人民银行",
+        "target": "产业链上的中小企业，用于质量技术改造。",
+        "valid_from": date(2024, 1, 1),
+    }
+    row = PolicyInstrument.objects.create(bureau=at or county(), **(defaults | fields))
+    row.chains.set(chains)
+    return row
+
+
+def quality_list(at: Bureau | None = None, **fields: Any) -> QualityList:
+    """A draft without rows."""
+    defaults: dict[str, Any] = {
+        "kind": QualityList.Kind.PROBLEMS,
+        "version": 1,
+        "effective_on": date(2026, 1, 1),
+        "chain": fields.pop("chain", None) or chain(),
+        "drafted_by": fields.pop("drafted_by", None) or user(),
+    }
+    return QualityList.objects.create(bureau=at or county(), **(defaults | fields))
 
 
 def report(by: Organization | None = None, **fields: Any) -> InspectionReport:

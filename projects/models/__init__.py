@@ -10,6 +10,7 @@ from projects.models.bottlenecks import (
 from projects.models.consortia import Consortium, ConsortiumMembership
 from projects.models.followups import FollowUp
 from projects.models.keyprojects import KeyProject, Milestone
+from projects.models.lists import ListedRow, PolicyInstrument, QualityList
 from projects.models.maps import QualityMap
 from projects.models.opinions import EvidenceAlarm, ExpertOpinion
 from projects.models.outcomes import Beneficiary, Investment, ProjectResult
@@ -36,12 +37,15 @@ __all__ = [
     "Investment",
     "KeyProject",
     "LedgerRow",
+    "ListedRow",
     "Measure",
     "Milestone",
     "Participation",
+    "PolicyInstrument",
     "ProjectGoal",
     "ProjectRegion",
     "ProjectResult",
+    "QualityList",
     "QualityMap",
     "SpecDemand",
     "SpecKind",

@@ -18,7 +18,16 @@ from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries, Organization
 from portal.permissions import APPLICANT, KINDS, Kind, Relation
-from projects.models import Attachment, Bottleneck, Evidence, Measure, QualityMap, Transition, TwinJudgement
+from projects.models import (
+    Attachment,
+    Bottleneck,
+    Evidence,
+    Measure,
+    QualityList,
+    QualityMap,
+    Transition,
+    TwinJudgement,
+)
 from record.models import DayRoot, Event, Seal
 from tests import factories
 
@@ -163,6 +172,9 @@ class World:
             "published map": self._map(bureau, 1, status="published", is_public=True),
             "quality map": self._map(bureau, 2),
             "demand": factories.spec_demand(submitted, bureau=bureau),
+            "instrument": factories.instrument(bureau),
+            "list draft": self._list(place, "problems"),
+            "list published": self._list(place, "instruments"),
             "bureau": bureau,
             "bulletin draft": draft_bulletin,
             "issued": issued,
@@ -222,6 +234,8 @@ class World:
             "projects_specdemand": rows["demand"],
             "projects_technicalcommittee": rows["demand"].committee,
             "projects_attachment": rows["attachment"],
+            "projects_policyinstrument": rows["instrument"],
+            "projects_qualitylist": rows["list draft"],
             "projects_measure": Measure.objects.create(bottleneck=submitted, **factories.MEASURE),
             "bulletins_statvalue": StatValue.objects.create(
                 snapshot=self.published, indicator="I01", bureau=bureau, value=1
@@ -274,6 +288,14 @@ class World:
             mime="image/png",
             sha256=hashlib.sha256(factories.PNG).hexdigest(),
         )
+
+    def _list(self, place: str, kind: str) -> QualityList:
+        """Three places are one bureau; each has lists of a chain of its own."""
+        chain = factories.chain(f"L-{place}"[:20], f"{place}链")
+        sealed = {"status": "published", "published_at": timezone.now(), "digest": "0" * 64}
+        approved = {"approved_by": factories.user(), "approved_at": timezone.now()}
+        more = sealed | approved if kind == "instruments" else {}
+        return factories.quality_list(self.bureaus[place], chain=chain, kind=kind, **more)
 
     def _bulletin(self, bureau: Bureau, status: str) -> Bulletin:
         number = next(_number)

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "FollowUp",
     "SpecStep",
     "SpecWait",
+    "ListedRow",
     "Letter",
     "Gram",
     "GramCount",
@@ -97,6 +98,8 @@ def make_rows(count: int) -> None:
         row.beneficiaries.create(organization=cast.firm, agreed_on=date(2024, 5, 6))
         factories.report()
         factories.spec_demand(row)
+        factories.quality_list(chain=factories.chain(f"L{number:02d}", f"清单链{number}"))
+        factories.instrument()
         chain = factories.chain(f"A{number:02d}", f"链{number}")
         factories.bureau(f"4{number:05d}", f"局{number}", nation)
         period = Period.objects.create(
