@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -44,7 +45,9 @@ class PolicyInstrument(LedgerRow):
     target = models.TextField(_("支持对象和内容"), max_length=1000)
     valid_from = models.DateField(_("起始日期"))
     valid_to = models.DateField(_("截止日期"), null=True, blank=True, help_text=_("长期有效的不填。"))
-    link = models.URLField(_("原文网址"), max_length=300, blank=True)
+    link = models.CharField(
+        _("原文网址"), max_length=300, blank=True, validators=[URLValidator(["http", "https"])]
+    )
     contact = models.CharField(
         _("咨询方式"), max_length=100, blank=True, help_text=_("办理科室和办公电话，会对外公开。")
     )
