@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("enterprises", "0002_organization_applying"),
-        ("projects", "0009_twins_master"),
+        ("projects", "0012_spec_demands"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
