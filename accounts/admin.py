@@ -7,6 +7,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.admin import TokenAdmin as DRFTokenAdmin
@@ -22,6 +23,7 @@ from accounts.security.admin import (
     sign_out_everywhere,
 )
 from common.admin import Inline, PortalAdmin, ReadOnlyAdmin
+from common.scope import note_miss
 from enterprises.models import Organization
 from record.services import looked_at
 
@@ -217,6 +219,11 @@ class TokenAdmin(ActsAsUser, DRFTokenAdmin, PortalAdmin):
 
     def get_fields(self, request, obj=None):
         return ["user", "key", "created"] if obj else ["user"]
+
+    def _get_obj_does_not_exist_redirect(self, request, opts, object_id):
+        """In addresses a token stands under the key of its user."""
+        note_miss(TokenProxy, user__pk=object_id)
+        raise Http404
 
     def in_scope(self, rows: QuerySet, administrator: Any) -> QuerySet:
         people = UserAdmin(User, self.admin_site).in_scope(User.objects.all(), administrator)

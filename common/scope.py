@@ -149,11 +149,15 @@ def right(method: Callable[P, Rows]) -> Callable[P, Rows]:
 
 
 class Asked(NamedTuple):
-    """A row that somebody asked for by a key, and did not get; whether there is one nobody knows yet."""
+    """A row that somebody asked for by a key, and did not get; whether there is one nobody knows yet.
+
+    ``typed``: by a key that came from outside for certain, whatever the page then answered.
+    """
 
     model: type[Model]
     conditions: tuple[Any, ...]
     key: dict[str, Any]
+    typed: bool = False
 
 
 _missed: ContextVar[list[Asked] | None] = ContextVar("missed", default=None)
@@ -171,8 +175,13 @@ def noting_misses() -> Iterator[list[Asked]]:
 
 
 def note_miss(model: type[Model], *conditions: Any, **key: Any) -> None:
+    """Somebody named a row by a key of its own choice, and is told that there is none."""
+    _note(Asked(model, conditions, key, typed=True))
+
+
+def _note(asked: Asked) -> None:
     if (missed := _missed.get()) is not None:
-        missed.append(Asked(model, conditions, key))
+        missed.append(asked)
 
 
 class Noting(QuerySet[Row]):
@@ -182,8 +191,15 @@ class Noting(QuerySet[Row]):
         try:
             return super().get(*args, **kwargs)
         except ObjectDoesNotExist:
-            note_miss(self.model, *args, **kwargs)
+            _note(Asked(self.model, args, kwargs))
             raise
+
+    def find(self, **key: Any) -> Row | None:
+        """The row with a key that came from outside; None, which is noted, where there is none to see."""
+        row = self.filter(**key).first()
+        if row is None:
+            note_miss(self.model, **key)
+        return row
 
 
 class Scoped(Noting[Row]):

@@ -6,13 +6,15 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from common.scope import noting_misses
+from common.scope import Asked, noting_misses
 from common.throttle import client_address
 from record import acting
 from record.services import kept_from, refused
 
 # What is recorded of answers: not allowed, and too often.
 REFUSALS = (403, 429)
+# Of the rows that one request named in vain.
+MISSES_TOLD = 20
 # Parts of addresses that may stand in the record. Whatever else an address holds may be a secret by which
 # whoever knows it gets in: of an invitation, of a new password.
 OPEN_PARTS = {"code", "id", "months", "name", "object_id", "pk", "provider_id", "public_id", "step", "uscc"}
@@ -55,14 +57,23 @@ class ActingMiddleware:
             response = self.get_response(request)
             if response.status_code in REFUSALS:
                 record_refusal(request, response)
-            elif response.status_code == 404 and missed and request.user.is_authenticated:
-                # The last is the one that the page was about.
-                kept_from(missed[-1], request.user)
+            elif missed and request.user.is_authenticated:
+                for asked in told_of(missed, response):
+                    kept_from(asked, request.user)
             return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         if isinstance(exception, PermissionDenied):
             request.refusal = str(exception)  # type: ignore[attr-defined]
+
+
+def told_of(missed: list[Asked], response: HttpResponseBase) -> list[Asked]:
+    """Of what was looked up in vain: what was typed, or what a request that failed was about, the last.
+
+    A page that succeeds looks for rows of its own that need not be there.
+    """
+    typed = [asked for asked in missed if asked.typed]
+    return typed[:MISSES_TOLD] or (missed[-1:] if response.status_code >= 400 else [])
 
 
 def record_refusal(request: HttpRequest, response: HttpResponseBase) -> None:

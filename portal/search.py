@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
+from common.scope import note_miss
 from enterprises.models import Organization
 from projects.field_classes import FieldClass, is_open, reader_of
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
@@ -160,6 +161,9 @@ def _exact(user: User, text: str) -> str:
         row = kind.rows(user).filter(**{kind.code: text.upper()}).first()
         if row:
             return reverse(kind.page_url, args=[getattr(row, kind.key)])
+    for kind in KINDS if text.isascii() else ():
+        if kind.reader == FieldClass.PARTIES:
+            note_miss(kind.rows(user).model, **{kind.code: text.upper()})
     return ""
 
 

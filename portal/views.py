@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.joining import registrations_of
+from accounts.models import Grant
 from bulletins import access, dashboard, figures
 from bulletins.models import Bulletin, Period
+from common.scope import note_miss
 from enterprises.models import Bureau
 from portal.grants import SESSION_KEY
 
@@ -56,4 +58,5 @@ def role_switch(request: HttpRequest) -> HttpResponse:
         if str(grant.pk) == chosen:
             request.session[SESSION_KEY] = grant.pk
             return redirect("projects:desk" if grant.bureau_id else "projects:workspace")
+    note_miss(Grant, pk=chosen)
     raise Http404

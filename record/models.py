@@ -87,6 +87,29 @@ class Event(models.Model):
         raise TypeError("Events are only ever appended.")
 
 
+class Untold(models.Model):
+    """Refusals of one who is refused too often, beyond those told one by one.
+
+    Counted for a minute, told as one event, and deleted.
+    """
+
+    # Who was refused, and in which minute.
+    key = models.CharField(max_length=80, unique=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    office = models.CharField(max_length=18, blank=True)
+    path = models.CharField(max_length=80, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    at = models.DateTimeField(_("时间"), db_index=True)
+    number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("未逐条记录的拒绝")
+        verbose_name_plural = _("未逐条记录的拒绝")
+
+    def __str__(self):
+        return self.key
+
+
 class Seal(models.Model):
     """The place of an event in the chain: its hash covers the event and the hash before."""
 

@@ -1,15 +1,20 @@
 """What is recorded besides changes: who looked, who signed in and out, and what was refused."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.scope import Asked, Viewer
 from record import access, acting, recording
-from record.models import Event
+from record.models import Event, Untold
+
+# Refusals of one person that are told one by one.
+TOLD_PER_MINUTE = 20
 
 
 def looked_at(row: models.Model, organization_id: int, by: Viewer) -> None:
@@ -89,19 +94,74 @@ def signed(kind: str, user: Any) -> None:
 def refused(page: str, row: str, label: str, reason: str) -> None:
     """Somebody was not let: ``page`` is the name of an address, ``row`` the key in it.
 
-    Told once a minute, or whoever is refused could fill the record. Who is not signed in chooses the keys as
-    it likes, so of its refusals one for each page is told.
+    Told once a minute, and of one who is refused again and again the first `TOLD_PER_MINUTE`: keys are made
+    up quickly, and the record must not be filled with them. Of whoever is not signed in one
+    for each page is told.
     """
     who = acting.now()
-    told_row = row if who.actor_id else ""
-    minute = timezone.localtime().strftime("%Y-%m-%dT%H:%M")
-    with acting.because(reason):
-        recording.store(
-            Event.Kind.REFUSED,
-            entity=page[:40],
-            row=row[:40],
-            label=label[:200],
-            topic_entity=page[:40],
-            topic_row=row[:40],
-            once=f"refused:{who.actor_id or who.address}:{minute}:{page}:{told_row}"[:120],
+    mine = f"refused:{who.actor_id or who.address}:{_this_minute()}:"
+    slots = [f"{mine}{number}" for number in range(TOLD_PER_MINUTE)]
+    events = Event.objects.judged("nothing of it is told").filter(once__in=slots)
+    what = (page[:40], row[:40] if who.actor_id else "")
+    # Of two at once that want the same slot one gets it, and the other looks again.
+    for _slot in slots:
+        told = list(events.values_list("entity", "row"))
+        if what in [(entity, key if who.actor_id else "") for entity, key in told]:
+            return
+        if len(told) == TOLD_PER_MINUTE:
+            _count(mine, who)
+            return
+        with acting.because(reason):
+            recording.store(
+                Event.Kind.REFUSED,
+                entity=page[:40],
+                row=row[:40],
+                label=label[:200],
+                topic_entity=page[:40],
+                topic_row=row[:40],
+                once=slots[len(told)],
+            )
+
+
+def _this_minute() -> str:
+    return timezone.localtime().strftime("%Y-%m-%dT%H:%M")
+
+
+def _count(key: str, who: acting.Acting) -> None:
+    rows = Untold.objects.filter(key=key)
+    if not rows.update(number=F("number") + 1):
+        row = Untold(
+            key=key,
+            actor_id=who.actor_id,
+            office=who.office,
+            path=who.path,
+            address=who.address,
+            at=timezone.now(),
         )
+        Untold.objects.bulk_create([row], ignore_conflicts=True)
+        rows.update(number=F("number") + 1)
+
+
+def tell_untold(now: datetime | None = None) -> None:
+    """Of every minute that is over, one event that says how many refusals were not told one by one."""
+    over = Untold.objects.filter(at__lt=(now or timezone.now()) - timedelta(minutes=2))
+    for pk in over.values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Untold.objects.select_for_update().filter(pk=pk).first()
+            if row is None:  # another worker was quicker
+                continue
+            reason = _("一分钟内被拒绝超过 %(most)s 次，其余只计次数。") % {"most": TOLD_PER_MINUTE}
+            by = acting.Acting(
+                actor_id=row.actor_id, office=row.office, path=row.path, address=row.address, reason=reason
+            )
+            with acting.as_told_by(lambda by=by: by):  # type: ignore[misc]
+                recording.store(
+                    Event.Kind.REFUSED,
+                    entity="refused",
+                    row="",
+                    label=_("另有 %(n)s 次未逐条记录") % {"n": row.number},
+                    topic_entity="refused",
+                    topic_row="",
+                    once=f"{row.key}more",
+                )
+            row.delete()

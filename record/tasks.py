@@ -2,12 +2,13 @@
 
 from celery import shared_task
 
-from record import chain
+from record import chain, services
 
 
 @shared_task
 def seal() -> None:
     """Every few seconds, and of no use once the next is due: sealing per transaction would put a message on
     the broker for every click."""
+    services.tell_untold()
     chain.seal_pending()
     chain.close_days()

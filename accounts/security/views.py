@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.security import address, second_factor, sessions
 from accounts.security.forms import AddressForm, LockedForm
 from accounts.security.services import services
+from common.scope import note_miss
 
 LOGIN_PAGE = "account/login.html"
 
@@ -99,6 +100,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
             return redirect("usersessions_list")
         chosen = [session for session in own if str(session.pk) == key]
         if not chosen:
+            note_miss(UserSession, pk=key)
             raise Http404
         end_sessions(request, chosen)
         messages.success(request, _("已退出所选的登录。"))

@@ -64,9 +64,8 @@ def _mark(request: HttpRequest, rows: QuerySet[Notice]) -> None:
     if chosen:
         if not chosen.isdecimal():
             raise Http404
+        get_object_or_404(rows, pk=chosen)
         rows = rows.filter(pk=chosen)
-        if not rows:
-            raise Http404
     if "unread" in request.POST:
         rows.update(read_at=None)
         return

@@ -477,9 +477,8 @@ def find_master(code: str, user: User, child: Bottleneck) -> Bottleneck | None:
     """Another filed problem with this number that the user may see."""
     return (
         Bottleneck.objects.visible_to(user)
-        .filter(code=readable(code).strip().upper())
         .exclude(pk=child.pk)
         .for_lists()
         .prefetch_related("measures")
-        .first()
+        .find(code=readable(code).strip().upper())
     )

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Grant, Role, User
 from common.listing import TwoEndedPaginator, ordering
+from common.scope import note_miss
 from enterprises.models import Bureau
 from projects import services, twins
 from projects.clock import clock_of, turn_of
@@ -270,6 +271,7 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
     try:
         row = row_for(request.user, wanted)
     except Http404:
+        note_miss(Bottleneck, public_id=wanted)
         return None
     events = events_of(row)
     actions = actions_for(row, request.user)
@@ -335,6 +337,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
         .prefetch_related("measures")
         .by_clock()
     )
+    for unseen in versions.keys() - {row.public_id for row in rows}:
+        note_miss(Bottleneck, public_id=unseen)
     if not rows:
         return redirect("projects:desk")
     choices = [judge(row, table_row, user) for row in rows]

@@ -25,7 +25,7 @@ from accounts.models import FILING_ROLES, Registration, Role, User
 from accounts.notices import members
 from common import formats
 from common.forms import readable
-from common.scope import note_miss
+from common.scope import Noting, note_miss
 from enterprises.models import Organization
 from projects import services
 from projects.clock import clock_of, task_of, turn_of
@@ -417,7 +417,7 @@ def _keep_files(row: Bottleneck, form: FilingForm, request: HttpRequest) -> bool
             kept = False
     if removed := request.GET.get("remove"):
         try:
-            attachment = row.attachments.filter(public_id=uuid.UUID(removed)).first()
+            attachment = row.attachments.find(public_id=uuid.UUID(removed))
         except ValueError:
             raise Http404 from None
         # Gone already after a doubled click.
@@ -640,7 +640,7 @@ def hand_over(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if row.is_provisional or not services.row_is_editable_by(row, request.user):
         raise PermissionDenied(_("只能转交本企业尚未提交或退回补正的问题。"))
     people = members([row.organization_id], *FILING_ROLES).get(row.organization_id, set())
-    colleagues = User.objects.filter(pk__in=people - {row.filer_id}).order_by("name", "pk")
+    colleagues = Noting(User).filter(pk__in=people - {row.filer_id}).order_by("name", "pk")
     form = HandOverForm(request.POST or None, colleagues=colleagues)
     if request.method == "POST" and form.is_valid():
         to = form.cleaned_data["to"]

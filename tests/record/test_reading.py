@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -12,8 +13,10 @@ from rest_framework.authtoken.models import Token
 from accounts import joining
 from accounts.models import Invitation, Notice, Role, Substitution, User
 from projects import services
+from record import acting
 from record import services as record_services
-from record.models import Event
+from record.models import Event, Untold
+from record.telling import lines
 from tests import factories
 from tests.accounts.test_joining import said
 from tests.record.test_recording import client_of
@@ -256,6 +259,51 @@ def test_the_same_refusal_is_told_once_a_minute(cast, row):
     assert len(refusals()) == 1
 
 
+@pytest.fixture
+def one_minute(monkeypatch) -> None:
+    monkeypatch.setattr(record_services, "_this_minute", lambda: "2026-11-22T10:00")
+
+
+def refuse(number: int, actor: User | None, page: str = "page") -> None:
+    with acting.as_told_by(lambda: acting.Acting(actor_id=actor and actor.pk, address="192.0.2.9")):
+        for n in range(number):
+            record_services.refused(f"{page}{n}" if actor is None else page, f"{n}", "POST", "不行")
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_of_many_refusals_in_a_minute_the_first_are_told_and_the_others_counted(cast, one_minute, signed_in):
+    most, actor = record_services.TOLD_PER_MINUTE, cast.filer if signed_in else None
+    refuse(most, actor)
+    assert (len(refusals()), Untold.objects.count()) == (most, 0)
+    refuse(most + 7, actor)
+    assert (len(refusals()), Untold.objects.get().number) == (most, 7)
+    refuse(3, cast.county_officer)
+    assert len(refusals()) == most + 3, "others are told as before"
+    record_services.tell_untold()
+    assert len(refusals()) == most + 3, "the minute is not over"
+    for _twice in range(2):
+        record_services.tell_untold(timezone.now() + timedelta(minutes=3))
+    last = Event.objects.judged("test").filter(label__contains="未逐条").get()
+    assert (last.actor, last.address, "7 次" in last.label) == (actor, "192.0.2.9", True)
+    assert "7 次" in lines([last])[0].sentence and not Untold.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refused_at_once_somebody_is_told_of_no_more_often_and_every_refusal_is_counted(one_minute):
+    person, most = factories.user(), record_services.TOLD_PER_MINUTE
+    with acting.as_told_by(lambda: acting.Acting(actor_id=person.pk)):
+        for n in range(most - 2):
+            record_services.refused("page", f"{n}", "POST", "不行")
+
+    def two(first: int) -> None:
+        with acting.as_told_by(lambda: acting.Acting(actor_id=person.pk)):
+            for n in (first, first + 1):
+                record_services.refused("page", f"{n}", "POST", "不行")
+
+    factories.at_once(*(lambda first=first: two(first) for first in (100, 102, 104, 106)))
+    assert (len(refusals()), Untold.objects.get().number) == (most, 6)
+
+
 # --- Kept from rows that are outside -----------------------------------------------------------------------
 
 
@@ -328,6 +376,83 @@ def test_whoever_asks_for_a_row_outside_is_told_once_a_day(cast, stranger, name,
     monkeypatch.setattr(record_services.timezone, "localdate", lambda *_moment: later)
     client.get(address)
     assert len(refusals()) == 2
+
+
+def problem_of(officer: User):
+    """One that this officer handles."""
+    firm = factories.organization("演示外省企业", at=officer.grants.get(role=Role.OFFICER).bureau)
+    own = factories.draft(factories.user(Role.FILER, firm))
+    services.move(own, "submit", by=own.filer)
+    services.move(own, "accept", by=officer)
+    return own
+
+
+def open_at_the_desk(client, cast, row, own):
+    return client.get(reverse("projects:desk"), {"open": str(row.public_id)})
+
+
+def choose_at_the_desk(client, cast, row, own):
+    return client.get(reverse("projects:desk_bulk"), {"move": "accept", "row": [str(row.public_id)]})
+
+
+def search_by_number(client, cast, row, own):
+    return client.get(reverse("search"), {"q": row.code.lower()})
+
+
+def merge_into(client, cast, row, own):
+    address = reverse("projects:bottleneck_move", args=[own.public_id, "merge"])
+    return client.post(address, {"version": own.version, "master": row.code, "reason": "x"})
+
+
+def merge_into_by_interface(client, cast, row, own):
+    address = f"/api/v1/bottlenecks/{own.public_id}/moves/merge/"
+    return client.post(address, {"version": own.version, "master": row.code}, content_type="application/json")
+
+
+def switch_to(client, cast, row, own):
+    return client.post(reverse("role_switch"), {"grant": cast.county_officer.grants.get().pk})
+
+
+def mark_read(client, cast, row, own):
+    notice = Notice.objects.create(user=cast.filer, source="x", details={}, at=timezone.now())
+    return client.post(reverse("accounts:messages"), {"read": notice.pk})
+
+
+def end_session(client, cast, row, own):
+    session = UserSession.objects.create(user=cast.filer, ip="192.0.2.1", session_key="x" * 32)
+    return client.post(reverse("usersessions_list"), {"session": session.pk})
+
+
+def token_page(client, cast, row, own):
+    Token.objects.create(user=cast.filer)
+    return client.get(reverse("admin:authtoken_tokenproxy_change", args=[cast.filer.pk]))
+
+
+@pytest.mark.parametrize(
+    ("ask", "entity"),
+    [
+        (open_at_the_desk, "projects.bottleneck"),
+        (choose_at_the_desk, "projects.bottleneck"),
+        (search_by_number, "projects.bottleneck"),
+        (merge_into, "projects.bottleneck"),
+        (merge_into_by_interface, "projects.bottleneck"),
+        (switch_to, "accounts.grant"),
+        (mark_read, "accounts.notice"),
+        (end_session, "usersessions.usersession"),
+        (token_page, "authtoken.token"),
+    ],
+)
+def test_whoever_names_a_row_outside_is_told_of_whatever_the_answer_was(cast, row, stranger, ask, entity):
+    assert ask(client_of(stranger), cast, row, problem_of(stranger)).status_code < 500
+    (event,) = refusals()
+    assert (event.actor, event.entity) == (stranger, entity)
+    assert "不在其查看范围内" in event.reason
+
+
+def test_a_search_for_words_or_for_what_one_sees_asks_for_nothing_outside(cast, row, stranger):
+    for user, text in ((stranger, row.title), (cast.county_officer, row.code), (stranger, "no-such-number")):
+        client_of(user).get(reverse("search"), {"q": text})
+    assert refusals() == []
 
 
 def test_of_a_draft_that_somebody_guesses_the_title_is_not_told(cast, row, stranger):
