@@ -28,6 +28,7 @@ from projects.api import (
     ProjectViewSet,
     PublishedBottleneckViewSet,
     SharedBottleneckViewSet,
+    SpecDemandViewSet,
 )
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ router.register("bottlenecks", BottleneckViewSet, basename="api-bottleneck")
 router.register("shared-bottlenecks", SharedBottleneckViewSet, basename="api-shared-bottleneck")
 router.register("published-bottlenecks", PublishedBottleneckViewSet, basename="api-published-bottleneck")
 router.register("reports", InspectionReportViewSet, basename="api-report")
+router.register("spec-demands", SpecDemandViewSet, basename="api-spec-demand")
 router.register("bulletins", BulletinViewSet, basename="api-bulletin")
 router.register("periods", PeriodViewSet, basename="api-period")
 router.register("figures", FigureViewSet, basename="api-figure")

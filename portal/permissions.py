@@ -416,6 +416,25 @@ def _rest() -> Iterator[Entry]:
     yield Entry("bulletins:verify_code", ANYBODY, ANYBODY, public=True, args={"code": "ZLTB"})
 
 
+def _demands() -> Iterator[Entry]:
+    """Demands for standards and metrology specifications."""
+    for name in ("spec_demand_list", "spec_waiting"):
+        yield _list(f"projects:{name}", READERS)
+    yield Entry("projects:spec_demand_new", OFFICERS, OFFICERS, row="gap", sees=PARTIES)
+    yield Entry("projects:spec_demand_join", None, OFFICERS, row="gap", sees=PARTIES)
+    yield Entry("projects:spec_demand", row="demand", sees=LINE | BELOW)
+    yield Entry("projects:spec_demand_edit", OFFICERS, OFFICERS, row="demand", sees=LINE | BELOW)
+    yield Entry(
+        "projects:spec_demand_move",
+        OFFICERS,
+        OFFICERS,
+        row="demand",
+        sees=LINE | BELOW,
+        args={"name": "approve"},
+    )
+    yield Entry("projects:spec_wait_leave", None, OFFICERS, row="wait", sees=LINE)
+
+
 def _account() -> Iterator[Entry]:
     """Signing in, and one's own account: never somebody else's."""
     for name in ("login", "account_login"):
@@ -473,10 +492,12 @@ def _api() -> Iterator[Entry]:
         ("consortium", PARTIES),
         ("key-project", PARTIES),
         ("report", PARTIES),
+        ("spec-demand", LINE | BELOW),
         ("bottleneck", PARTIES),
         ("bulletin", PREPARING),
     ):
-        row = {"bottleneck": "submitted", "bulletin": "bulletin draft"}.get(name, name.replace("-", "_"))
+        other = {"bottleneck": "submitted", "bulletin": "bulletin draft", "spec-demand": "demand"}
+        row = other.get(name, name.replace("-", "_"))
         yield Entry(f"api-{name}-list")
         yield Entry(f"api-{name}-detail", row=row, sees=sees)
     yield Entry("api-bottleneck-detail", row="draft", sees=PEOPLE, note="draft")
@@ -608,7 +629,7 @@ def _model(one: Model) -> Iterator[Entry]:
     yield Entry(f"admin/{app}/{name}/<path:object_id>/", ADMINISTRATORS, ADMINISTRATORS, row=row)
 
 
-TABLE: tuple[Entry, ...] = (*_pages(), *_problems(), *_rest(), *_account(), *_api(), *_admin())
+TABLE: tuple[Entry, ...] = (*_pages(), *_problems(), *_rest(), *_demands(), *_account(), *_api(), *_admin())
 
 
 def addresses() -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from projects.field_classes import FieldClass, is_open
 from projects.filters import (
     BottleneckFilter,
     ConsortiumFilter,
+    DemandFilter,
     KeyProjectFilter,
     ParticipationFilter,
     ProjectFilter,
@@ -41,6 +42,9 @@ from projects.models import (
     Participation,
     ProjectGoal,
     ProjectResult,
+    SpecDemand,
+    SpecStep,
+    SpecWait,
     Transition,
 )
 from projects.workflow import MOVES, RejectReason, choices_for
@@ -574,3 +578,61 @@ class InspectionReportViewSet(DetailView):
         report = super().get_object()
         looked_at(report, report.institution_id, self.request.user)
         return report
+
+
+# --- Demands for standards and metrology specifications ----------------------------------------------------
+
+
+class SpecDemandSerializer(RowSerializer):
+    code = serializers.CharField()
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    quantity = serializers.CharField()
+    range = serializers.CharField()
+    uncertainty = serializers.CharField()
+    object = serializers.CharField()
+    users = serializers.CharField()
+    urgency = serializers.CharField()
+    committee = serializers.CharField(source="committee.code")
+    committee_name = serializers.CharField(source="committee.name")
+    chain = serializers.CharField(source="chain.code")
+    bureau = serializers.CharField(source="bureau.code")
+    status = serializers.CharField()
+    status_changed_at = MomentField()
+    plan_no = serializers.CharField()
+    published_no = serializers.CharField()
+    published_on = serializers.DateField(allow_null=True)
+    version = serializers.IntegerField()
+
+
+class SpecStepSerializer(serializers.ModelSerializer):
+    at = MomentField()
+    bureau = serializers.CharField(source="bureau.code")
+
+    class Meta:
+        model = SpecStep
+        fields = ["sequence", "at", "move", "source", "target", "bureau", "reason"]
+
+
+class SpecDemandDetailSerializer(SpecDemandSerializer):
+    end_reason = serializers.CharField()
+    steps = SpecStepSerializer(many=True)
+    waiting = serializers.SerializerMethodField(help_text="Codes of the problems that this user may read.")
+
+    def get_waiting(self, row: SpecDemand) -> list[str]:
+        waits = SpecWait.objects.visible_to(self.context["request"].user).filter(demand=row)
+        return list(waits.values_list("bottleneck__code", flat=True))
+
+
+class SpecDemandViewSet(DetailView):
+    """Demands of the user's bureaus and of those above them."""
+
+    model = SpecDemand
+    serializer_class = SpecDemandSerializer
+    detail_serializer_class = SpecDemandDetailSerializer
+    filterset_class = DemandFilter
+    lookup_field = "code"
+    sorts = {"code": "code", "title": "title", "changed": "status_changed_at"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("committee", "chain", "bureau").prefetch_related("steps__bureau")

@@ -27,6 +27,9 @@ from projects.models import (
     InspectionReport,
     KeyProject,
     Participation,
+    SpecDemand,
+    SpecKind,
+    SpecWait,
 )
 from projects.querysets import SEARCHED, BottleneckQuerySet, ChainProjectQuerySet
 from projects.workflow import Party, statuses_of
@@ -208,4 +211,42 @@ class ReportFilter(ListFilterSet):
 
     class Meta:
         model = InspectionReport
+        fields: list[str] = []
+
+
+class DemandFilter(ListFilterSet):
+    """Which demands for standards and metrology specifications."""
+
+    kind = CodeFilter("kind", choices=SpecKind.choices, label=_("类别"))
+    status = AnyCodeFilter("status", choices=SpecDemand.Status.choices, label=_("状态"))
+    bureau = BureauFilter("bureau", label=_("提出单位（含下级）"))
+    chain = ChainFilter("chain", label=_("产业链"))
+    urgency = AnyCodeFilter("urgency", choices=Bottleneck.Urgency.choices, label=_("紧急程度"))
+    committee = TextFilter("committee__code", "iexact", label=_("委员会编号"))
+    plan = TextFilter("plan_no", "iexact", label=_("计划号"))
+    published_from = DayFilter("published_on", "gte", label=_("发布日期从"))
+    published_to = DayFilter("published_on", "lte", label=_("发布日期到"))
+
+    class Meta:
+        model = SpecDemand
+        fields: list[str] = []
+
+
+class WaitFilter(ListFilterSet):
+    """Which problems that wait for a demand."""
+
+    kind = CodeFilter("demand__kind", choices=SpecKind.choices, label=_("类别"))
+    status = AnyCodeFilter(
+        "demand__status",
+        choices=[(code.value, code.label) for code in SpecDemand.OPEN],
+        label=_("状态"),
+    )
+    bureau = BureauFilter("bottleneck__bureau", label=_("受理单位（含下级）"))
+    chain = ChainFilter("bottleneck__chain", label=_("产业链"))
+    plan = TextFilter("demand__plan_no", "iexact", label=_("计划号"))
+    since_from = DayFilter("since", "gte", label=_("开始等待从"))
+    since_to = DayFilter("since", "lte", label=_("开始等待到"))
+
+    class Meta:
+        model = SpecWait
         fields: list[str] = []

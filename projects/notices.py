@@ -15,7 +15,7 @@ from accounts.models import FILING_ROLES, Notice, Role, User
 from accounts.notices import Desks, Details, day_of, members, say, tell
 from enterprises.models import Bureau
 from projects.clock import step_of
-from projects.models import Bottleneck, Evidence, FollowUp, Transition
+from projects.models import Bottleneck, Evidence, FollowUp, SpecDemand, SpecKind, SpecStep, Transition
 from projects.workflow import HANDLED_BY, MOVES, STATES, Party
 
 Kind = Notice.Kind
@@ -152,6 +152,27 @@ def tell_of_answer(question: FollowUp) -> None:
     tell(desk, Kind.WAITING, f"follow-up-answer:{question.pk}", details)
 
 
+def tell_of_demand(demand: SpecDemand, step: SpecStep) -> None:
+    """Those whose problems wait for a demand hear that it got a plan or a number, or comes to nothing.
+
+    Whose problem was solved meanwhile hears when the document is no more in force.
+    """
+    waiting = Bottleneck.objects.judged("whom to tell").filter(
+        spec_waits__demand=demand, voided_at__isnull=True
+    )
+    gone = set(Bottleneck.ENDED) - (set(Bottleneck.SOLVED) if step.source in SpecDemand.IN_FORCE else set())
+    rows = list(waiting.exclude(status__in=gone).select_related("handler", "bureau").order_by("pk"))
+    parties, desks = Parties(rows), Desks(row.handler.path for row in rows)
+    number = demand.plan_no if step.move == "approve" else demand.published_no
+    for row in rows:
+        details = _details("demand", row) | {"step": step.move, "kind": demand.kind, "number": number}
+        told = parties.firm(row) | parties.institution(row)
+        source = f"demand:{step.pk}:{row.pk}"
+        tell(told - {step.actor_id}, Kind.MOVED, source, details)
+        officers = desks.nearest(row.handler.path, row.chain_id)
+        tell(officers - told - {step.actor_id}, Kind.WAITING, source, details)
+
+
 class Parties:
     """The people behind some problems, by the keys of users, in a fixed number of queries."""
 
@@ -273,6 +294,25 @@ def _follow_up_answer(details: Details) -> str:
     return _("问题 %(code)s 销号后回访，企业答复：%(answer)s。") % values
 
 
+def _demand(details: Details) -> str:
+    values = {
+        "code": details["code"],
+        "kind": SpecKind(details["kind"]).label,
+        "number": details["number"],
+    }
+    match details["step"]:
+        case "approve":
+            return _("问题 %(code)s 等待的%(kind)s已立项，计划号 %(number)s。") % values
+        case "publish":
+            sentence = _("问题 %(code)s 等待的%(kind)s已发布：%(number)s，可以作为解决的证据。")
+            return sentence % values
+        case "decline":
+            return _("问题 %(code)s 等待的%(kind)s没有被委员会采纳，请另找办法。") % values
+    if values["number"]:
+        return _("问题 %(code)s 所依据的%(kind)s %(number)s 已废止，请核对。") % values
+    return _("问题 %(code)s 等待的%(kind)s计划已终止，请另找办法。") % values
+
+
 def _page(details: Details) -> str:
     return reverse("projects:bottleneck_detail", args=[details["row"]])
 
@@ -284,6 +324,7 @@ def declare() -> None:
     say("follow_up", _follow_up, lambda details: f"{_page(details)}#follow-ups")
     say("follow_up_answer", _follow_up_answer, _page)
     say("contradicted", _contradicted, _page)
+    say("demand", _demand, lambda details: f"{_page(details)}#spec-demand")
     say("amber", _amber, _page)
     say("red", _red, _page)
     say("reported", _reported, _page)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common import formats
-from projects.models import Bottleneck, Evidence
+from projects.models import Bottleneck, Evidence, SpecDemand, SpecKind
 from projects.numbers import cma_warning
 
 Kind = Evidence.Kind
@@ -129,6 +129,51 @@ def only_partly(bottleneck: Bottleneck) -> bool:
     """Whether the evidence shows no more than that a part is done."""
     proofs, rows = _standing(bottleneck), rows_for(bottleneck)
     return not any(_fits(row, proofs) for row in rows) and any(_fits_partly(row, proofs) for row in rows)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a demand for which the problem waits gives as evidence: its published number, or its plan."""
+
+    demand: SpecDemand
+    kind: Evidence.Kind
+    number: str
+
+    @property
+    def is_partial(self) -> bool:
+        return self.kind == Kind.STANDARD_PLAN
+
+    def values(self) -> dict[str, Any]:
+        """The evidence as far as it is known."""
+        published = None if self.is_partial else self.demand.published_on
+        return {
+            "kind": self.kind,
+            "element": "MET" if self.demand.kind == SpecKind.METROLOGY else "STD",
+            "title": self.demand.title,
+            "number": self.number,
+            "issuer": self.demand.committee.name,
+            "issued_on": published,
+        }
+
+
+def offers_of(bottleneck: Bottleneck, demands: Iterable[SpecDemand]) -> list[Offer]:
+    """Of the demands for which the problem waits, what the table accepts for its gap."""
+    rows = rows_for(bottleneck)
+    offers = []
+    for demand in demands:
+        if demand.status in SpecDemand.IN_FORCE:
+            kind, number = Evidence.Kind(demand.kind), demand.published_no
+            fits = any(kind in row.accepted for row in rows)
+        else:
+            kind, number = Kind.STANDARD_PLAN, demand.plan_no
+            fits = (
+                demand.kind == SpecKind.STANDARD
+                and demand.status in SpecDemand.OPEN
+                and any(kind in row.partly for row in rows)
+            )
+        if fits and number:
+            offers.append(Offer(demand, kind, number))
+    return offers
 
 
 def contradicted(bottleneck: Bottleneck) -> str:

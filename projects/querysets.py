@@ -354,6 +354,19 @@ class SpecWaitQuerySet(Scoped["SpecWait"]):
         problems = fields.get_field("bottleneck").related_model._default_manager.visible_to(user)
         return self.filter(demand__in=demands, bottleneck__in=problems)
 
+    def search(self, text: str) -> Self:
+        """Rows by part of the problem's or the demand's title, or by the start of one of the numbers."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(bottleneck__title__contains=text)
+            | Q(demand__title__contains=text)
+            | Q(bottleneck__code__startswith=text.upper())
+            | Q(demand__code__startswith=text.upper())
+            | Q(demand__plan_no__startswith=text)
+        )
+
     def waiting(self) -> Self:
         """The committee has not published, and the problem is not at its end."""
         demand: Any = self.model._meta.get_field("demand").related_model

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from projects.views import desk, filing, lists, moves, problem, reports, twins
+from projects.views import desk, filing, lists, moves, problem, reports, specs, twins
 
 app_name = "projects"
 
@@ -29,12 +29,20 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/segments/", filing.segments, name="bottleneck_segments"),
     path("bottlenecks/<uuid:public_id>/similar/", filing.similar, name="bottleneck_similar"),
     path("bottlenecks/<uuid:public_id>/submitted/", filing.submitted, name="bottleneck_submitted"),
+    path("bottlenecks/<uuid:public_id>/spec-demand/", specs.new, name="spec_demand_new"),
+    path("bottlenecks/<uuid:public_id>/spec-demand/join/", specs.join, name="spec_demand_join"),
     path("attachments/<uuid:public_id>/", problem.attachment, name="attachment"),
     path("reports/", reports.ReportList.as_view(), name="report_list"),
     path("reports/new/", reports.new, name="report_new"),
     path("reports/<uuid:public_id>/", reports.detail, name="report_detail"),
     path("reports/<uuid:public_id>/replace/", reports.replace, name="report_replace"),
     path("reports/<uuid:public_id>/withdraw/", reports.withdraw, name="report_withdraw"),
+    path("spec-demands/", specs.DemandList.as_view(), name="spec_demand_list"),
+    path("spec-demands/waiting/", specs.WaitingList.as_view(), name="spec_waiting"),
+    path("spec-demands/waiting/<int:pk>/leave/", specs.leave, name="spec_wait_leave"),
+    path("spec-demands/<str:code>/", specs.detail, name="spec_demand"),
+    path("spec-demands/<str:code>/edit/", specs.edit, name="spec_demand_edit"),
+    path("spec-demands/<str:code>/moves/<str:name>/", specs.move, name="spec_demand_move"),
     path("projects/", lists.ProjectList.as_view(), name="project_list"),
     path("projects/<str:code>/", lists.project_detail, name="project_detail"),
     path("consortia/", lists.ConsortiumList.as_view(), name="consortium_list"),

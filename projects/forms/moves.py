@@ -25,6 +25,7 @@ from projects.forms.evidence import EvidenceFormSet, past_day, proof_words
 from projects.forms.filing import GAP_FIELDS, Day, Files, Number, text_area
 from projects.models import Bottleneck
 from projects.models.projects import refuse_before_founding
+from projects.proof import offers_of
 from projects.workflow import MergeKind, Move, RejectReason
 
 PLAN_MONTHS = 3
@@ -369,11 +370,18 @@ class MoveForm(forms.Form):
             *given,
             auto_id="move_%s",
             prefix="evidence",
+            # What is sent back untouched counts as typed: the bound form knows of no first values.
+            initial=None if self.is_bound else self._offered(),
             form_kwargs={"use_required_attribute": False},
         )
         self.composed["evidence"] = lambda: [
             form.cleaned_data for form in self.evidence if form.has_changed()
         ]
+
+    def _offered(self) -> list[dict[str, Any]]:
+        """The numbers of the documents for which the problem waited."""
+        waits = self.bottleneck.spec_waits.select_related("demand__committee")
+        return [offer.values() for offer in offers_of(self.bottleneck, [wait.demand for wait in waits])]
 
     def ask_files(self) -> None:
         self.fields["files"] = Files(

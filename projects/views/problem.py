@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from common import charts, formats
 from enterprises.models import Organization
-from projects import followups, services, twins
+from projects import followups, services, specs, twins
 from projects.clock import about_clock, clock_of, turn_of
 from projects.facts import facts_of, plain, unit_of
 from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
@@ -27,6 +27,7 @@ from projects.forms.followups import FollowUpForm
 from projects.models import Attachment, Bottleneck, ChainProject, FollowUp, KeyProject, Measure
 from projects.proof import alarm_of
 from projects.timeline import events_of, file_entry
+from projects.views.specs import waits_of
 from projects.workflow import MOVES, STATES, Choice, choices_for, judge
 from record.services import looked_at
 
@@ -76,6 +77,8 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "decisions": decisions_of(row),
         "evidence": evidence,
         "alarm": alarm_of(evidence),
+        "spec_waits": waits_of(row, user),
+        "may_demand": not specs.why_not_wait(row, user),
         **_follow_ups(row, user),
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
         "events": events_of(row, master),

@@ -145,6 +145,7 @@ class World:
             "draft": self._problem(firm, place, "draft"),
             "submitted": submitted,
             "withdrawn": self._problem(firm, place, "withdrawn"),
+            "gap": self._problem(firm, place, "gap"),
             "listed": self._problem(firm, place, "listed"),
             "dispatched": self._problem(firm, place, "dispatched"),
             "shared": self._problem(firm, place, "shared"),
@@ -181,6 +182,7 @@ class World:
             "published": self._figure(self.published, bureau),
             "frozen": self._figure(self.frozen, bureau),
         }
+        rows["wait"] = rows["demand"].waits.get()
         rows["twins"] = TwinJudgement.objects.create(
             first=submitted,
             second=rows["shared"],
@@ -266,6 +268,8 @@ class World:
         if status == "resolved":
             values |= {"accepted_at": timezone.now(), "resolved_at": timezone.now()}
             values |= {"result": "bottleneck_solved", "visibility": "public", "consent_publish": True}
+        if status == "gap":
+            status, values["nqi_gap"] = "submitted", "cal_missing"
         if status == "shared":
             status = "accepted"
             values |= {"accepted_at": timezone.now(), "visibility": "government"}
