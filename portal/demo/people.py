@@ -15,6 +15,7 @@ USER_FIELDS = (
     "is_staff",
     "is_active",
     "date_joined",
+    "has_old_name",
 )
 GRANT_FIELDS = ("user", "role", "bureau", "organization", "is_manager", "starts_on")
 JOINED = "2022-01-04 01:00:00"
@@ -128,7 +129,7 @@ class People:
     ) -> int:
         pk = len(self.users) + 1
         self.users.append(
-            (pk, username, name, "", password, int(superuser), int(staff or superuser), 1, JOINED)
+            (pk, username, name, "", password, int(superuser), int(staff or superuser), 1, JOINED, 0)
         )
         return pk
 
