@@ -515,7 +515,7 @@ def key_project_detail(request: HttpRequest, code: str) -> HttpResponse:
             (_("已入账企业投入"), formats.money(booked["amount__sum"])),
         ],
         "milestones": [(row, *_milestone_state(row, today)) for row in milestones],
-        "results": key_project.results.all(),
+        "results": key_project.results.visible_to(user),
         "weight_done": sum(row.weight for row in milestones if row.done_on),
         "weight_all": sum(row.weight for row in milestones),
         "lead_is_linked": bool(_readable(user, [key_project.lead_id])),
