@@ -37,7 +37,7 @@ from projects.workflow import MOVES, STATES, Move, Party, grant_for, handled_by,
 S = Bottleneck.Status
 PER_PAGE = 25
 EVENTS_SHOWN = 4
-# Moves that may be made for many rows, and keys that make one for the chosen row.
+# Moves that may be made for many rows, and keys that make one for the chosen row; others go by their number.
 BULK_MOVES = ("accept", "list", "dispatch")
 KEYS = {"a": "accept", "r": "return"}
 COLUMNS = {
@@ -282,8 +282,8 @@ def _opened(request: HttpRequest, shown: list[Bottleneck]) -> dict[str, Any] | N
         if (own := [choice for choice in choices if choice.grant])
     ]
     keys = {address_of(row, MOVES[name]): key for key, name in KEYS.items()}
-    for action in actions["allowed"]:
-        action["key"] = keys.get(action["href"], "")
+    for number, action in enumerate(actions["allowed"], 1):
+        action["key"] = keys.get(action["href"]) or str(number)
     return {
         "bottleneck": row,
         "clock": clock_of(row),

@@ -36,12 +36,17 @@
       row.scrollIntoView({ block: "nearest" });
     });
   }
+  // Of a group of choices the one that is chosen already.
+  function firstField(form) {
+    const first = form.querySelector("summary, textarea, input:not([type='hidden'])");
+    return (first?.type === "radio" && form.querySelector(`input[name="${CSS.escape(first.name)}"]:checked`)) || first;
+  }
   document.addEventListener("htmx:afterSettle", (event) => {
     const target = event.detail.target;
     if (target.id === "beside") {
       target.scrollTop = 0;
       if (target.querySelector("[data-opened]")) mark(true);
-      else (target.querySelector(".error-summary, [autofocus]") || target.querySelector("summary, textarea, input:not([type='hidden'])"))?.focus();
+      else (target.querySelector(".error-summary, [autofocus]") || firstField(target))?.focus();
     } else if (document.querySelector("[data-desk]")) {
       mark(true);
       count();

@@ -39,6 +39,15 @@
       }
       return;
     }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
+      // Done, wherever one is in the form: its main button.
+      const button = event.target.form?.querySelector(".form-actions [type='submit']");
+      if (button) {
+        event.preventDefault();
+        button.click();
+      }
+      return;
+    }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (typing(event.target) || document.querySelector("dialog[open]")) return;
     const shortcut = document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`);
@@ -99,7 +108,12 @@
   });
 
   // --- faults: the summary takes the focus, its links lead into the field --------------------------------------------
-  document.querySelector("[data-focus]")?.focus();
+  const notice = document.querySelector("[data-focus]");
+  notice?.focus();
+  // A page that is there to be filled in begins at its first field: <form data-start>. On a phone the keys would cover it.
+  if (!notice && !location.hash && window.matchMedia("(hover: hover)").matches) {
+    document.querySelector("form[data-start]")?.querySelector("input:not([type='hidden']), select, textarea")?.focus({ preventScroll: true });
+  }
   document.addEventListener("click", (event) => {
     const link = event.target.closest(".error-summary a[href^='#']");
     const field = link && document.getElementById(link.hash.slice(1));

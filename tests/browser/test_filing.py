@@ -25,11 +25,11 @@ def login(page: Page, person: Any, to: str = "/workspace/") -> None:
 
 
 def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the control with this name has the focus."""
+    """Press Tab until the control with this name has the focus, if it has not."""
     for _ in range(80):
-        page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.name || ''") == name:
             return
+        page.keyboard.press("Tab")
     pytest.fail(f"The keyboard does not reach {name}.")
 
 
@@ -57,7 +57,7 @@ def test_a_problem_is_filed_with_the_keyboard_alone(page: Page):
     page.wait_for_url("**/bottlenecks/new/")
     press_button(page, "开始填报")
     page.wait_for_url("**/edit/happening/**")
-    tab_to(page, "product")
+    expect(page.locator("[name=product]")).to_be_focused()
     page.keyboard.type("谐波减速器")
     tab_to(page, "chain")
     with page.expect_response("**/segments/**"):
@@ -71,9 +71,10 @@ def test_a_problem_is_filed_with_the_keyboard_alone(page: Page):
     page.keyboard.press("Space")
     tab_to(page, "symptom")
     page.keyboard.type("同批柔轮台架寿命相差一倍。")
-    press_button(page, "保存并继续")
+    page.keyboard.press("Control+Enter")
 
     page.wait_for_url("**/edit/extent/")
+    expect(page.locator("[name=measure-0-metric]")).to_be_focused()
     for name, text in (
         ("measure-0-metric", "寿命达标率"),
         ("measure-0-value_now", "68"),
@@ -93,7 +94,7 @@ def test_a_problem_is_filed_with_the_keyboard_alone(page: Page):
     page.keyboard.press("Space")
     tab_to(page, "help_wanted")
     page.keyboard.press("Space")
-    press_button(page, "保存并继续")
+    page.keyboard.press("Control+Enter")
 
     page.wait_for_url("**/edit/check/")
     press_button(page, "提交")
