@@ -86,6 +86,11 @@ def render(chart: ChainMap, *, fonts: str = PAGE_FONTS, links: bool = True) -> S
     return framed("chain_map", context, chart, fonts=fonts, links=links, linked=linked)
 
 
+def is_tall(chart: ChainMap) -> bool:
+    """Whether the drawing is read better on an upright sheet than on one across."""
+    return float(str(_columns(chart, _legend(chart.legend)[1])["height"])) > WIDTH * 0.75
+
+
 def _legend(entries: Iterable[tuple[str, str]]) -> tuple[list[dict[str, object]], float]:
     """The entries in lines, and where the map begins below them."""
     x, y, drawn = 0.0, 2.0, []

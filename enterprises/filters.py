@@ -1,5 +1,7 @@
 """Filters of organisations and institutions, and those that every app uses: bureau and chain."""
 
+import re
+
 import django_filters as df
 from django import forms
 from django.db.models import Q, QuerySet
@@ -15,7 +17,14 @@ from common.filters import (
     RowField,
     YesFilter,
 )
-from enterprises.models import Bureau, IndustryChain, InstitutionProfile, NqiElement, Organization
+from enterprises.models import (
+    Bureau,
+    ChainSegment,
+    IndustryChain,
+    InstitutionProfile,
+    NqiElement,
+    Organization,
+)
 
 
 class BureauField(RowField):
@@ -101,6 +110,39 @@ class ChainFilter(Filter):
     field_class = ChainField
 
 
+class SegmentField(RowField):
+    """A segment by its key; offered are those of the chain that is chosen beside it."""
+
+    default_error_messages = {"unknown": _("没有编号为“%(value)s”的产业链环节，请从列表中选择。")}
+
+    def __init__(self, **kwargs):
+        super().__init__(queryset=ChainSegment.objects.only("name", "stream"), **kwargs)
+        self.chain_code = ""
+
+    def get_bound_field(self, form, field_name):
+        self.chain_code = form.data.get("chain", "")
+        return super().get_bound_field(form, field_name)
+
+    @property
+    def choices(self):
+        rows = self.queryset.filter(chain__code=self.chain_code) if self.chain_code else ()
+        return [("", _("全部")), *((str(row.pk), str(row)) for row in rows)]
+
+    def to_python(self, value):
+        if not value:
+            return None
+        row = self.queryset.filter(pk=value).first() if re.fullmatch(r"[0-9]{1,18}", value) else None
+        if row is None:
+            raise self.unknown(value)
+        return row
+
+
+class SegmentFilter(Filter):
+    """Rows of the segment with this key."""
+
+    field_class = SegmentField
+
+
 class OrganizationFilter(ListFilterSet):
     """Organisations by what they are and by their part in projects.
 
@@ -171,6 +213,16 @@ class BureauRowFilter(df.FilterSet):
 
     def below(self, queryset, _name, unit):
         return queryset.within(unit)
+
+
+class ChainListFilter(ListFilterSet):
+    """Which chains, on the page of all of them."""
+
+    klass = CodeFilter("klass", choices=IndustryChain.Klass.choices, label=_("产业类别"))
+
+    class Meta:
+        model = IndustryChain
+        fields: list[str] = []
 
 
 class ChainRowFilter(df.FilterSet):

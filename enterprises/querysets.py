@@ -37,6 +37,11 @@ class ChainQuerySet(models.QuerySet["IndustryChain"]):
         """Chains that new rows may name on a day (`domain.md` V11)."""
         return self.filter(Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gt=day))
 
+    def search(self, text: str) -> Self:
+        """Rows whose name contains the text, or whose code begins with it."""
+        text = text.strip()
+        return self.filter(Q(name__contains=text) | Q(code__startswith=text.upper())) if text else self
+
 
 class OrganizationQuerySet(Scoped["Organization"]):
     @right

@@ -27,6 +27,7 @@ from projects.api import (
     ParticipationViewSet,
     ProjectViewSet,
     PublishedBottleneckViewSet,
+    QualityMapViewSet,
     SharedBottleneckViewSet,
     SpecDemandViewSet,
 )
@@ -47,6 +48,7 @@ router.register("shared-bottlenecks", SharedBottleneckViewSet, basename="api-sha
 router.register("published-bottlenecks", PublishedBottleneckViewSet, basename="api-published-bottleneck")
 router.register("reports", InspectionReportViewSet, basename="api-report")
 router.register("spec-demands", SpecDemandViewSet, basename="api-spec-demand")
+router.register("quality-maps", QualityMapViewSet, basename="api-quality-map")
 router.register("bulletins", BulletinViewSet, basename="api-bulletin")
 router.register("periods", PeriodViewSet, basename="api-period")
 router.register("figures", FigureViewSet, basename="api-figure")

@@ -17,7 +17,21 @@ REFUSALS = (403, 429)
 MISSES_TOLD = 20
 # Parts of addresses that may stand in the record. Whatever else an address holds may be a secret by which
 # whoever knows it gets in: of an invitation, of a new password.
-OPEN_PARTS = {"code", "id", "months", "name", "object_id", "pk", "provider_id", "public_id", "step", "uscc"}
+OPEN_PARTS = {
+    *(
+        "bureau",
+        "code",
+        "id",
+        "months",
+        "name",
+        "object_id",
+        "pk",
+        "provider_id",
+        "public_id",
+        "step",
+        "uscc",
+    ),
+}
 
 
 class AdminPolicyMiddleware:

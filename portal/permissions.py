@@ -333,6 +333,23 @@ def _problems() -> Iterator[Entry]:
     yield Entry("projects:twin_undo", None, CITY_LINE, row="twins", sees=PARTIES, door=CITY_OFFICERS)
     yield Entry("projects:bottleneck_submitted", row="submitted", sees=FIRM)
     yield Entry("projects:bottleneck_refile", None, FIRM, row="withdrawn", sees=PARTIES)
+    # Chains and their maps: what is published is public, the rest is for the bureau line
+    yield Entry("projects:chain_list", ANYBODY, public=True)
+    yield Entry("projects:chain_detail", ANYBODY, row="chain", public=True)
+    yield Entry("projects:map_new", OFFICERS, OFFICERS, row="map unit")
+    yield Entry("projects:map_detail", ANYBODY, row="published map", public=True, note="published")
+    yield Entry("projects:map_detail", ANYBODY, row="quality_map", sees=LINE, public=True, note="draft")
+    yield Entry("projects:map_file", ANYBODY, row="quality_map", sees=LINE, public=True)
+    for step in ("redraw", "approve", "publish", "discard"):
+        yield Entry(
+            "projects:map_step",
+            OFFICERS,
+            OFFICERS,
+            row="quality_map",
+            sees=LINE,
+            args={"step": step},
+            note=step,
+        )
     yield Entry("projects:institution_choices", OFFICERS, row="listed", sees=PARTIES)
     for move, status, rule in MOVES:
         yield Entry(
@@ -493,6 +510,7 @@ def _api() -> Iterator[Entry]:
         ("key-project", PARTIES),
         ("report", PARTIES),
         ("spec-demand", LINE | BELOW),
+        ("quality-map", LINE),
         ("bottleneck", PARTIES),
         ("bulletin", PREPARING),
     ):

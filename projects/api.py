@@ -1,11 +1,12 @@
 """Projects, participations, consortia, key projects and problems to read; the moves of a problem to make."""
 
+from dataclasses import asdict
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError as Refused
 from django.db.models import BigIntegerField
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, NotFound, ValidationError
@@ -14,7 +15,7 @@ from rest_framework.response import Response
 
 from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView
 from enterprises.models import NqiElement, Organization
-from projects import services
+from projects import maps, services
 from projects.field_classes import FieldClass, is_open
 from projects.filters import (
     BottleneckFilter,
@@ -24,6 +25,7 @@ from projects.filters import (
     ParticipationFilter,
     ProjectFilter,
     PublishedFilter,
+    QualityMapFilter,
     ReportFilter,
     SharedFilter,
 )
@@ -42,6 +44,7 @@ from projects.models import (
     Participation,
     ProjectGoal,
     ProjectResult,
+    QualityMap,
     SpecDemand,
     SpecStep,
     SpecWait,
@@ -636,3 +639,63 @@ class SpecDemandViewSet(DetailView):
 
     def detailed(self, queryset):
         return queryset.select_related("committee", "chain", "bureau").prefetch_related("steps__bureau")
+
+
+# --- Quality maps ------------------------------------------------------------------------------------------
+
+
+class QualityMapSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    chain = serializers.CharField(source="chain.code")
+    bureau = serializers.CharField(source="bureau.code")
+    version = serializers.IntegerField()
+    status = serializers.CharField()
+    drawn_on = serializers.DateField()
+    drawn_by = serializers.CharField(source="drawn_by.uscc")
+    drawn_by_name = serializers.CharField(source="drawn_by.name")
+    sheet_count = serializers.IntegerField()
+    is_counted_copy = serializers.BooleanField()
+    is_public = serializers.BooleanField()
+    red_below = serializers.IntegerField()
+    green_from = serializers.IntegerField()
+    published_at = MomentField(allow_null=True)
+    superseded_at = MomentField(allow_null=True)
+
+
+class NodeSerializer(serializers.Serializer):
+    """A segment as this reader is told of it: numbers, or for those outside the scope bands of five."""
+
+    segment = serializers.IntegerField(source="node.segment")
+    parent = serializers.IntegerField(source="node.parent", allow_null=True)
+    stream = serializers.CharField(source="node.stream")
+    name = serializers.CharField(source="node.name")
+    localisation = serializers.CharField(source="node.localisation")
+    state = serializers.CharField(help_text="red, yellow, green, none; empty when it is not told.")
+    open = serializers.CharField()
+    solved = serializers.CharField()
+    gaps = serializers.DictField(child=serializers.CharField(), help_text="MET, STD, TST, CER_ACC.")
+
+
+class QualityMapDetailSerializer(QualityMapSerializer):
+    note = serializers.CharField()
+    nodes = serializers.SerializerMethodField()
+
+    @extend_schema_field(NodeSerializer(many=True))
+    def get_nodes(self, row: QualityMap) -> list[dict[str, Any]]:
+        shown = maps.shown_to(self.context["request"].user, row)
+        return [NodeSerializer({**asdict(one), "gaps": dict(one.gaps)}).data for one in shown]
+
+
+class QualityMapViewSet(DetailView):
+    """Versions of quality maps: those of the user's scope, and what was published for everybody."""
+
+    model = QualityMap
+    serializer_class = QualityMapSerializer
+    detail_serializer_class = QualityMapDetailSerializer
+    filterset_class = QualityMapFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+    sorts = {"drawn": "drawn_on", "version": "version"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("chain", "bureau", "drawn_by")

@@ -1,9 +1,12 @@
 """Filters of the ledger, the same in the address of a page and of the API."""
 
 from datetime import date
+from functools import reduce
+from operator import or_
 
 import django_filters as df
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,9 +20,10 @@ from common.filters import (
     TextFilter,
     YesFilter,
 )
-from enterprises.filters import BureauFilter, ChainFilter
+from enterprises.filters import BureauFilter, ChainFilter, SegmentFilter
 from enterprises.models import Bureau, NqiElement
 from projects.field_classes import FieldClass, is_open
+from projects.maps import OPEN, SOLVED
 from projects.models import (
     Bottleneck,
     ChainProject,
@@ -27,6 +31,7 @@ from projects.models import (
     InspectionReport,
     KeyProject,
     Participation,
+    QualityMap,
     SpecDemand,
     SpecKind,
     SpecWait,
@@ -51,9 +56,13 @@ class BottleneckFilter(ListFilterSet):
         choices=[("overdue", _("已超期")), ("soon", _("即将到期")), ("paused", _("暂停计时"))],
     )
     chain = ChainFilter("chain", label=_("产业链"))
+    segment = SegmentFilter("segment", label=_("产业链环节"))
     bureau = BureauFilter("bureau", label=_("受理单位（含下级）"))
     handler = BureauFilter("handler", label=_("办理单位（含下级）"))
     element = HasCodeFilter("nqi_elements", choices=NqiElement.choices, label=_("所缺要素"))
+    stage = AnyCodeFilter(
+        method="by_stage", choices=[("open", _("在办")), ("solved", _("已解决"))], label=_("阶段")
+    )
     status = AnyCodeFilter("status", choices=Bottleneck.Status.choices[1:], label=_("状态"))
     turn = AnyCodeFilter(method="by_turn", choices=Party.choices[:4], label=_("轮到"))
     urgency = AnyCodeFilter("urgency", choices=Bottleneck.Urgency.choices, label=_("紧急程度"))
@@ -87,6 +96,10 @@ class BottleneckFilter(ListFilterSet):
                 return qs.due_soon_on(today)
         return qs.filter(status__in=Bottleneck.PAUSED)
 
+    def by_stage(self, qs: BottleneckQuerySet, _name: str, value: list[str]) -> BottleneckQuerySet:
+        wanted = reduce(or_, (OPEN if stage == "open" else SOLVED for stage in value), Q())
+        return qs.filter(wanted)
+
     def by_turn(self, qs: BottleneckQuerySet, _name: str, value: list[str]) -> BottleneckQuerySet:
         return qs.filter(status__in=statuses_of(*value))
 
@@ -106,6 +119,23 @@ class _SharedFilter(BottleneckFilter):
         return queryset.search(text, [path for path in SEARCHED if is_open([path], self.reader)])
 
 
+class MapFilter(ListFilterSet):
+    """Which problems a live map counts; named as in the list, so that a node leads to the same rows."""
+
+    q = None
+    bureau = BureauFilter("bureau", label=_("受理单位（含下级）"))
+    element = BottleneckFilter.base_filters["element"]
+    grade = BottleneckFilter.base_filters["grade"]
+    cause = BottleneckFilter.base_filters["cause"]
+    urgency = BottleneckFilter.base_filters["urgency"]
+    submitted_from = BottleneckFilter.base_filters["submitted_from"]
+    submitted_to = BottleneckFilter.base_filters["submitted_to"]
+
+    class Meta:
+        model = Bottleneck
+        fields: list[str] = []
+
+
 def _for(reader: FieldClass) -> type[_SharedFilter]:
     closed = {
         name: None
@@ -117,6 +147,19 @@ def _for(reader: FieldClass) -> type[_SharedFilter]:
 
 
 SharedFilter, PublishedFilter = _for(FieldClass.GOVERNMENT), _for(FieldClass.PUBLIC)
+
+
+class QualityMapFilter(ListFilterSet):
+    """Which versions of maps."""
+
+    q = None
+    chain = ChainFilter("chain", label=_("产业链"))
+    bureau = BureauFilter("bureau", label=_("编制单位（含下级）"))
+    status = AnyCodeFilter("status", choices=QualityMap.Status.choices, label=_("状态"))
+
+    class Meta:
+        model = QualityMap
+        fields: list[str] = []
 
 
 class ProjectFilter(ListFilterSet):

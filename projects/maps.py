@@ -4,6 +4,8 @@ A map is drawn from live rows within somebody's scope, frozen as a version, appr
 published. Whoever has no right to the rows is told bands of five and no more (`domain.md` 1.1, 3.4, 3.7).
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
@@ -271,11 +273,12 @@ def grant_to_draw(user: User | AnonymousUser, chain: IndustryChain, bureau: Bure
     return next((one for one in user.grants_of(Role.OFFICER) if one.covers(bureau, chain.pk)), None)
 
 
-def _grant_or_refuse(user: User, chain: IndustryChain, bureau: Bureau) -> Grant:
-    grant = grant_to_draw(user, chain, bureau)
-    if grant is None:
-        raise PermissionDenied(_("图谱由编制单位及其上级的经办人起草、审定和发布。"))
-    return grant
+WHO_DRAWS = gettext_lazy("图谱由编制单位及其上级的经办人起草、审定和发布。")
+
+
+def why_not_drafting(user: User | AnonymousUser, chain: IndustryChain, bureau: Bureau) -> str:
+    """Why the user may not draw maps of the bureau; empty when it may."""
+    return "" if grant_to_draw(user, chain, bureau) else str(WHO_DRAWS)
 
 
 @by_whom
@@ -292,7 +295,9 @@ def draft(
     ``values`` are its columns by name, under ``file`` an upload. Raises PermissionDenied, or ValidationError
     by field, also when a version is under way already.
     """
-    grant = _grant_or_refuse(by, chain, bureau)
+    grant = grant_to_draw(by, chain, bureau)
+    if grant is None:
+        raise PermissionDenied(WHO_DRAWS)
     columns, rule = dict(values), rule_now()
     upload = columns.pop("file", None)
     row = QualityMap(
@@ -390,7 +395,7 @@ def why_not(row: QualityMap, step: Step, user: User | AnonymousUser) -> str:
     """Why the user may not make the step now; empty when it may."""
     grant = grant_to_draw(user, row.chain, row.bureau)
     if grant is None:
-        return _("图谱由编制单位及其上级的经办人起草、审定和发布。")
+        return str(WHO_DRAWS)
     if row.status not in step.sources:
         return _("图谱现在的状态是“%(status)s”。") % {"status": row.get_status_display()}
     if step.name == "redraw" and row.file:
@@ -403,12 +408,18 @@ def why_not(row: QualityMap, step: Step, user: User | AnonymousUser) -> str:
     return ""
 
 
+def mark_of(row: QualityMap) -> str:
+    """Another one for every state and every drawing: whoever decides says by it what was looked at."""
+    content = json.dumps([row.status, row.nodes], sort_keys=True)
+    return hashlib.blake2s(content.encode(), digest_size=8).hexdigest()
+
+
 @by_whom
-def take_step(row: QualityMap, name: str, *, by: User) -> QualityMap:
-    """Redraw, approve, publish or discard a version.
+def take_step(row: QualityMap, name: str, *, by: User, seen: str) -> QualityMap:
+    """Redraw, approve, publish or discard a version; ``seen`` is the mark of what the user looked at.
 
     All versions of bureau and chain are locked first, so of two who publish at once one wins. Raises StaleRow
-    when the version has moved on since it was read, PermissionDenied when the user may not make the step.
+    when the version has changed since, PermissionDenied when the user may not make the step.
     """
     step = STEPS[name]
     with transaction.atomic():
@@ -418,7 +429,7 @@ def take_step(row: QualityMap, name: str, *, by: User) -> QualityMap:
         locked = whole.filter(pk=row.pk).first()
         if locked is None:
             raise StaleRow(_("这一版图谱已被废弃，您的操作没有执行。"))
-        if locked.status != row.status:
+        if mark_of(locked) != seen:
             raise StaleRow(_why_stale(locked))
         if why := why_not(locked, step, by):
             raise PermissionDenied(why)

@@ -268,6 +268,10 @@ class QualityMapQuerySet(Scoped["QualityMap"]):
         """The versions that stand now."""
         return self.filter(status=self.model.Status.PUBLISHED)
 
+    def newest_first(self) -> Self:
+        """The widest unit first, of each the newest version."""
+        return self.order_by("bureau__level", "bureau__code", "-version")
+
 
 class InspectionReportQuerySet(Scoped["InspectionReport"]):
     @right

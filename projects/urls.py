@@ -1,6 +1,6 @@
 from django.urls import path
 
-from projects.views import desk, filing, lists, moves, problem, reports, specs, twins
+from projects.views import desk, filing, lists, maps, moves, problem, reports, specs, twins
 
 app_name = "projects"
 
@@ -32,6 +32,12 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/spec-demand/", specs.new, name="spec_demand_new"),
     path("bottlenecks/<uuid:public_id>/spec-demand/join/", specs.join, name="spec_demand_join"),
     path("attachments/<uuid:public_id>/", problem.attachment, name="attachment"),
+    path("chains/", maps.chain_list, name="chain_list"),
+    path("chains/<str:code>/", maps.chain_detail, name="chain_detail"),
+    path("chains/<str:code>/maps/<str:bureau>/new/", maps.map_new, name="map_new"),
+    path("maps/<uuid:public_id>/", maps.map_detail, name="map_detail"),
+    path("maps/<uuid:public_id>/file/", maps.map_file, name="map_file"),
+    path("maps/<uuid:public_id>/<str:step>/", maps.map_step, name="map_step"),
     path("reports/", reports.ReportList.as_view(), name="report_list"),
     path("reports/new/", reports.new, name="report_new"),
     path("reports/<uuid:public_id>/", reports.detail, name="report_detail"),

@@ -91,6 +91,7 @@ STATE_LOOK: Mapping[str, Look] = {
     "issued": Look("good", "check"),
     "valid": Look("good", "check"),
     "replaced": Look("warn", "loop"),
+    "superseded": Look("neutral", "loop"),
     # answers of the verification page
     "genuine": Look("good", "check"),
     "altered": Look("bad", "cross"),

@@ -134,6 +134,7 @@ class World:
         consortium = factories.consortium(firm, bureau=bureau)
         key_project = factories.key_project(project, lead=firm)
         submitted = self._problem(firm, place, "submitted")
+        drawing = default_storage.save("maps/x", ContentFile(b"%PDF-1.4"))
         draft_bulletin, issued = self._bulletin(bureau, "draft"), self._bulletin(bureau, "issued")
         institution = firm if place == "lab" else factories.institution(f"{place}院", at=bureau)
         rows = {
@@ -176,6 +177,8 @@ class World:
             "instrument": factories.instrument(bureau),
             "list draft": self._list(place, "problems"),
             "list published": self._list(place, "instruments"),
+            "quality_map": self._map(bureau, 2, file=drawing, mime="application/pdf"),
+            "map unit": SimpleNamespace(code=self.chain.code, bureau=bureau.code),
             "bureau": bureau,
             "bulletin draft": draft_bulletin,
             "issued": issued,
@@ -193,7 +196,7 @@ class World:
             at=timezone.now(),
         )
         admin = {
-            "projects_qualitymap": rows["quality map"],
+            "projects_qualitymap": rows["quality_map"],
             "projects_twinjudgement": rows["twins"],
             "enterprises_bureau": bureau,
             "enterprises_organization": firm,
