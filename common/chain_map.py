@@ -130,10 +130,12 @@ def _families(boxes: Iterable[Box]) -> Iterator[tuple[int, Box]]:
     for box in rows:
         of.setdefault(box.parent if box.parent in keys else None, []).append(box)
     waiting = [(0, box) for box in reversed(of.pop(None, []))]
-    while waiting:
-        depth, box = waiting.pop()
+    while waiting or of:
+        # What is left is a circle of wholes and parts: it is opened anywhere.
+        depth, box = waiting.pop() if waiting else (0, of[next(iter(of))].pop())
         yield depth, box
         waiting += [(depth + 1, child) for child in reversed(of.pop(box.key, []))]
+        of = {whole: parts for whole, parts in of.items() if parts}
 
 
 def _columns(chart: ChainMap, top: float) -> dict[str, object]:

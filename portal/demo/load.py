@@ -27,7 +27,7 @@ from enterprises.models import (
     OrganizationContact,
 )
 from enterprises.services import found_bureaus, load_divisions
-from portal.demo import build, cases, catalogue, files, firms, lives, people
+from portal.demo import build, cases, catalogue, files, firms, lives, maps, people
 from portal.demo.days import Days
 from portal.demo.places import Places
 from portal.demo.scales import SCALES
@@ -113,6 +113,8 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
             )
             similar.rebuild()
             bulk.analyse()
+        with phase(_("质量图谱")):
+            maps.draw(today, places, crowd, story.institution)
 
 
 def _store_projects(builder: build.Builder) -> None:
@@ -158,7 +160,14 @@ def _store_chains(chains: list[catalogue.Chain], places: Places) -> None:
     )
     segments = [(n, segment) for n, chain in enumerate(chains, 1) for segment in chain.segments]
     ChainSegment.objects.bulk_create(
-        ChainSegment(id=pk, chain_id=chain, stream=segment.stream, name=segment.name, position=pk)
+        ChainSegment(
+            id=pk,
+            chain_id=chain,
+            stream=segment.stream,
+            name=segment.name,
+            position=pk,
+            localisation_rate=35 + pk * 37 % 61,
+        )
         for pk, (chain, segment) in enumerate(segments, 1)
     )
 

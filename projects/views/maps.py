@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -178,7 +179,7 @@ class Drawing:
                 shown.node.open if self.is_exact else shown.open,
                 shown.node.solved if self.is_exact else shown.solved,
                 *(self._gap(shown, code) for code, _word in elements),
-                shown.node.localisation,
+                Decimal(shown.node.localisation) if shown.node.localisation else None,
             ]
             for shown in self.nodes
         ]
@@ -269,13 +270,6 @@ def _file(content: bytes, mime: str, name: str) -> HttpResponse:
 # --- One chain ---------------------------------------------------------------------------------------------
 
 
-def _unit(request: HttpRequest, filterset: MapFilter) -> Bureau | None:
-    """The unit whose map is asked for: the one chosen, else that in which the user works."""
-    if filterset.is_valid() and (chosen := filterset.form.cleaned_data["bureau"]):
-        return chosen
-    return request.grant.bureau if request.grant else None  # type: ignore[attr-defined]
-
-
 @require_safe
 def chain_detail(request: HttpRequest, code: str) -> HttpResponseBase:
     """The map of a chain: live for people of bureaus, as it was published for everybody else."""
@@ -301,10 +295,14 @@ def _with_pages(request: HttpRequest, versions: Any) -> Any:
 
 def _live(request: HttpRequest, chain: IndustryChain, context: dict[str, Any]) -> HttpResponse | None:
     """Puts the live map of the chosen unit into the context; answers itself when a file is asked for."""
-    filterset = MapFilter(request.GET, Bottleneck.objects.none(), request=request)
-    unit = _unit(request, filterset)
+    # The unit in which the user works stands in the filter until another one is chosen.
+    chosen = request.GET.copy()
+    if not chosen.get("bureau") and request.grant and request.grant.bureau:  # type: ignore[attr-defined]
+        chosen["bureau"] = request.grant.bureau.code  # type: ignore[attr-defined]
+    filterset = MapFilter(chosen, Bottleneck.objects.none(), request=request)
+    unit = filterset.form.cleaned_data["bureau"] if filterset.is_valid() else None
     context |= {"filter": filterset, "unit": unit, "is_live": True}
-    if unit is None or not filterset.is_valid():
+    if unit is None:
         return None
     filterset.queryset = maps.problems_for(request.user, chain, unit)
     rule, today = maps.rule_now(), timezone.localdate()

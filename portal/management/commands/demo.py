@@ -26,7 +26,7 @@ from portal.demo.scales import SCALES
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
 from record.recording import loaded
 
-PHASES = 15
+PHASES = 16
 
 
 class Command(BaseCommand):
