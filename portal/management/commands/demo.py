@@ -23,6 +23,7 @@ from portal.demo.figures import publish
 from portal.demo.load import is_empty, load
 from portal.demo.news import spread
 from portal.demo.scales import SCALES
+from portal.demo.scenes import play
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
 from record.recording import loaded
 
@@ -72,6 +73,8 @@ class Command(BaseCommand):
                 load(scale, seed, today, password, phase)
                 for model in (Organization, User, ChainProject, Consortium, KeyProject, Bottleneck):
                     loaded(model, model._base_manager.count(), f"demo --scale {scale}")
+                with phase(_("报告、延期与归并")):
+                    play()
                 publish(today, phase)
                 with phase(_("消息与申请")):
                     spread()
