@@ -25,8 +25,10 @@ from projects.api import (
     InspectionReportViewSet,
     KeyProjectViewSet,
     ParticipationViewSet,
+    PolicyInstrumentViewSet,
     ProjectViewSet,
     PublishedBottleneckViewSet,
+    QualityListViewSet,
     QualityMapViewSet,
     SharedBottleneckViewSet,
     SpecDemandViewSet,
@@ -46,6 +48,8 @@ router.register("key-projects", KeyProjectViewSet, basename="api-key-project")
 router.register("bottlenecks", BottleneckViewSet, basename="api-bottleneck")
 router.register("shared-bottlenecks", SharedBottleneckViewSet, basename="api-shared-bottleneck")
 router.register("published-bottlenecks", PublishedBottleneckViewSet, basename="api-published-bottleneck")
+router.register("quality-lists", QualityListViewSet, basename="api-quality-list")
+router.register("instruments", PolicyInstrumentViewSet, basename="api-instrument")
 router.register("reports", InspectionReportViewSet, basename="api-report")
 router.register("spec-demands", SpecDemandViewSet, basename="api-spec-demand")
 router.register("quality-maps", QualityMapViewSet, basename="api-quality-map")

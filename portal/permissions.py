@@ -143,6 +143,7 @@ FIRM = Rule("filers and coordinators of the firm", _own(*FILING_ROLES))
 SOLVER = Rule("the institution to which it was dispatched", _own(Role.INSTITUTION))
 LODGER = Rule("the institution that lodged it", _own(Role.INSTITUTION))
 OFFICERS = Rule("officers of the bureau line", _line(Role.OFFICER))
+ALL_OFFICERS = Rule("officers", _role(Role.OFFICER))
 CITY_OFFICERS = Rule(
     "officers of cities and above",
     lambda kind, _relation: kind.role == Role.OFFICER and kind.level is not None and kind.level <= Level.CITY,
@@ -452,6 +453,33 @@ def _demands() -> Iterator[Entry]:
     yield Entry("projects:spec_wait_leave", None, OFFICERS, row="wait", sees=LINE)
 
 
+def _lists() -> Iterator[Entry]:
+    # The three lists, and policy instruments
+    yield _list("projects:quality_lists", ANYBODY, public=True)
+    yield Entry("projects:quality_list_new", ALL_OFFICERS, ALL_OFFICERS)
+    for name in ("list", "list_changes", "list_pdf", "list_xlsx"):
+        for row, sees in (("list published", ANYBODY), ("list draft", LINE)):
+            yield Entry(f"projects:quality_{name}", ANYBODY, row=row, sees=sees, public=True, note=row)
+    yield Entry("projects:quality_list_edit", OFFICERS, OFFICERS, row="list draft", sees=LINE)
+    for name in ("add", "refresh"):
+        yield Entry(f"projects:quality_list_{name}", None, OFFICERS, row="list draft", sees=LINE)
+    for step in ("submit", "discard"):
+        yield Entry(
+            "projects:quality_list_step",
+            OFFICERS,
+            OFFICERS,
+            row="list draft",
+            sees=LINE,
+            args={"name": step},
+            note=step,
+        )
+    yield _list("projects:instrument_list")
+    yield Entry("projects:instrument_new", ALL_OFFICERS, ALL_OFFICERS)
+    yield Entry("projects:instrument_detail", row="instrument")
+    for name in ("edit", "withdraw"):
+        yield Entry(f"projects:instrument_{name}", OFFICERS, OFFICERS, row="instrument")
+
+
 def _account() -> Iterator[Entry]:
     """Signing in, and one's own account: never somebody else's."""
     for name in ("login", "account_login"):
@@ -525,6 +553,11 @@ def _api() -> Iterator[Entry]:
     yield Entry("api-published-bottleneck-list")
     yield Entry("api-published-bottleneck-detail", row="published problem")
     yield Entry("api-participation-list")
+    yield Entry("api-quality-list-list")
+    yield Entry("api-quality-list-detail", row="list draft", sees=LINE, note="draft")
+    yield Entry("api-quality-list-detail", row="list published", note="published")
+    yield Entry("api-instrument-list")
+    yield Entry("api-instrument-detail", row="instrument")
     yield Entry("api-figure-list", query="period=2024")
     for move, status, rule in MOVES:
         yield Entry(
@@ -647,7 +680,16 @@ def _model(one: Model) -> Iterator[Entry]:
     yield Entry(f"admin/{app}/{name}/<path:object_id>/", ADMINISTRATORS, ADMINISTRATORS, row=row)
 
 
-TABLE: tuple[Entry, ...] = (*_pages(), *_problems(), *_rest(), *_demands(), *_account(), *_api(), *_admin())
+TABLE: tuple[Entry, ...] = (
+    *_pages(),
+    *_problems(),
+    *_rest(),
+    *_demands(),
+    *_lists(),
+    *_account(),
+    *_api(),
+    *_admin(),
+)
 
 
 def addresses() -> Iterator[tuple[str, str]]:

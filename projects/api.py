@@ -15,16 +15,18 @@ from rest_framework.response import Response
 
 from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView
 from enterprises.models import NqiElement, Organization
-from projects import maps, services
+from projects import listed, maps, services
 from projects.field_classes import FieldClass, is_open
 from projects.filters import (
     BottleneckFilter,
     ConsortiumFilter,
     DemandFilter,
+    InstrumentFilter,
     KeyProjectFilter,
     ParticipationFilter,
     ProjectFilter,
     PublishedFilter,
+    QualityListFilter,
     QualityMapFilter,
     ReportFilter,
     SharedFilter,
@@ -42,8 +44,10 @@ from projects.models import (
     Measure,
     Milestone,
     Participation,
+    PolicyInstrument,
     ProjectGoal,
     ProjectResult,
+    QualityList,
     QualityMap,
     SpecDemand,
     SpecStep,
@@ -699,3 +703,93 @@ class QualityMapViewSet(DetailView):
 
     def detailed(self, queryset):
         return queryset.select_related("chain", "bureau", "drawn_by")
+
+
+# --- Lists ------------------------------------------------------------------------------------------------
+
+
+class QualityListSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    kind = serializers.CharField()
+    chain = serializers.CharField(source="chain.code")
+    chain_name = serializers.CharField(source="chain.name")
+    bureau = serializers.CharField(source="bureau.code")
+    bureau_name = serializers.CharField(source="bureau.short_name")
+    version = serializers.IntegerField()
+    status = serializers.CharField()
+    effective_on = serializers.DateField()
+    published_at = MomentField(allow_null=True)
+    digest = serializers.CharField()
+
+
+class QualityListDetailSerializer(QualityListSerializer):
+    """With its lines, as far as the reader reads them; days and codes as they are stored."""
+
+    code = serializers.CharField()
+    notes = serializers.CharField()
+    lines = serializers.SerializerMethodField()
+    hidden = serializers.SerializerMethodField()
+
+    def _reading(self, row: QualityList) -> listed.Reading:
+        if not hasattr(self, "_read"):
+            self._read = listed.read(row, self.context["request"].user)
+        return self._read
+
+    def get_lines(self, row: QualityList) -> list[dict[str, Any]]:
+        reading = self._reading(row)
+        return [{fact.name: line.value(fact) for fact in reading.columns} for line in reading.lines]
+
+    def get_hidden(self, row: QualityList) -> int:
+        """How many lines are counted only."""
+        return self._reading(row).hidden
+
+
+class QualityListViewSet(DetailView):
+    """Published versions of the three lists, and drafts for the bureau line."""
+
+    model = QualityList
+    serializer_class = QualityListSerializer
+    detail_serializer_class = QualityListDetailSerializer
+    filterset_class = QualityListFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+    sorts = {"effective": "effective_on", "version": "version"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("chain", "bureau", "supersedes")
+
+
+class PolicyInstrumentSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    title = serializers.CharField()
+    kind = serializers.CharField()
+    department = serializers.CharField()
+    doc_no = serializers.CharField()
+    target = serializers.CharField()
+    valid_from = serializers.DateField()
+    valid_to = serializers.DateField(allow_null=True)
+    link = serializers.CharField()
+    contact = serializers.CharField()
+    bureau = serializers.CharField(source="bureau.code")
+    bureau_name = serializers.CharField(source="bureau.short_name")
+
+
+class PolicyInstrumentDetailSerializer(PolicyInstrumentSerializer):
+    """With the codes of the chains for which it is; none means all."""
+
+    chains = serializers.SlugRelatedField("code", many=True, read_only=True)
+
+
+class PolicyInstrumentViewSet(CountedView):
+    """Policies, funds, awards and loans that firms of a chain may apply for."""
+
+    model = PolicyInstrument
+    serializer_class = PolicyInstrumentSerializer
+    detail_serializer_class = PolicyInstrumentDetailSerializer
+    filterset_class = InstrumentFilter
+    lookup_field = "public_id"
+    lookup_value_converter = "uuid"
+    sorts = {"from": "valid_from", "title": "title"}
+
+    def detailed(self, queryset):
+        return queryset.select_related("bureau").prefetch_related("chains")

@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.filters import (
     AnyCodeFilter,
@@ -21,7 +22,7 @@ from common.filters import (
     YesFilter,
 )
 from enterprises.filters import BureauFilter, ChainFilter, SegmentFilter
-from enterprises.models import Bureau, NqiElement
+from enterprises.models import Bureau, IndustryChain, NqiElement
 from projects.field_classes import FieldClass, is_open
 from projects.maps import OPEN, SOLVED
 from projects.models import (
@@ -31,12 +32,19 @@ from projects.models import (
     InspectionReport,
     KeyProject,
     Participation,
+    PolicyInstrument,
+    QualityList,
     QualityMap,
     SpecDemand,
     SpecKind,
     SpecWait,
 )
-from projects.querysets import SEARCHED, BottleneckQuerySet, ChainProjectQuerySet
+from projects.querysets import (
+    SEARCHED,
+    BottleneckQuerySet,
+    ChainProjectQuerySet,
+    PolicyInstrumentQuerySet,
+)
 from projects.workflow import Party, statuses_of
 
 
@@ -241,6 +249,44 @@ class ParticipationFilter(df.FilterSet):
     class Meta:
         model = Participation
         fields: list[str] = []
+
+
+class QualityListFilter(ListFilterSet):
+    """Which of the three lists."""
+
+    chain = ChainFilter("chain", label=_("产业链"))
+    kind = CodeFilter("kind", choices=QualityList.Kind.choices, label=_("清单"))
+    bureau = BureauFilter("bureau", label=_("清单单位（含下级）"))
+    status = CodeFilter("status", choices=QualityList.Status.choices, label=_("状态"))
+    effective_from = DayFilter("effective_on", "gte", label=_("实施日期从"))
+    effective_to = DayFilter("effective_on", "lte", label=_("实施日期到"))
+
+    class Meta:
+        model = QualityList
+        fields: list[str] = []
+
+
+class InstrumentFilter(ListFilterSet):
+    """Which policy instruments."""
+
+    chain = ChainFilter(label=_("适用产业链"), method="by_chain")
+    kind = CodeFilter(
+        "kind", choices=PolicyInstrument.Kind.choices, label=pgettext_lazy("policy instrument", "类型")
+    )
+    bureau = BureauFilter("bureau", label=_("维护单位（含下级）"))
+    in_force = YesFilter(label=_("现在有效"), method="by_in_force")
+
+    class Meta:
+        model = PolicyInstrument
+        fields: list[str] = []
+
+    def by_chain(
+        self, qs: PolicyInstrumentQuerySet, _name: str, chain: IndustryChain
+    ) -> PolicyInstrumentQuerySet:
+        return qs.for_chain(chain)
+
+    def by_in_force(self, qs: PolicyInstrumentQuerySet, _name: str, value: bool) -> PolicyInstrumentQuerySet:
+        return qs.valid_on(timezone.localdate()) if value else qs
 
 
 class ReportFilter(ListFilterSet):

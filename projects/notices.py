@@ -15,7 +15,16 @@ from accounts.models import FILING_ROLES, Notice, Role, User
 from accounts.notices import Desks, Details, day_of, members, say, tell
 from enterprises.models import Bureau
 from projects.clock import step_of
-from projects.models import Bottleneck, Evidence, FollowUp, SpecDemand, SpecKind, SpecStep, Transition
+from projects.models import (
+    Bottleneck,
+    Evidence,
+    FollowUp,
+    QualityList,
+    SpecDemand,
+    SpecKind,
+    SpecStep,
+    Transition,
+)
 from projects.workflow import HANDLED_BY, MOVES, STATES, Party
 
 Kind = Notice.Kind
@@ -317,7 +326,29 @@ def _page(details: Details) -> str:
     return reverse("projects:bottleneck_detail", args=[details["row"]])
 
 
+def tell_of_list(row: QualityList) -> None:
+    """A list waits for somebody else's approval, or was sent back to whoever drafted it."""
+    details = {"row": str(row.public_id), "code": row.code}
+    source = f"list:{row.pk}:{row.revision}"
+    if row.status == QualityList.Status.SUBMITTED:
+        others = Desks([row.bureau.path]).nearest(row.bureau.path, row.chain_id, without=[row.drafted_by_id])
+        tell(others, Kind.WAITING, source, details | {"what": "list_submitted"})
+    else:
+        tell(
+            {row.drafted_by_id} - {row.returned_by_id},
+            Kind.WAITING,
+            source,
+            details | {"what": "list_returned"},
+        )
+
+
+def _list_page(details: Details) -> str:
+    return reverse("projects:quality_list", args=[details["row"]])
+
+
 def declare() -> None:
+    say("list_submitted", lambda details: _("清单 %(code)s 等您批准。") % details, _list_page)
+    say("list_returned", lambda details: _("清单 %(code)s 被退回，请修改后重新提交。") % details, _list_page)
     say("moved", _moved, _page)
     say("followed", _followed, _page)
     say("waiting", _waiting, _page)

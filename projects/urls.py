@@ -1,6 +1,6 @@
 from django.urls import path
 
-from projects.views import desk, filing, lists, maps, moves, problem, reports, specs, twins
+from projects.views import desk, filing, lists, maps, moves, problem, quality_lists, reports, specs, twins
 
 app_name = "projects"
 
@@ -49,6 +49,25 @@ urlpatterns = [
     path("spec-demands/<str:code>/", specs.detail, name="spec_demand"),
     path("spec-demands/<str:code>/edit/", specs.edit, name="spec_demand_edit"),
     path("spec-demands/<str:code>/moves/<str:name>/", specs.move, name="spec_demand_move"),
+    path("lists/", quality_lists.QualityListList.as_view(), name="quality_lists"),
+    path("lists/new/", quality_lists.new, name="quality_list_new"),
+    path("lists/<uuid:public_id>/", quality_lists.detail, name="quality_list"),
+    path("lists/<uuid:public_id>/add/", quality_lists.add, name="quality_list_add"),
+    path("lists/<uuid:public_id>/changes/", quality_lists.changes, name="quality_list_changes"),
+    path("lists/<uuid:public_id>/edit/", quality_lists.edit, name="quality_list_edit"),
+    path("lists/<uuid:public_id>/pdf/", quality_lists.pdf, name="quality_list_pdf"),
+    path("lists/<uuid:public_id>/refresh/", quality_lists.refresh, name="quality_list_refresh"),
+    path("lists/<uuid:public_id>/steps/<str:name>/", quality_lists.step, name="quality_list_step"),
+    path("lists/<uuid:public_id>/xlsx/", quality_lists.xlsx, name="quality_list_xlsx"),
+    path("instruments/", quality_lists.InstrumentList.as_view(), name="instrument_list"),
+    path("instruments/new/", quality_lists.instrument_new, name="instrument_new"),
+    path("instruments/<uuid:public_id>/", quality_lists.instrument_detail, name="instrument_detail"),
+    path("instruments/<uuid:public_id>/edit/", quality_lists.instrument_edit, name="instrument_edit"),
+    path(
+        "instruments/<uuid:public_id>/withdraw/",
+        quality_lists.instrument_withdraw,
+        name="instrument_withdraw",
+    ),
     path("projects/", lists.ProjectList.as_view(), name="project_list"),
     path("projects/<str:code>/", lists.project_detail, name="project_detail"),
     path("consortia/", lists.ConsortiumList.as_view(), name="consortium_list"),

@@ -62,6 +62,7 @@ CHINESE_BY_NATURE = {
     "bulletins/paper": "the typesetting of official papers",
     "projects/management/commands/workflow.py": "docs/workflow.md, which is written in Chinese",
     "common/paper": "typefaces are called so",
+    "projects/list_files.py": "lists on paper",
     "common/charts.py": "names of the regions on the map of tiles",
     "enterprises/services.py": "how official names of divisions are built",
     "portal/demo": "demo data",

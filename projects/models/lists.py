@@ -18,6 +18,9 @@ from projects.models.bottlenecks import Bottleneck
 from projects.models.keyprojects import KeyProject
 from projects.querysets import ListedRowQuerySet, PolicyInstrumentQuerySet, QualityListQuerySet
 
+# No other scheme: a browser would run some of them.
+WEB_ADDRESS = URLValidator(["http", "https"], message=_("请填写以 http:// 或 https:// 开头的完整网址。"))
+
 
 def person(label: Any) -> models.ForeignKey:
     """Somebody who had a hand in a list; stays as long as the list does."""
@@ -45,9 +48,7 @@ class PolicyInstrument(LedgerRow):
     target = models.TextField(_("支持对象和内容"), max_length=1000)
     valid_from = models.DateField(_("起始日期"))
     valid_to = models.DateField(_("截止日期"), null=True, blank=True, help_text=_("长期有效的不填。"))
-    link = models.CharField(
-        _("原文网址"), max_length=300, blank=True, validators=[URLValidator(["http", "https"])]
-    )
+    link = models.CharField(_("原文网址"), max_length=300, blank=True, validators=[WEB_ADDRESS])
     contact = models.CharField(
         _("咨询方式"), max_length=100, blank=True, help_text=_("办理科室和办公电话，会对外公开。")
     )
@@ -153,6 +154,8 @@ class QualityList(models.Model):
     approved_at = models.DateTimeField(_("批准时间"), null=True, blank=True)
     published_by = person(_("发布人"))
     published_at = models.DateTimeField(_("发布时间"), null=True, blank=True)
+    # Names of chain and bureau as they were printed; both may be called otherwise one day.
+    heading = models.JSONField(_("发布时的名称"), default=dict, blank=True, editable=False)
     digest = models.CharField(_("内容摘要（SHA-256）"), max_length=64, blank=True, editable=False)
 
     objects = QualityListQuerySet.as_manager()
@@ -269,7 +272,9 @@ class QualityList(models.Model):
 class ListedRow(models.Model):
     """A line of a list: the live row that it speaks of, and what was printed when the list was published."""
 
-    quality_list = models.ForeignKey(QualityList, models.CASCADE, related_name="rows", verbose_name=_("清单"))
+    quality_list = models.ForeignKey(
+        QualityList, models.CASCADE, related_name="entries", verbose_name=_("清单")
+    )
     position = models.PositiveIntegerField(_("序号"))
     bottleneck = models.ForeignKey(
         Bottleneck,

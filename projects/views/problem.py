@@ -24,6 +24,7 @@ from projects.facts import facts_of, plain, unit_of
 from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
 from projects.forms.filing import UploadForm
 from projects.forms.followups import FollowUpForm
+from projects.instruments import offered_for
 from projects.models import Attachment, Bottleneck, ChainProject, FollowUp, KeyProject, Measure
 from projects.proof import alarm_of
 from projects.timeline import events_of, file_entry
@@ -33,6 +34,8 @@ from record.services import looked_at
 
 # Shown in the browser itself; everything else is saved. Neither can carry a script.
 SHOWN_IN_BROWSER = ("image/jpeg", "image/png")
+# Policies offered on the page of a problem; a link leads to all.
+POLICIES_SHOWN = 5
 # Children of a master listed on its page; the number says how many there are.
 CHILDREN_SHOWN = 20
 
@@ -90,6 +93,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "twins": twins.waiting(row, user),
         "project": row.project and ChainProject.objects.visible_to(user).filter(pk=row.project.pk).first(),
         "key_projects": KeyProject.objects.visible_to(user).filter(bottlenecks=row),
+        "policies": list(offered_for(row)[:POLICIES_SHOWN]),
         "upload_form": UploadForm(),
         "may_attach": services.may_attach(row, user),
     }

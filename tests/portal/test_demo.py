@@ -12,11 +12,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import Count, F, Sum
-from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Grant, Notice, Role, User
+from accounts.models import Grant, Role, User
 from bulletins import figures
 from bulletins.indicators import HEADLINES
 from bulletins.models import Bulletin, Period, StatValue
@@ -29,19 +27,16 @@ from portal.demo.figures import publish
 from portal.demo.load import load
 from portal.demo.places import share_out
 from portal.demo.scales import SCALES
-from portal.demo.scenes import play
 from projects.models import (
     Attachment,
     Bottleneck,
     ChainProject,
     Consortium,
     Evidence,
-    InspectionReport,
     KeyProject,
     Measure,
     Participation,
     Transition,
-    TwinJudgement,
 )
 from projects.workflow import MOVES, clock_of_state
 
@@ -425,27 +420,6 @@ def test_clocks_are_mixed(demo: None) -> None:
     county = Bottleneck.objects.open().filter(bureau__code=people.COUNTY)
     assert county.overdue_on(today).exists()
     assert county.filter(clock_due_on__gte=today).exists()
-
-
-def test_accounts_find_reports_extensions_and_verdicts(demo: None) -> None:
-    with transaction.atomic():
-        play()
-        institution = User.objects.get(username="institution").grants.get().organization
-        lodged = InspectionReport.objects.filter(institution=institution)
-        assert lodged.filter(status="replaced").exists()
-        cited = Evidence.objects.filter(verified_via="portal")
-        assert set(cited.values_list("verify_state", flat=True)) == {"matched", "mismatch"}
-        wrong = cited.get(verify_state="mismatch")
-        assert wrong.bottleneck.status == S.VERIFICATION
-        assert Notice.objects.filter(details__what="contradicted", user__username="city").exists()
-        page = Client().get(reverse("bulletins:verify_code", args=[lodged.first().verification_code]))
-        assert lodged.first().report_no in page.content.decode()
-        for username in ("county", "city"):
-            rows = Bottleneck.objects.visible_to(User.objects.get(username=username))
-            assert set(rows.filter(extended_count__gt=0).values_list("extended_count", flat=True)) == {1, 2}
-        verdicts = TwinJudgement.objects.filter(by__username="city").values_list("verdict", flat=True)
-        assert sorted(verdicts) == ["apart", "common", "same"]
-        transaction.set_rollback(True)
 
 
 def fingerprint() -> list[int | str]:

@@ -18,12 +18,11 @@ from tqdm import tqdm
 from accounts.models import User
 from common import bulk
 from enterprises.models import Organization
-from portal.demo import people
+from portal.demo import lists, people
 from portal.demo.figures import publish
 from portal.demo.load import is_empty, load
 from portal.demo.news import spread
 from portal.demo.scales import SCALES
-from portal.demo.scenes import play
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
 from record.recording import loaded
 
@@ -73,9 +72,9 @@ class Command(BaseCommand):
                 load(scale, seed, today, password, phase)
                 for model in (Organization, User, ChainProject, Consortium, KeyProject, Bottleneck):
                     loaded(model, model._base_manager.count(), f"demo --scale {scale}")
-                with phase(_("报告、延期与归并")):
-                    play()
                 publish(today, phase)
+                with phase(_("清单与政策")):
+                    lists.lay_out(today)
                 with phase(_("消息与申请")):
                     spread()
                 bar.set_description(_("写入磁盘"))
