@@ -28,18 +28,21 @@ class State(models.TextChoices):
     ALTERED = "altered", _("内容被改动")
     REPLACED = "replaced", _("已被替换")
     WITHDRAWN = "withdrawn", _("已撤回")
+    DISPUTED = "disputed", _("有争议")
     UNKNOWN = "unknown", _("查无此件")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer, the bulletin or report it is about, and the one in force when that one was replaced."""
+    """The answer, the bulletin or report it is about, the one in force when that one was replaced, and
+    other valid reports that claim the same file."""
 
     state: State
     bulletin: Bulletin | None = None
     successor: Bulletin | None = None
     report: InspectionReport | None = None
     next_report: InspectionReport | None = None
+    rivals: tuple[InspectionReport, ...] = ()
 
 
 def canonical(text: str) -> str:
@@ -76,6 +79,8 @@ def _as_lodged(report: InspectionReport) -> Verdict:
         InspectionReport.Status.REPLACED: State.REPLACED,
         InspectionReport.Status.WITHDRAWN: State.WITHDRAWN,
     }.get(InspectionReport.Status(report.status), State.GENUINE)
+    if rivals := tuple(reports.rivals_of(report)):
+        return Verdict(State.DISPUTED, report=report, rivals=rivals)
     newest = reports.in_force(report)
     return Verdict(state, report=report, next_report=newest if newest != report else None)
 

@@ -34,13 +34,15 @@ class Scope:
     """``bureau_paths`` are the paths of the widest subtrees that a bureau role covers; ``reaches`` those
     that one covers for a single chain; ``organization_ids`` the organisations for which the user acts;
     ``everything`` stands for the whole tree with all its chains. ``person_id`` is the user's own key, for
-    rows that belong to a person; people of bureaus have none such."""
+    rows that belong to a person; people of bureaus have none such. ``expert_id`` is the key of an expert, for
+    what it is asked to judge."""
 
     bureau_paths: tuple[str, ...] = ()
     organization_ids: frozenset[int] = field(default_factory=frozenset)
     everything: bool = False
     reaches: tuple[Reach, ...] = ()
     person_id: int | None = None
+    expert_id: int | None = None
 
     @property
     def is_of_bureau(self) -> bool:

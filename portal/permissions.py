@@ -332,6 +332,9 @@ def _problems() -> Iterator[Entry]:
     yield Entry("projects:twins", CITY_OFFICERS)
     yield Entry("projects:twins_of", CITY_LINE, CITY_LINE, row="shared", sees=PARTIES, door=CITY_OFFICERS)
     yield Entry("projects:twin_undo", None, CITY_LINE, row="twins", sees=PARTIES, door=CITY_OFFICERS)
+    yield Entry("projects:opinion_ask", None, CITY_LINE, row="judged", sees=PARTIES)
+    # Answered by the expert who was asked, and by nobody else.
+    yield Entry("projects:opinion_answer", None, NOBODY, row="opinion", sees=PARTIES)
     yield Entry("projects:bottleneck_submitted", row="submitted", sees=FIRM)
     yield Entry("projects:bottleneck_refile", None, FIRM, row="withdrawn", sees=PARTIES)
     # Chains and their maps: what is published is public, the rest is for the bureau line

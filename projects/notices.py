@@ -18,7 +18,9 @@ from projects.clock import step_of
 from projects.models import (
     Bottleneck,
     Evidence,
+    ExpertOpinion,
     FollowUp,
+    InspectionReport,
     QualityList,
     SpecDemand,
     SpecKind,
@@ -141,6 +143,27 @@ def tell_of_contradiction(evidence: Evidence) -> None:
     desk = Desks([row.handler.path]).nearest(row.handler.path, row.chain_id)
     source = f"evidence:{evidence.pk}:{evidence.verify_state}"
     tell(desk, Kind.WAITING, source, _details("contradicted", row))
+
+
+def tell_of_question(asked: ExpertOpinion) -> None:
+    """An expert is asked for an opinion."""
+    tell({asked.expert_id}, Kind.WAITING, f"opinion:{asked.pk}", _details("question", asked.bottleneck))
+
+
+def tell_of_opinion(asked: ExpertOpinion) -> None:
+    """The expert has answered whoever asked."""
+    details = _details("opinion", asked.bottleneck) | {"answer": asked.answer}
+    tell({asked.asked_by_id}, Kind.WAITING, f"opinion-answer:{asked.pk}", details)
+
+
+def tell_of_rivals(reports: Collection[InspectionReport]) -> None:
+    """Several valid reports claim one file: the officers over each of the institutions look into it."""
+    newest = max(report.pk for report in reports)
+    for report in reports:
+        path = report.institution.bureau.path
+        details = {"what": "rivals", "row": str(report.public_id), "number": report.report_no}
+        desk = Desks([path]).nearest(path)
+        tell(desk, Kind.WAITING, f"rivals:{newest}:{report.pk}", details)
 
 
 def tell_of_follow_ups(asked: Collection[tuple[Bottleneck, FollowUp]]) -> None:
@@ -322,6 +345,16 @@ def _demand(details: Details) -> str:
     return _("问题 %(code)s 等待的%(kind)s计划已终止，请另找办法。") % values
 
 
+def _opinion(details: Details) -> str:
+    values = _values(details) | {"answer": ExpertOpinion.Answer(details["answer"]).label}
+    return _("问题 %(code)s 的专家意见：%(answer)s。") % values
+
+
+def _rivals(details: Details) -> str:
+    sentence = _("报告 %(number)s 的文件还登记了另一份有效报告，请向出具机构核实，由登记有误的一方撤回。")
+    return sentence % details
+
+
 def _page(details: Details) -> str:
     return reverse("projects:bottleneck_detail", args=[details["row"]])
 
@@ -356,6 +389,13 @@ def declare() -> None:
     say("follow_up_answer", _follow_up_answer, _page)
     say("contradicted", _contradicted, _page)
     say("demand", _demand, lambda details: f"{_page(details)}#spec-demand")
+    say(
+        "question",
+        lambda details: _("请您就问题 %(code)s 是否已经解决出具专家意见。") % _values(details),
+        lambda details: f"{_page(details)}#opinions",
+    )
+    say("opinion", _opinion, lambda details: f"{_page(details)}#opinions")
+    say("rivals", _rivals, lambda details: reverse("projects:report_detail", args=[details["row"]]))
     say("amber", _amber, _page)
     say("red", _red, _page)
     say("reported", _reported, _page)

@@ -1,6 +1,6 @@
 """Which evidence shows that which problem is solved (`domain.md` 4.3); printed in `docs/evidence.md`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +200,10 @@ VERDICTS = {
     "other_file": gettext_lazy(
         "委托单位、样品、日期相同，但文件与登记的不同（重新扫描也会不同），请对照原件。"
     ),
+    "other_issuer": gettext_lazy(
+        "委托单位、样品、日期与登记的相同，但登记的出具单位是%(issuer)s，请对照原件上的单位名称。"
+    ),
+    "disputed": gettext_lazy("同一个文件登记了不止一份有效报告，请向出具机构核实。"),
     "differs": gettext_lazy("编号存在，但%(fields)s与登记的不同。"),
     "replaced": gettext_lazy("报告已由 %(number)s 替换。"),
     "withdrawn": gettext_lazy("机构已撤回这份报告：%(reason)s"),
@@ -209,6 +213,7 @@ VERDICTS = {
     "officer": gettext_lazy("核验人已逐项核对。"),
 }
 COMPARED = {
+    "issuer": gettext_lazy("出具单位"),
     "holder": gettext_lazy("委托单位"),
     "sample": gettext_lazy("样品"),
     "issued_on": gettext_lazy("日期"),
@@ -217,10 +222,14 @@ COMPARED = {
 
 def verdict_of(evidence: Evidence) -> str:
     """What was found when the number was looked up, and what looks odd; nothing before it was."""
-    detail = dict(evidence.verify_detail or {})
-    detail["fields"] = formats.listed(str(COMPARED[name]) for name in detail.get("fields", ()))
-    said = str(VERDICTS[detail["why"]]) % detail if "why" in detail else ""
+    said = words_of(evidence.verify_detail or {})
     return " ".join(filter(None, (said, cma_warning(evidence.cma_no))))
+
+
+def words_of(detail: Mapping[str, Any]) -> str:
+    """The sentence for what a look-up answered; nothing before it was made."""
+    fields = formats.listed(str(COMPARED[name]) for name in detail.get("fields", ()))
+    return str(VERDICTS[detail["why"]]) % {**detail, "fields": fields} if "why" in detail else ""
 
 
 def wanted(row: Row) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         Bottleneck,
         ChainProject,
         Consortium,
-        InspectionReport,  # noqa: F401 (named in a base)
+        InspectionReport,
         KeyProject,
         LedgerRow,
         ListedRow,  # noqa: F401 (named in a base)
@@ -164,7 +164,8 @@ SEARCHED = {
 class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     @right
     def visible_to(self, user: Viewer) -> Self:
-        """The parties only: the filing firm, the bureau line, the institution it was dispatched to.
+        """The parties only: the filing firm, the bureau line, the institution it was dispatched to, and while
+        it is verified the experts who were asked.
 
         A draft is seen by its own organisation alone, and by nobody but its filer while the bureau has not
         verified that the filer acts for that organisation.
@@ -211,6 +212,10 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
             seen |= filed & (scope.within("bureau__path", "chain") | scope.within("handler__path", "chain"))
         if scope.organization_ids:
             seen |= filed & Q(assigned_to__in=scope.organization_ids)
+        if scope.expert_id:
+            opinion: Any = self.model._meta.get_field("opinions").related_model
+            asked = opinion._base_manager.filter(expert=scope.expert_id, closed_at__isnull=True)
+            seen |= Q(pk__in=asked.exclude(answer="recused").values("bottleneck"))
         return seen
 
     def open(self) -> Self:
@@ -286,6 +291,13 @@ class InspectionReportQuerySet(Scoped["InspectionReport"]):
         return self.filter(
             scope.within("institution__bureau__path") | Q(institution__in=scope.organization_ids)
         )
+
+    def rivals_of(self, report: "InspectionReport") -> Self:
+        """Other valid reports that claim the file of a valid one."""
+        status = self.model.Status
+        if report.status != status.VALID:
+            return self.none()
+        return self.filter(sha256=report.sha256, status=status.VALID).exclude(pk=report.pk)
 
     @right
     def told_to_anybody(self) -> Self:

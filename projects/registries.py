@@ -52,8 +52,8 @@ class Portal:
             return None
         reports = InspectionReport.objects.judged("compared with evidence")
         lodged = reports.filter(institution__in=list(self._institutions(evidence)))
-        report = lodged.filter(report_no__iexact=evidence.number).select_related("replaced_by").first()
-        if report:
+        known = lodged.select_related("replaced_by", "institution")
+        if report := known.filter(report_no__iexact=evidence.number).first():
             return self._compared(evidence, report)
         began = lodged.aggregate(first=Min("lodged_at"))["first"]
         if began is None or evidence.issued_on < timezone.localdate(began):
@@ -75,6 +75,24 @@ class Portal:
         return rows.filter(by_name)
 
     def _compared(self, evidence: Evidence, report: InspectionReport) -> Answer:
+        issuer = report.institution
+        is_named = any(same(evidence.issuer, name) for name in (issuer.name, *issuer.former_names))
+        if refuted := self._refuted(evidence, report, is_named=is_named):
+            return refuted
+        copy = evidence.attachment
+        is_copy = copy is not None and copy.sha256 == report.sha256
+        if InspectionReport.objects.judged("compared with evidence").rivals_of(report).exists():
+            return Answer(State.UNVERIFIED, "disputed")
+        if not is_copy and not is_named:
+            # A short name, a new one: whether the paper bears it, only eyes can tell.
+            return Answer(State.UNVERIFIED, "other_issuer", {"issuer": issuer.name})
+        if not is_copy and copy and copy.mime == "application/pdf":
+            # A scan of the true paper is another file as well: only eyes can tell.
+            return Answer(State.UNVERIFIED, "other_file")
+        return Answer(State.MATCHED, "same_file" if is_copy else "same_words")
+
+    def _refuted(self, evidence: Evidence, report: InspectionReport, *, is_named: bool) -> Answer | None:
+        """What is not as it was said to be, if anything."""
         differs = [
             name
             for name, said, lodged in (
@@ -84,19 +102,22 @@ class Portal:
             )
             if not same(said, lodged)
         ]
+        if not is_named and self._is_another(evidence.issuer, report.institution):
+            differs.insert(0, "issuer")
         if differs:
             return Answer(State.MISMATCH, "differs", {"fields": differs})
         if report.status == InspectionReport.Status.REPLACED and report.replaced_by:
             return Answer(State.REPLACED, "replaced", {"number": report.replaced_by.report_no})
         if report.status == InspectionReport.Status.WITHDRAWN:
             return Answer(State.REPLACED, "withdrawn", {"reason": report.end_reason})
-        copy = evidence.attachment
-        if copy and copy.sha256 == report.sha256:
-            return Answer(State.MATCHED, "same_file")
-        if copy and copy.mime == "application/pdf":
-            # A scan of the true paper is another file as well: only eyes can tell.
-            return Answer(State.UNVERIFIED, "other_file")
-        return Answer(State.MATCHED, "same_words")
+        return None
+
+    def _is_another(self, name: str, issuer: Organization) -> bool:
+        """Whether another institution of the portal is called so: then code or number and name contradict."""
+        plain = tidy(name)
+        spellings = {name.strip(), plain, plain.replace("(", "（").replace(")", "）")}
+        rows = Organization.objects.institutions().judged("named by evidence")
+        return rows.filter(name__in=spellings).exclude(pk=issuer.pk).exists()
 
 
 def same(said: str, lodged: str) -> bool:

@@ -7,6 +7,8 @@ problems give as evidence is looked up among the reports (`domain.md` 3.13, V9).
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -21,7 +23,7 @@ from common.saving import save_checked
 from common.scope import system_job
 from enterprises.models import Organization
 from projects import notices, registries, tasks
-from projects.models import Bottleneck, Evidence, InspectionReport
+from projects.models import Bottleneck, Evidence, EvidenceAlarm, InspectionReport
 from projects.querysets import InspectionReportQuerySet
 from record.acting import by_whom
 
@@ -66,6 +68,8 @@ def lodge(institution: Organization, values: Mapping[str, Any], *, by: User) -> 
     report.sha256 = report.sha256.lower()
     with transaction.atomic():
         save_checked(report)
+        if rivals := rivals_of(report):
+            notices.tell_of_rivals([report, *rivals])
         _compare_again(report)
     return report
 
@@ -150,7 +154,12 @@ def of_digest(digest: str) -> InspectionReport | None:
 
 
 def _told() -> InspectionReportQuerySet:
-    return InspectionReport.objects.told_to_anybody().select_related("institution", "replaced_by")
+    return InspectionReport.objects.told_to_anybody().select_related("institution__bureau", "replaced_by")
+
+
+def rivals_of(report: InspectionReport) -> list[InspectionReport]:
+    """Other valid reports with the same file: as long as there are any, none of them is beyond doubt."""
+    return list(_told().rivals_of(report))
 
 
 def in_force(report: InspectionReport) -> InspectionReport:
@@ -183,15 +192,23 @@ def verify_evidence(evidence: Evidence) -> str:
     """
     with transaction.atomic():
         rows = Evidence.objects.judged("under the lock").select_for_update(of=("self",))
-        locked = rows.select_related("attachment").get(pk=evidence.pk)
+        locked = rows.select_related("attachment", "bottleneck").get(pk=evidence.pk)
         via, answer = registries.look_up(locked)
         if not via and locked.verified_via == OFFICER:
             return locked.verify_state
-        locked.verify_state, locked.verified_via = answer.state, via
+        before, locked.verify_state, locked.verified_via = locked.verify_state, answer.state, via
         locked.verified_at, locked.verify_detail = timezone.now(), answer.detail
         locked.save(update_fields=VERDICT)
         if answer.state in Evidence.CONTRADICTED:
             notices.tell_of_contradiction(locked)
+            if answer.state != before:
+                EvidenceAlarm.objects.create(
+                    bottleneck=locked.bottleneck,
+                    at=locked.verified_at,
+                    number=locked.number,
+                    state=answer.state,
+                    detail=answer.detail,
+                )
     evidence.refresh_from_db()
     return evidence.verify_state
 
@@ -209,10 +226,17 @@ def verify_again(bottleneck: Bottleneck) -> None:
 
 
 def looked_at_by_officer(bottleneck: Bottleneck, at: datetime) -> None:
-    """The verifier has compared every piece of evidence: what no place knew counts as matched now."""
+    """The verifier has compared every piece of evidence: what no place knew counts as matched now.
+
+    A report that its institution may still lodge stays pending and is asked for again: an officer who has
+    seen the paper does not know whether the institution stands by it.
+    """
     for evidence in bottleneck.evidence.exclude(verify_state__in=[State.MATCHED, *Evidence.CONTRADICTED]):
-        evidence.verify_state, evidence.verified_via = State.MATCHED, OFFICER
-        evidence.verified_at, evidence.verify_detail = at, {"why": "officer"}
+        via, answer = registries.look_up(evidence)
+        if answer.state != State.PENDING:
+            via, answer = OFFICER, registries.Answer(State.MATCHED, "officer")
+        evidence.verify_state, evidence.verified_via = answer.state, via
+        evidence.verified_at, evidence.verify_detail = at, answer.detail
         evidence.save(update_fields=VERDICT)
 
 
@@ -228,9 +252,12 @@ def ask_again(now: datetime | None = None) -> int:
 
 
 def _compare_again(report: InspectionReport) -> None:
-    """What a report says has changed: so may the verdict on evidence with its number."""
-    cited = Evidence.objects.judged("evidence that cites the report").filter(
-        kind=Evidence.Kind.TEST_REPORT, number__iexact=report.report_no
-    )
+    """What a report says has changed: so may the verdict on evidence with its number, or with that of another
+    report that claims the same file."""
+    judged = "evidence that cites the report"
+    claiming = InspectionReport.objects.judged(judged).filter(sha256=report.sha256)
+    numbers = claiming.values_list("report_no", flat=True)
+    numbered = reduce(or_, (Q(number__iexact=number) for number in numbers))
+    cited = Evidence.objects.judged(judged).filter(numbered, kind=Evidence.Kind.TEST_REPORT)
     for evidence in cited:
         verify_evidence(evidence)

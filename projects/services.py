@@ -18,7 +18,7 @@ from accounts.models import FILING_ROLES, Role, User
 from accounts.notices import members
 from common.saving import save_checked
 from enterprises.models import Organization
-from projects import effects, files, notices, reports
+from projects import effects, files, notices, opinions, reports
 from projects.models import (
     Attachment,
     Bottleneck,
@@ -31,6 +31,7 @@ from projects.models import (
 )
 from projects.querysets import BottleneckQuerySet
 from projects.workflow import (
+    JUDGED,
     MOVES,
     STATES,
     Clock,
@@ -211,6 +212,8 @@ def move(
         locked.status_changed_at = at
         locked.version += 1
         locked.save()
+        if source in JUDGED and locked.status not in JUDGED:
+            opinions.close(locked, at)
         event = Transition.objects.create(
             bottleneck=locked,
             sequence=locked.transitions.count() + 1,

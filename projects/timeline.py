@@ -1,6 +1,7 @@
 """The record of a problem in plain sentences, newest first."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from common import formats
 from enterprises.models import Organization
 from projects.completion import Change, changes_of
-from projects.models import Attachment, Bottleneck, Transition
+from projects.models import Attachment, Bottleneck, EvidenceAlarm, ExpertOpinion, Transition
+from projects.proof import words_of
 from projects.workflow import RejectReason
 
 SENTENCES = {
@@ -117,6 +119,10 @@ def events_of(bottleneck: Bottleneck, master: Bottleneck | None = None) -> list[
                 files=[file_entry(attachment) for attachment in attachments],
             )
         )
+    entries += [_alarm(alarm) for alarm in bottleneck.alarms.all()]
+    entries += [
+        event for opinion in bottleneck.opinions.select_related("bureau") for event in _opinion(opinion)
+    ]
     # The record's own order stands where two steps share a moment.
     return sorted(entries, key=lambda entry: entry.at)[::-1]
 
@@ -140,6 +146,23 @@ def _event(
         note=note,
         changes=changes_of(step),
     )
+
+
+def _alarm(alarm: EvidenceAlarm) -> Event:
+    values = {"number": alarm.number, "state": alarm.get_state_display()}
+    sentence = _("证据 %(number)s 核对结果：%(state)s") % values
+    return Event(at=alarm.at, code=alarm.state, sentence=sentence, note=words_of(alarm.detail))
+
+
+def _opinion(opinion: ExpertOpinion) -> Iterator[Event]:
+    """An expert was asked and answered; the name stands with the opinions, for bureaus."""
+    code = Bottleneck.Status.VERIFICATION
+    yield Event(
+        at=opinion.asked_at, code=code, sentence=_("%(who)s送请专家出具意见") % {"who": opinion.bureau}
+    )
+    if opinion.answered_at:
+        sentence = _("专家意见：%(answer)s") % {"answer": opinion.get_answer_display()}
+        yield Event(at=opinion.answered_at, code=code, sentence=sentence, note=opinion.text)
 
 
 def _actor(step: Transition) -> str:

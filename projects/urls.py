@@ -1,6 +1,18 @@
 from django.urls import path
 
-from projects.views import desk, filing, lists, maps, moves, problem, quality_lists, reports, specs, twins
+from projects.views import (
+    desk,
+    filing,
+    lists,
+    maps,
+    moves,
+    opinions,
+    problem,
+    quality_lists,
+    reports,
+    specs,
+    twins,
+)
 
 app_name = "projects"
 
@@ -31,6 +43,8 @@ urlpatterns = [
     path("bottlenecks/<uuid:public_id>/submitted/", filing.submitted, name="bottleneck_submitted"),
     path("bottlenecks/<uuid:public_id>/spec-demand/", specs.new, name="spec_demand_new"),
     path("bottlenecks/<uuid:public_id>/spec-demand/join/", specs.join, name="spec_demand_join"),
+    path("bottlenecks/<uuid:public_id>/opinions/", opinions.ask, name="opinion_ask"),
+    path("opinions/<int:pk>/", opinions.answer, name="opinion_answer"),
     path("attachments/<uuid:public_id>/", problem.attachment, name="attachment"),
     path("chains/", maps.chain_list, name="chain_list"),
     path("chains/<str:code>/", maps.chain_detail, name="chain_detail"),

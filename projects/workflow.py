@@ -22,7 +22,7 @@ from accounts.joining import why_not_yet
 from accounts.models import FILING_ROLES, Grant, Role, User
 from common.workdays import add_months, add_workdays, workdays_between
 from enterprises.models import Bureau
-from projects.models import Bottleneck
+from projects.models import Bottleneck, ExpertOpinion
 from projects.proof import contradicted, missing_proof, only_partly
 
 S = Bottleneck.Status
@@ -45,6 +45,10 @@ HANDLED_BY = (
     "confirm",
     "confirm_partly",
 )
+
+
+# Whether a problem is solved is being judged: an expert who was asked reads it.
+JUDGED = (S.VERIFICATION, S.PARTLY)
 
 
 class Party(models.TextChoices):
@@ -192,6 +196,24 @@ def has_evidence(row: Bottleneck, at: datetime) -> str:
     return ""
 
 
+def is_above_city(row: Bottleneck) -> bool:
+    """Graded for province or nation."""
+    return row.grade in (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
+
+
+@rule(_("省级、国家级问题有专家同意"))
+def expert_agrees(row: Bottleneck, at: datetime) -> str:
+    """Besides another officer; one expert who disagrees is not outvoted by others (`domain.md` 4.1)."""
+    if not is_above_city(row):
+        return ""
+    answers = set(row.opinions.filter(closed_at=None).values_list("answer", flat=True))
+    if ExpertOpinion.Answer.NO in answers:
+        return gettext("有专家不同意核验为已解决，请办理“阶段性解决”或“核验不通过”。")
+    if ExpertOpinion.Answer.YES in answers:
+        return ""
+    return gettext("省级和国家级问题核验前要有一名专家同意，请先在问题页面送请专家。")
+
+
 @rule(_("企业确认全部解决"))
 def firm_says_yes(row: Bottleneck, at: datetime) -> str:
     """Silence of the firm is no consent, and a part is not the whole (`domain.md` 4.1, 4.3)."""
@@ -320,10 +342,17 @@ def another_person(attempt: Attempt) -> str:
 
 @rule(_("省级、国家级问题不由县级核验"))
 def grade_allows(attempt: Attempt) -> str:
-    above_city = (Bottleneck.Grade.PROVINCE, Bottleneck.Grade.NATION)
-    if attempt.bottleneck.grade not in above_city or attempt.grant.level <= Bureau.Level.CITY:
+    if not is_above_city(attempt.bottleneck) or attempt.grant.level <= Bureau.Level.CITY:
         return ""
     return gettext("省级和国家级问题不能由县级单位核验销号。")
+
+
+@rule(_("没有就这个问题出具专家意见的人"))
+def no_expert_of_it(attempt: Attempt) -> str:
+    """Expert and verifier are two people."""
+    if attempt.bottleneck.opinions.filter(expert__in=attempt.people).exists():
+        return gettext("您被请就这个问题出具专家意见，核验须由另一名人员进行。")
+    return ""
 
 
 # --- The table ---------------------------------------------------------------------------------------------
@@ -615,8 +644,8 @@ MOVES: dict[str, Move] = {
             _("已核验解决"),
             needs=("checked", "result", "reason"),
             takes=("effect", "is_reusable", "story"),
-            conditions=(firm_says_yes, has_evidence),
-            guards=(another_person, grade_allows),
+            conditions=(firm_says_yes, has_evidence, expert_agrees),
+            guards=(another_person, no_expert_of_it, grade_allows),
         ),
         Move(
             "verify_partly",
@@ -626,7 +655,7 @@ MOVES: dict[str, Move] = {
             (Party.VERIFIER,),
             _("已认定阶段性解决"),
             needs=("reason",),
-            guards=(another_person, grade_allows),
+            guards=(another_person, no_expert_of_it, grade_allows),
         ),
         Move(
             "rework",

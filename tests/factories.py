@@ -23,11 +23,12 @@ from enterprises.models import (
     Organization,
     OrganizationContact,
 )
-from projects import services
+from projects import opinions, services
 from projects.models import (
     Bottleneck,
     ChainProject,
     Consortium,
+    ExpertOpinion,
     InspectionReport,
     KeyProject,
     Participation,
@@ -317,6 +318,14 @@ def solution(row: Bottleneck, after: str = "96") -> dict[str, Any]:
             }
         ],
     }
+
+
+def opinion(row: Bottleneck, by: User, answer: str = "yes", expert: User | None = None) -> ExpertOpinion:
+    """What an expert of the nation says of a problem, asked by an officer who may verify it."""
+    asked = opinions.ask(row, expert or user(Role.EXPERT, bureau()), by=by)
+    person = User.objects.get(pk=asked.expert_id)
+    free = answer != "recused"
+    return opinions.answer(asked, by=person, answer=answer, no_conflict=free, text="看了试验记录。")
 
 
 def verification(row: Bottleneck) -> dict[str, Any]:

@@ -110,6 +110,8 @@ class User(AbstractUser):
     @cached_property
     def scope(self) -> Scope:
         scope = _scope_of(self.grants_in_force)
+        if self.grants_of(Role.EXPERT):
+            scope = replace(scope, expert_id=self.pk)
         return scope if scope.is_of_bureau else replace(scope, person_id=self.pk)
 
     @cached_property

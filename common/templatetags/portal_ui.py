@@ -92,9 +92,13 @@ STATE_LOOK: Mapping[str, Look] = {
     "valid": Look("good", "check"),
     "replaced": Look("warn", "loop"),
     "superseded": Look("neutral", "loop"),
+    # evidence
+    "mismatch": Look("bad", "warning"),
+    "not_found": Look("bad", "warning"),
     # answers of the verification page
     "genuine": Look("good", "check"),
     "altered": Look("bad", "cross"),
+    "disputed": Look("warn", "warning"),
     "unknown": Look("bad", "cross"),
 }
 # Where the same code means something else.

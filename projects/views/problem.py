@@ -28,6 +28,7 @@ from projects.instruments import offered_for
 from projects.models import Attachment, Bottleneck, ChainProject, FollowUp, KeyProject, Measure
 from projects.proof import alarm_of
 from projects.timeline import events_of, file_entry
+from projects.views.opinions import opinions_of
 from projects.views.specs import waits_of
 from projects.workflow import MOVES, STATES, Choice, choices_for, judge
 from record.services import looked_at
@@ -82,6 +83,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "alarm": alarm_of(evidence),
         "spec_waits": waits_of(row, user),
         "may_demand": not specs.why_not_wait(row, user),
+        **opinions_of(row, user),
         **_follow_ups(row, user),
         "files": [file_entry(attachment) for attachment in row.attachments.all()],
         "events": events_of(row, master),
@@ -227,8 +229,11 @@ def follow_up(request: HttpRequest, public_id: uuid.UUID, months: int) -> HttpRe
         return redirect(f"{page}#follow-ups")
     followups.answer(question, by=request.user, **form.cleaned_data)
     messages.success(request, _("已记录您的答复，办理单位能看到。"))
-    if question.answer == FollowUp.Answer.CAME_BACK and judge(row, MOVES["reopen"], request.user).allowed:
-        return redirect("projects:bottleneck_move", row.public_id, "reopen")
+    if question.answer == FollowUp.Answer.CAME_BACK:
+        choice = judge(row, MOVES["reopen"], request.user)
+        if choice.allowed:
+            return redirect("projects:bottleneck_move", row.public_id, "reopen")
+        messages.info(request, choice.refusal)
     return redirect(f"{page}#follow-ups")
 
 

@@ -103,6 +103,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "cma_no": getattr(getattr(report.institution, "institution_profile", None), "cma_no", ""),
         "address": address,
         "qr": qr_code(address),
+        "rivals": reports.rivals_of(report),
         "replaces": report.replaces.judged("of the same institution"),
         "may_end": valid and reports.lodges_for(request.user, report.institution_id),
     }

@@ -147,6 +147,7 @@ class World:
             "submitted": submitted,
             "withdrawn": self._problem(firm, place, "withdrawn"),
             "gap": self._problem(firm, place, "gap"),
+            "judged": self._problem(firm, place, "judged"),
             "listed": self._problem(firm, place, "listed"),
             "dispatched": self._problem(firm, place, "dispatched"),
             "shared": self._problem(firm, place, "shared"),
@@ -185,6 +186,9 @@ class World:
             "published": self._figure(self.published, bureau),
             "frozen": self._figure(self.frozen, bureau),
         }
+        rows["opinion"] = rows["judged"].opinions.create(
+            expert=factories.user(), asked_by=officer, bureau=bureau, asked_at=timezone.now()
+        )
         rows["wait"] = rows["demand"].waits.get()
         rows["twins"] = TwinJudgement.objects.create(
             first=submitted,
@@ -265,12 +269,14 @@ class World:
         values = factories.filing_values(chain=self.chain)
         if status != "draft":
             values |= {"code": f"DK-2024-{at.code}-{next(_number):05d}", "submitted_at": timezone.now()}
-        if status in ("listed", "dispatched", "resolved"):
+        if status in ("listed", "dispatched", "judged", "resolved"):
             values |= {"listed_at": timezone.now(), "list_owner": at, "route": "DISP", "grade": "CITY"}
             values |= {"due_on": date(2027, 12, 31)}
         if status == "resolved":
             values |= {"accepted_at": timezone.now(), "resolved_at": timezone.now()}
             values |= {"result": "bottleneck_solved", "visibility": "public", "consent_publish": True}
+        if status == "judged":
+            status, values["grade"] = "verification", "PROV"
         if status == "gap":
             status, values["nqi_gap"] = "submitted", "cal_missing"
         if status == "shared":

@@ -15,6 +15,7 @@ from accounts.models import Notice, Role, User
 from common.workdays import add_months
 from projects import followups
 from projects.models import Bottleneck, FollowUp
+from projects.workflow import MOVES, judge
 from tests.factories import Cast, user
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +143,26 @@ def test_the_firm_answers_on_the_page_and_what_came_back_leads_to_the_reopening(
     assert firm.post(address, {"answer": "holds"}).status_code == 403
     missing = reverse("projects:follow_up", args=[solved.public_id, 12])
     assert firm.post(missing, {"answer": "holds"}).status_code == 404
+
+
+def test_on_the_day_of_the_last_question_a_problem_is_still_reopened_and_not_on_the_day_after(
+    cast: Cast, solved: Bottleneck
+) -> None:
+    """A period of months ends with the same day of its last month (Civil Code, article 202)."""
+    year_on = solved.resolved_at + (add_months(day_of(solved), 12) - day_of(solved))
+    for days, asked_then, may_reopen in ((-1, 0, True), (0, 1, True), (1, 0, False)):
+        at = year_on + timedelta(days=days)
+        assert followups.ask(timezone.localdate(at)) == asked_then, days
+        assert judge(solved, MOVES["reopen"], cast.filer, at).allowed is may_reopen, days
+        assert judge(solved, MOVES["archive"], None, at).allowed is not may_reopen, days
+
+
+def test_what_came_back_after_the_year_leads_to_a_new_problem(cast: Cast, solved: Bottleneck) -> None:
+    question = asked(solved, 12)
+    long_ago = solved.resolved_at - timedelta(days=400)
+    Bottleneck.objects.judged("test").filter(pk=solved.pk).update(resolved_at=long_ago)
+    solved.refresh_from_db()
+    FollowUp.objects.judged("test").filter(pk=question.pk).update(resolved_on=day_of(solved))
+    address = reverse("projects:follow_up", args=[solved.public_id, 12])
+    page = browser(cast.filer).post(address, {"answer": "came_back", "text": "又出现。"}, follow=True)
+    assert "请作为新问题填报" in text_of(page)

@@ -24,6 +24,7 @@ from common.verification import REPORTS
 from projects import numbers, reports, services, tasks
 from projects.models import Attachment, Bottleneck, Evidence, InspectionReport
 from projects.proof import contradicted, missing_proof, only_partly, verdict_of
+from projects.timeline import events_of
 from tests import factories
 from tests.factories import Cast, at_once, institution, pdf, report, user
 
@@ -272,6 +273,31 @@ def test_a_copy_is_compared_with_the_file_that_was_lodged(cast: Cast) -> None:
     assert "已撤回" in text_of(client.post("/verify/", {"file": pdf()}))
 
 
+@pytest.mark.parametrize("whose", ["another institution's", "its own"])
+def test_a_file_that_two_valid_reports_claim_is_in_dispute_until_one_is_withdrawn(
+    cast: Cast, whose: str
+) -> None:
+    other = cast.lab if whose == "its own" else institution("演示第二检测院")
+    engineer = user(Role.INSTITUTION, other)
+    first = reports.lodge(cast.lab, values(file=pdf()), by=cast.engineer)
+    proof = cited(first)
+    assert reports.verify_evidence(proof) == V.MATCHED
+    second = reports.lodge(other, values(file=pdf(), report_no="W-OTHER"), by=engineer)
+    proof.refresh_from_db()
+    assert proof.verify_state == V.UNVERIFIED and "不止一份有效报告" in verdict_of(proof)
+    client = browser(None)
+    for text in (text_of(client.post("/verify/", {"file": pdf()})), asked(first.verification_code)):
+        assert "有争议" in text and "确有这份报告" not in text
+    assert second.report_no in asked(first.verification_code)
+    assert second.report_no in text_of(browser(cast.engineer).get(f"/reports/{first.public_id}/"))
+    told = Notice.objects.filter(details__what="rivals")
+    assert {notice.details["number"] for notice in told} >= {first.report_no}
+    reports.withdraw(second, by=engineer, reason="编号登记有误")
+    proof.refresh_from_db()
+    assert proof.verify_state == V.MATCHED
+    assert "与登记的文件相同" in text_of(client.post("/verify/", {"file": pdf()}))
+
+
 def test_who_asks_for_reports_without_end_is_asked_to_wait(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,8 +359,21 @@ def test_a_number_that_belongs_to_another_report_is_a_mismatch_that_says_why(
 @pytest.mark.parametrize("by", ["issuer_uscc", "cma_no"])
 def test_the_institution_is_known_by_its_codes(cast: Cast, by: str) -> None:
     row = report(cast.lab)
+    cast.lab.institution_profile.cma_no = "210000000077"
+    cast.lab.institution_profile.save()
     code = row.institution.uscc if by == "issuer_uscc" else row.institution.institution_profile.cma_no
-    assert reports.verify_evidence(cited(row, issuer="简称", **{by: code})) == V.MATCHED
+    cast.lab.former_names = ["演示（老）检测院"]
+    cast.lab.save()
+    for name in (cast.lab.name, "演示(老) 检测院"):
+        assert reports.verify_evidence(cited(row, issuer=name, **{by: code})) == V.MATCHED
+    unknown = cited(row, issuer="简称", **{by: code})
+    assert reports.verify_evidence(unknown) == V.UNVERIFIED and cast.lab.name in verdict_of(unknown)
+    other = institution("演示（第二）检测院")
+    for name in (other.name, "演示(第二)检测院"):
+        foreign = cited(row, issuer=name, **{by: code})
+        assert reports.verify_evidence(foreign) == V.MISMATCH and "出具单位与登记的不同" in verdict_of(
+            foreign
+        )
     stranger = {"issuer_uscc": factories.credit_code(), "cma_no": "990000000001"}[by]
     assert reports.verify_evidence(cited(row, **{by: stranger})) == V.UNVERIFIED
 
@@ -419,6 +458,39 @@ def test_the_verifier_stands_for_what_no_register_knows(cast: Cast) -> None:
     proof = problem.evidence.get()
     assert (proof.verify_state, proof.verified_via) == (V.MATCHED, "officer")
     assert reports.verify_evidence(proof) == V.MATCHED, "nothing new is known"
+
+
+def test_a_report_that_may_still_be_lodged_is_asked_for_after_striking_off_as_well(cast: Cast) -> None:
+    row = report(cast.lab)
+    began = timezone.now() - timedelta(days=400)
+    InspectionReport.objects.judged("test").filter(pk=row.pk).update(lodged_at=began)
+    proof = cited(row, number="W-NEW", issued_on=TODAY() - timedelta(days=10))
+    problem = proof.bottleneck
+    data = {"checked": [proof.pk], "result": "bottleneck_solved", "reason": "核对。"}
+    services.move(problem, "verify", by=user(Role.OFFICER, problem.bureau), data=data)
+    proof.refresh_from_db()
+    assert (problem.status, proof.verify_state) == (Bottleneck.Status.RESOLVED, V.PENDING)
+    assert reports.ask_again(timezone.now() + timedelta(days=2)) == 1
+    Evidence.objects.judged("test").filter(pk=proof.pk).update(issued_on=TODAY() - timedelta(days=100))
+    assert reports.verify_evidence(proof) == V.NOT_FOUND
+    assert Notice.objects.filter(details__what="contradicted").exists()
+
+
+def test_an_alarm_stands_in_the_timeline_and_stays_when_the_evidence_is_filed_anew(cast: Cast) -> None:
+    row = report(cast.lab)
+    proof = cited(row, sample="行星减速机")
+    problem = proof.bottleneck
+    reports.verify_evidence(proof)
+    reports.verify_evidence(proof)
+    assert problem.alarms.count() == 1, "found twice it is one alarm"
+    entries = [event for event in events_of(problem) if "核对结果" in event.sentence]
+    assert [(event.sentence, event.code) for event in entries] == [
+        (f"证据 {row.report_no} 核对结果：不符", "mismatch")
+    ]
+    assert "样品与登记的不同" in entries[0].note
+    proof.delete()
+    page = text_of(browser(problem.filer).get(f"/bottlenecks/{problem.public_id}/"))
+    assert f"证据 {row.report_no} 核对结果：不符" in page
 
 
 def test_a_filed_solution_has_its_reports_looked_up(

@@ -17,7 +17,18 @@ from projects.models import Bottleneck, Transition
 from projects.services import StaleRow
 from projects.timeline import SENTENCES
 from projects.workflow import MOVES, STATES, Party
-from tests.factories import MEASURE, STRAIGHT, Cast, at_once, bureau, draft, solution, user, verification
+from tests.factories import (
+    MEASURE,
+    STRAIGHT,
+    Cast,
+    at_once,
+    bureau,
+    draft,
+    opinion,
+    solution,
+    user,
+    verification,
+)
 
 S = Bottleneck.Status
 STATUSES = tuple(S)
@@ -332,9 +343,10 @@ def test_a_county_cannot_strike_off_above_city_grade(cast: Cast):
     cast.make(row, "list", grade="PROV")
     for move in ("dispatch", "take", "file_solution", "confirm"):
         cast.make(row, move)
+    of_city = user(Role.OFFICER, cast.city)
+    opinion(row, of_city)
     with pytest.raises(PermissionDenied, match="县级"):
         cast.make(row, "verify")
-    of_city = user(Role.OFFICER, cast.city)
     services.move(row, "verify", by=of_city, data=verification(row))
     assert row.status == S.RESOLVED
 
