@@ -20,6 +20,8 @@ from projects.numbers import tidy
 State = Evidence.VerifyState
 # Reports reach registers late: one that is not found so soon after its issue is waited for (`domain.md` 7).
 LAG = timedelta(days=90)
+# Brackets as Chinese names are written with them.
+_FULL_WIDTH = {ord("("): "\uff08", ord(")"): "\uff09"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Portal:
     def _is_another(self, name: str, issuer: Organization) -> bool:
         """Whether another institution of the portal is called so: then code or number and name contradict."""
         plain = tidy(name)
-        spellings = {name.strip(), plain, plain.replace("(", "（").replace(")", "）")}
+        spellings = {name.strip(), plain, plain.translate(_FULL_WIDTH)}
         rows = Organization.objects.institutions().judged("named by evidence")
         return rows.filter(name__in=spellings).exclude(pk=issuer.pk).exists()
 
