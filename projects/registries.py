@@ -21,7 +21,7 @@ State = Evidence.VerifyState
 # Reports reach registers late: one that is not found so soon after its issue is waited for (`domain.md` 7).
 LAG = timedelta(days=90)
 # Brackets as Chinese names are written with them.
-_FULL_WIDTH = {ord("("): "\uff08", ord(")"): "\uff09"}
+_FULL_WIDTH = {ord("("): 0xFF08, ord(")"): 0xFF09}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Who acts in the demo: ten accounts to log in with, and silent users behind everybody else's events."""
+"""Who acts in the demo: eleven accounts to log in with, and silent users behind everybody else's events."""
 
 from dataclasses import dataclass
 
@@ -46,6 +46,7 @@ ACCOUNTS = (
         "county", "演示县区局经办人", Role.OFFICER, COUNTY, "虎丘区局：核实、受理、退回、核验他人经手的问题"
     ),
     Account("city", "演示市局经办人", Role.OFFICER, CITY, "苏州市局：复核、归并、列入清单、派单、督办"),
+    Account("expert", "演示专家", Role.EXPERT, PROVINCE, "对省级、国家级问题出具专家意见"),
     Account("province", "演示省局经办人", Role.OFFICER, PROVINCE, "江苏省局：全省问题与项目，核验省级问题"),
     Account("national", "演示总局经办人", Role.OFFICER, NATION, "总局：全国项目、问题与数据"),
     Account("statistician", "演示统计员", Role.STATISTICIAN, NATION, "汇总、冻结统计期间，印发通报"),

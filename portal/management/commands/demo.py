@@ -18,7 +18,11 @@ from tqdm import tqdm
 from accounts.models import User
 from common import bulk
 from enterprises.models import Organization
+<<<<<<< HEAD
 from portal.demo import lists, people
+=======
+from portal.demo import demands, people
+>>>>>>> 44bc94c (Show demands and an expert in the demo; say why they are as they are)
 from portal.demo.figures import publish
 from portal.demo.load import is_empty, load
 from portal.demo.news import spread
@@ -26,7 +30,7 @@ from portal.demo.scales import SCALES
 from projects.models import Bottleneck, ChainProject, Consortium, KeyProject
 from record.recording import loaded
 
-PHASES = 16
+PHASES = 17
 
 
 class Command(BaseCommand):
@@ -77,6 +81,8 @@ class Command(BaseCommand):
                     lists.lay_out(today)
                 with phase(_("消息与申请")):
                     spread()
+                with phase(_("规范需求")):
+                    demands.spread()
                 bar.set_description(_("写入磁盘"))
         finally:
             gc.enable()
