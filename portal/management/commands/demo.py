@@ -18,11 +18,7 @@ from tqdm import tqdm
 from accounts.models import User
 from common import bulk
 from enterprises.models import Organization
-<<<<<<< HEAD
-from portal.demo import lists, people
-=======
-from portal.demo import demands, people
->>>>>>> 44bc94c (Show demands and an expert in the demo; say why they are as they are)
+from portal.demo import demands, lists, people
 from portal.demo.figures import publish
 from portal.demo.load import is_empty, load
 from portal.demo.news import spread
