@@ -75,9 +75,8 @@ def _publish(row: QualityList, drafter: User, approver: User, at: datetime) -> b
 def _as_it_stood(row: QualityList, by: User) -> None:
     """On the list of that day: what was solved since, and nothing that was listed since."""
     day = row.drafted_at
-    for key in (
-        listed.eligible(row).filter(listed_at__lte=day, resolved_at__gt=day).values_list("pk", flat=True)
-    ):
+    since = listed.eligible(row).filter(status__in=Bottleneck.SOLVED, listed_at__lte=day, resolved_at__gt=day)
+    for key in since.values_list("pk", flat=True):
         quality_lists.add(row, key, by=by)
     later = row.entries.filter(bottleneck__listed_at__gt=day).values_list("pk", flat=True)
     quality_lists.edit(row, by=by, rows={key: {"is_excluded": True} for key in later})
