@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -251,6 +251,13 @@ def write(entries: list[Entry], path: Path) -> None:
         for entry in entries
     ]
     path.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def read(path: Path) -> list[Entry]:
+    """What was written before."""
+    rows = json.loads(path.read_text()) if path.exists() else []
+    names = [item.name for item in fields(Entry)]
+    return [Entry(**{name: row[name] for name in names}) for row in rows]
 
 
 def table(entries: list[Entry]) -> str:

@@ -2,9 +2,10 @@
 
 Written without a look at how that search works, which knows none of these words. A problem is a product, a
 piece of it and what this is made of, the place on it, a step of its making and a defect; each combination is
-one problem. A twin says the same again as another firm would: with other names for some of the things,
-another order of sentences, other numbers, words left out. Every third problem is a neighbour of another: it
-differs from it in one of these things only, and is no twin.
+one problem. Each thing has two names, and neither is the right one: what one firm calls by the first another
+calls by the second, in as many problems. A twin says the same again as another firm would: with the other name
+for some of the things, another order of sentences, other numbers, words left out. Every third problem is a
+neighbour of another: it differs from it in one of these things only, in the same words, and is no twin.
 """
 
 import random
@@ -139,9 +140,13 @@ OTHER = 0.3
 
 @dataclass(frozen=True)
 class Made:
-    """A problem as a firm would file it; the same ``number`` is the same problem."""
+    """A problem as a firm would file it; the same ``number`` is the same problem.
+
+    ``voice`` has a bit for each thing that the firm calls by its second name.
+    """
 
     number: int
+    voice: int
     chain: int
     product: str
     title: str
@@ -154,13 +159,14 @@ def problems(count: int, rnd: random.Random) -> Iterator[Made]:
     same."""
     numbers = set()
     for number in rnd.sample(range(prod(SIZES)), count):
+        voice = rnd.getrandbits(len(SIZES))
         numbers.add(number)
-        yield _told(number, rnd, other=0.0)
+        yield _told(number, voice, rnd)
         if len(numbers) % 3 == 2:
             beside = _beside(number, rnd)
             if beside not in numbers:
                 numbers.add(beside)
-                yield _told(beside, rnd, other=0.0)
+                yield _told(beside, voice, rnd)
         if len(numbers) >= count:
             return
 
@@ -186,28 +192,28 @@ def _beside(number: int, rnd: random.Random) -> int:
 
 def twin(of: Made, rnd: random.Random) -> Made:
     """The same problem in the words of another firm."""
-    told = _told(of.number, rnd, other=OTHER)
+    told = _told(of.number, of.voice, rnd, other=OTHER)
     gap = "" if rnd.random() < 0.3 else told.gap
     return replace(told, title=_worn(told.title, rnd), symptom=_worn(told.symptom, rnd), gap=gap)
 
 
-def _told(number: int, rnd: random.Random, other: float) -> Made:
-    """``other`` is the chance of each thing to be called by its other name."""
-
-    def name(names: Sequence[str]) -> str:
-        return names[1] if rnd.random() < other else names[0]
-
+def _told(number: int, voice: int, rnd: random.Random, other: float = 0.0) -> Made:
+    """``other`` is the chance of each thing to be called otherwise than the voice does."""
     chain, product, matter, piece, spot, step, defect = _places(number)
+
+    def name(thing: int, names: Sequence[str]) -> str:
+        return names[(voice >> thing & 1) ^ (rnd.random() < other)]
+
     names, (metric, unit, gap) = DEFECTS[defect][:2], DEFECTS[defect][2:]
-    made = name(PARTS[chain].split("|")[product].split())
-    part = made + name(MATTERS[matter]) + name(PIECES[piece])
+    made = name(0, PARTS[chain].split("|")[product].split())
+    part = made + name(1, MATTERS[matter]) + name(2, PIECES[piece])
 
     def say(template: str) -> str:
         return template.format(
             part=part,
-            spot=name(SPOTS[spot]),
-            step=name(STEPS[step]),
-            defect=name(names),
+            spot=name(3, SPOTS[spot]),
+            step=name(4, STEPS[step]),
+            defect=name(5, names),
             metric=metric,
             unit=unit,
             value=rnd.randint(3, 900),
@@ -219,7 +225,7 @@ def _told(number: int, rnd: random.Random, other: float) -> Made:
     sentences = [say(rnd.choice(BEFORE) + rnd.choice(MAIN)), *map(say, rnd.sample(AFTER, rnd.randint(1, 3)))]
     if other and rnd.random() < 0.4:
         rnd.shuffle(sentences)
-    return Made(number, chain, made, say(rnd.choice(TITLES)), "".join(sentences), gap)
+    return Made(number, voice, chain, made, say(rnd.choice(TITLES)), "".join(sentences), gap)
 
 
 def _worn(text: str, rnd: random.Random) -> str:

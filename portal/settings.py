@@ -398,9 +398,10 @@ REGISTRATION_WORKING_DAYS = 5
 # --- Twins -------------------------------------------------------------------------------------------------
 
 # From which likeness on (0 to 1) two problems are laid before the city's officers as perhaps the same, and
-# from which one is shown to somebody who is filing. Precision and recall at these: `make bench`.
-TWINS_FROM = 0.5
-RELATED_FROM = 0.35
+# from which one is shown to somebody who is filing; and which part of the likeness of its likest twin another
+# must have: what is far less alike is a neighbour. Precision and recall at these: `make bench`.
+TWINS_FROM, TWINS_OF_BEST = 0.7, 0.9
+RELATED_FROM = 0.55
 
 # --- Files -------------------------------------------------------------------------------------------------
 

@@ -1,16 +1,20 @@
 """Which problems say nearly the same (`domain.md` 3.15 V10, 4.4).
 
-A text is taken apart into grams: each two neighbouring characters as one number, so that Chinese needs no
-dictionary and both databases find them by an ordinary index. Numbers and punctuation say nothing here. The
-rarest grams of a text find candidates in one query; these are then measured in full. A gram weighs by how
-few problems have it (`GramCount`, counted nightly), and two texts are alike by what they share of the weight
-of the smaller one, so that a short account of the same thing still matches a long one.
+Found are candidates, by what they share of grams: each two neighbouring characters as one number, so that
+Chinese needs no dictionary and both databases find them by an ordinary index. Compared are characters: what
+one firm calls 轴套 another calls 衬套, and half of it stays. A word in letters and the code of a model count
+as one character each; other numbers say nothing here.
+
+A character weighs by how few problems have it (`GramCount`, counted nightly), and more if a text says it in
+its title and again in its symptom: that is what the text is about. Two texts are as alike as the mean of what
+each of them finds of its own weight in the other.
 """
 
 import heapq
 import math
 import re
 import unicodedata
+import zlib
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -32,28 +36,45 @@ S = Bottleneck.Status
 # The columns that are compared.
 SAID = ("title", "product", "symptom", "chain_id", "nqi_gap")
 RUN = re.compile(r"[^\W\d_]+")
+# A word in Latin letters or the code of a model (RV-40E), or any other letter.
+WORD = re.compile(r"[a-z]+(?:[-/]?\d[a-z\d]*)?|[^\W\d_]")
+MODEL = re.compile(r"[a-z]+[-/]?\d[a-z\d]*")
 CHARACTER_BITS = 21
+# Above all pairs of characters.
+LONG_WORD = 1 << 2 * CHARACTER_BITS
 # Grams of the symptom that are indexed beside those of title and product: always the same ones of a text.
 SYMPTOM_GRAMS = 8
 # Rows of the index that one question may read, candidates that it measures, and grams that it asks for.
-MOST_READ, CANDIDATES, MOST_GRAMS = 20_000, 100, 240
-# Common words: what every seventh problem says weighs next to nothing.
-COMMON, LEAST_WEIGHT = 2.0, 0.05
-# How much of the likeness is that chain, product and gap agree.
+MOST_READ, CANDIDATES, MOST_GRAMS = 40_000, 100, 240
+# Common words: what every third problem says weighs next to nothing. Rarer than one in so many is none.
+COMMON, LEAST_WEIGHT, RAREST = 1.0, 0.05, 2000
+# How much more weighs what is said in the title and again in the symptom.
+SAID_AGAIN = 3
+# How much of the likeness is that chain and gap agree.
 FACTS = 0.1
-# A text far shorter than the other is measured as if it were this part of it.
-SHORTEST = 0.3
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def words(text: str) -> set[int]:
+    """The characters of a text, its words in Latin letters and its codes of models as numbers."""
+    found = set(WORD.findall(_plain(text)))
+    return {ord(word) if len(word) == 1 else _of_word(word) for word in found}
+
+
+def _of_word(word: str) -> int:
+    return LONG_WORD | zlib.crc32(word.encode())
 
 
 def grams(text: str) -> set[int]:
-    """Every two neighbouring letters or characters of a run as a number; a run of one stands for itself."""
-    found: set[int] = set()
-    for run in RUN.findall(unicodedata.normalize("NFKC", text).lower()):
+    """Every two neighbouring letters or characters of a run, and every code of a model, as a number."""
+    plain = _plain(text)
+    found = set(map(_of_word, MODEL.findall(plain)))
+    for run in RUN.findall(plain):
         codes = array("I", run.encode("utf-32-le"))
-        if len(codes) == 1:
-            found.add(codes[0])
-        else:
-            found.update(a << CHARACTER_BITS | b for a, b in pairwise(codes))
+        found.update(a << CHARACTER_BITS | b for a, b in pairwise(codes))
     return found
 
 
@@ -90,29 +111,38 @@ class Said:
     def grams(self) -> set[int]:
         return grams(f"{self.title} {self.product} {self.symptom}")
 
+    @cached_property
+    def words(self) -> set[int]:
+        return words(self.title) | words(self.product) | words(self.symptom)
+
+    @cached_property
+    def said_again(self) -> set[int]:
+        return words(self.title) & words(self.symptom)
+
     def agrees_with(self, other: "Said") -> float:
-        """The part of what both say of chain, product and gap in which they agree."""
-        pairs = (
-            (self.chain_id, other.chain_id),
-            (self.product, other.product),
-            (self.nqi_gap, other.nqi_gap),
-        )
+        """The part of what both say of chain and gap in which they agree."""
+        pairs = ((self.chain_id, other.chain_id), (self.nqi_gap, other.nqi_gap))
         known = [one == two for one, two in pairs if one and two]
         return sum(known) / len(known) if known else 1.0
 
 
 def likeness(one: Said, two: Said, weights: Mapping[int, float]) -> float:
     """From 0 (nothing in common) to 1 (the same); the order of the two makes no difference."""
-    ours, theirs = (math.fsum(weights[gram] for gram in it.grams) for it in (one, two))
-    if not ours or not theirs:
+    if not one.words or not two.words:
         return 0.0
-    shared = math.fsum(weights[gram] for gram in one.grams & two.grams)
-    words = shared / max(min(ours, theirs), SHORTEST * max(ours, theirs))
-    return words * (1 - FACTS + FACTS * one.agrees_with(two))
+    weigh = weights.__getitem__
+    shared = one.words & two.words
+    found = sum(map(weigh, shared))
+    parts = [
+        (found + (SAID_AGAIN - 1) * sum(map(weigh, shared & said.said_again)))
+        / (sum(map(weigh, said.words)) + (SAID_AGAIN - 1) * sum(map(weigh, said.said_again)))
+        for said in (one, two)
+    ]
+    return sum(parts) / 2 * (1 - FACTS + FACTS * one.agrees_with(two))
 
 
 class Weights(dict[int, float]):
-    """What each gram weighs, asked of the database as far as needed."""
+    """What each word weighs, asked of the database as far as needed."""
 
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
@@ -125,7 +155,7 @@ class Weights(dict[int, float]):
         self.counts |= dict.fromkeys(fresh, 0) | dict(known)
 
     def __missing__(self, gram: int) -> float:
-        rarity = math.log(self.problems / (self.counts[gram] + 0.5))
+        rarity = -math.log(self.counts[gram] / self.problems + 1 / RAREST)
         weight = self[gram] = max(rarity - COMMON, LEAST_WEIGHT)
         return weight
 
@@ -165,7 +195,7 @@ class Question:
     def likeness_to(self, row: Bottleneck) -> float:
         """How alike a given problem is."""
         said = Said.by(row)
-        self.weights.learn(self.said.grams | said.grams)
+        self.weights.learn(self.said.words | said.words)
         return likeness(self.said, said, self.weights)
 
     def among(
@@ -174,19 +204,22 @@ class Question:
         *,
         at_least: float,
         limit: int,
+        of_best: float = 0.0,
         fields: Collection[str] | None = None,
     ) -> list[Match]:
-        """The likest of the rows, compared by the fields that are open to the reader."""
-        open_keys = set(rows.filter(pk__in=self.candidates).order_by().values_list("pk", flat=True))
-        chosen = [key for key in self.candidates if key in open_keys][:CANDIDATES]
+        """The likest of the rows, compared by the fields that are open to the reader.
+
+        ``of_best`` is the part of the likeness of the likest that another must have.
+        """
         compared = [name for name in SAID if fields is None or name.removesuffix("_id") in fields]
-        found = {
-            pk: Said(**dict(zip(compared, said, strict=True)))
-            for pk, *said in rows.filter(pk__in=chosen).order_by().values_list("pk", *compared)
-        }
-        self.weights.learn(set().union(self.said.grams, *(said.grams for said in found.values())))
+        read = rows.filter(pk__in=self.candidates).order_by().values_list("pk", *compared)
+        open_rows = {pk: said for pk, *said in read}
+        chosen = [key for key in self.candidates if key in open_rows][:CANDIDATES]
+        found = {key: Said(**dict(zip(compared, open_rows[key], strict=True))) for key in chosen}
+        self.weights.learn(set().union(self.said.words, *(said.words for said in found.values())))
         scores = ((likeness(self.said, said, self.weights), pk) for pk, said in found.items())
         best = heapq.nlargest(limit, (it for it in scores if it[0] >= at_least))
+        best = [it for it in best if it[0] >= of_best * best[0][0]]
         by_key = rows.in_bulk([pk for _score, pk in best]) if best else {}
         return [Match(by_key[pk], score) for score, pk in best]
 
@@ -232,6 +265,7 @@ def rebuild() -> int:
             problems += 1
             head, body = grams(f"{title} {product}"), grams(symptom)
             counts.update(head | body)
+            counts.update(words(f"{title} {product} {symptom}"))
             sample = heapq.nsmallest(SYMPTOM_GRAMS, body - head, key=_scattered)
             entries.extend(gram << key_bits | pk for gram in (*head, *sample))
         Gram.objects.all().delete()
@@ -244,12 +278,13 @@ def rebuild() -> int:
 
 @system_job("index of similar problems")
 def count() -> int:
-    """Count anew in how many problems each gram occurs; returns of how many problems."""
+    """Count anew in how many problems each gram and word occurs; returns of how many problems."""
     counts: Counter[int] = Counter()
     problems = 0
     for _pk, title, product, symptom in _texts():
         problems += 1
-        counts.update(grams(f"{title} {product} {symptom}"))
+        text = f"{title} {product} {symptom}"
+        counts.update(grams(text) | words(text))
     with transaction.atomic():
         _store_counts(counts, problems)
     return problems

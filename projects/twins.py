@@ -162,7 +162,9 @@ def pairs_of(row: Bottleneck, user: User) -> list[Pair]:
     seen = Bottleneck.objects.visible_to(user).counted().open().filter(accepted_at__isnull=False)
     rows = seen.exclude(pk__in=[row.pk, *done]).for_lists().select_related("bureau")
     question = Question(Said.by(row))
-    found = question.among(rows, at_least=settings.TWINS_FROM, limit=PAIRS_SHOWN)
+    found = question.among(
+        rows, at_least=settings.TWINS_FROM, of_best=settings.TWINS_OF_BEST, limit=PAIRS_SHOWN
+    )
     again = rows.filter(organization=row.organization_id, product=row.product, nqi_gap=row.nqi_gap)
     known = {match.row.pk for match in found}
     others = again.exclude(pk__in=known)[:PAIRS_SHOWN]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench import run
 from bench.bench_bulletins import roll_up_by_hand, stored
-from bench.harness import Benchmark, Entry, Sides, table, write
+from bench.harness import Benchmark, Entry, Sides, read, table, write
 from bulletins import services
 from bulletins.models import Snapshot
 from tests.bulletins.test_rollup import random_ledger
@@ -69,6 +70,17 @@ def test_results_are_written_and_printed(tmp_path: Path) -> None:
     assert lines[1].split() == ["rollup_year", "sqlite", "1.50", "1.00", "3.00", "1.50", "2.00", "1.20", "ok"]
     assert "similarity on sqlite: recall 0.5" in table([entry(1, name="similarity", figures={"recall": 0.5})])
     assert lines[2].split() == ["rollup_year", "postgresql", "0.01000", "2.00", "1.20"]
+
+
+def test_a_result_is_written_at_once_and_takes_the_place_of_the_former(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results.json")
+    run.keep(entry(1.5))
+    run.keep(entry(1.5, database="postgresql", figures={"errors": 0}))
+    assert "postgresql" in capsys.readouterr().out
+    run.keep(entry(1.3))
+    assert read(run.RESULTS) == [entry(1.5, database="postgresql", figures={"errors": 0}), entry(1.3)]
 
 
 def test_reference_code_is_short() -> None:
