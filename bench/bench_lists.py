@@ -10,6 +10,7 @@ import socket
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -32,12 +33,12 @@ PER_PAGE = 50
 class Server:
     """A server of `make run` for a WSGI application."""
 
-    def __init__(self, application: str) -> None:
+    def __init__(self, application: str, log: Path | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         command = bootstrap.PROCESSES[0].format(port=self.port)
-        self.process = start(command.replace("portal.wsgi", application))
+        self.process = start(command.replace("portal.wsgi", application), log)
         deadline = time.monotonic() + 30
         while True:
             try:

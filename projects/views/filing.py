@@ -156,14 +156,11 @@ def _is_taken(public_id: uuid.UUID) -> bool:
 
 def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
     """The problem of this address, or an unsaved one when the address was just given out."""
-    rows = (
-        Bottleneck.objects.visible_to(request.user)
-        .select_related(
+    rows = Bottleneck.objects.visible_to(request.user).filter(public_id=public_id)
+    if request.method == "GET":
+        rows = rows.select_related(
             "organization__bureau", "organization__contact", "bureau", "handler", "filer", "contact"
-        )
-        .select_related("chain", "segment")
-        .filter(public_id=public_id)
-    )
+        ).select_related("chain", "segment")
     if row := rows.first():
         if row.is_provisional:
             _name_as_claimed(row, request.user)
@@ -287,9 +284,8 @@ class StepInput:
 
     def save(self, user: User, version: int) -> Bottleneck:
         """Store everything that can stand; see `services.revise` for what is raised."""
-        row = services.draft_for(user, self.row.organization, self.row.public_id)
         return services.revise(
-            row,
+            self.row if self.row.pk else services.draft_for(user, self.row.organization, self.row.public_id),
             by=user,
             version=version,
             values=self.form.values(),

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from copy import copy
 from datetime import date, timedelta
 from decimal import Decimal
 from html import unescape
@@ -13,7 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Role
+from accounts.models import Notice, Role
+from enterprises.models import NumberSeries
 from projects import services
 from projects.forms.filing import MeasureForms
 from projects.models import Bottleneck
@@ -682,3 +684,28 @@ def test_a_measurement_before_the_firm_was_founded_is_refused_at_its_field(cast:
     assert measures.forms[0].errors == {
         "measured_on": ["早于该组织的成立日期 2020-05-01，请填写当天或以后的日期。"]
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_submission_sent_a_thousand_times_at_once_has_one_effect():
+    cast = Cast()
+    row = draft(cast.filer)
+    address, data = edit_url(row, "check"), {"version": row.version}
+    client = Client()
+    client.force_login(cast.filer)
+
+    def send_many() -> list[tuple[int, str]]:
+        own = Client()
+        own.cookies = copy(client.cookies)
+        answers = [own.post(address, data) for _n in range(32)]
+        return [(answer.status_code, answer["Location"]) for answer in answers]
+
+    answers = [it for sent in at_once(*[send_many] * 32) for it in sent]
+    receipt = reverse("projects:bottleneck_submitted", args=[row.public_id])
+    assert (len(answers), set(answers)) == (1024, {(302, receipt)})
+    row.refresh_from_db()
+    event = row.transitions.get()
+    assert (row.status, event.move, row.version) == (S.SUBMITTED, "submit", data["version"] + 1)
+    assert NumberSeries.objects.get(prefix=row.code.rpartition("-")[0]).last == 1
+    told = Notice.objects.filter(source=f"transition:{event.pk}")
+    assert Notice.objects.count() == told.count() == told.values("user").distinct().count() > 0
