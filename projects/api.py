@@ -777,7 +777,10 @@ class PolicyInstrumentSerializer(RowSerializer):
 class PolicyInstrumentDetailSerializer(PolicyInstrumentSerializer):
     """With the codes of the chains for which it is; none means all."""
 
-    chains = serializers.SlugRelatedField("code", many=True, read_only=True)
+    chains = serializers.SerializerMethodField()
+
+    def get_chains(self, row: PolicyInstrument) -> list[str]:
+        return [chain.code for chain in row.chains.all()]
 
 
 class PolicyInstrumentViewSet(CountedView):
