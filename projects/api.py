@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError as Refused
-from django.db.models import BigIntegerField
+from django.db.models import BigIntegerField, Prefetch
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -232,8 +232,10 @@ class KeyProjectViewSet(CountedView):
     sorts = {"code": "code", "name": "name", "start": "start_on"}
 
     def detailed(self, queryset):
+        # Results are parts of the project, which not everybody sees who sees its key project.
+        results = ProjectResult.objects.visible_to(self.request.user)
         return queryset.select_related("project__bureau", "lead").prefetch_related(
-            "milestones", "results", "investments__organization"
+            "milestones", Prefetch("results", results), "investments__organization"
         )
 
 
