@@ -36,8 +36,9 @@ S = Bottleneck.Status
 # The columns that are compared.
 SAID = ("title", "product", "symptom", "chain_id", "nqi_gap")
 RUN = re.compile(r"[^\W\d_]+")
-# A word in Latin letters or the code of a model (RV-40E), or any other letter.
-WORD = re.compile(r"[a-z]+(?:[-/]?\d[a-z\d]*)?|[^\W\d_]")
+# A word in Latin letters or the code of a model (RV-40E); and what is no other letter.
+WORD = re.compile(r"[a-z]+(?:[-/]?\d[a-z\d]*)?")
+NO_CHARACTER = re.compile(r"[\W\d_a-z]+")
 MODEL = re.compile(r"[a-z]+[-/]?\d[a-z\d]*")
 CHARACTER_BITS = 21
 # Above all pairs of characters.
@@ -60,8 +61,8 @@ def _plain(text: str) -> str:
 
 def words(text: str) -> set[int]:
     """The characters of a text, its words in Latin letters and its codes of models as numbers."""
-    found = set(WORD.findall(_plain(text)))
-    return {ord(word) if len(word) == 1 else _of_word(word) for word in found}
+    plain = _plain(text)
+    return {*map(ord, set(NO_CHARACTER.sub("", plain))), *map(_of_word, WORD.findall(plain))}
 
 
 def _of_word(word: str) -> int:
