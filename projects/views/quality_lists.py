@@ -176,7 +176,8 @@ def _events(row: QualityList) -> list[Event]:
     if successor and successor.published_at:
         sentence = _("被第 %(n)d 版取代") % {"n": successor.version}
         events.append(Event(at=successor.published_at, code="superseded", sentence=sentence))
-    return sorted(events, key=lambda event: event.at, reverse=True)
+    # Of steps in one moment the later one stands first.
+    return sorted(reversed(events), key=lambda event: event.at, reverse=True)
 
 
 # --- Drafting ---------------------------------------------------------------------------------------------
