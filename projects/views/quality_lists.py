@@ -177,7 +177,7 @@ def _events(row: QualityList) -> list[Event]:
         sentence = _("被第 %(n)d 版取代") % {"n": successor.version}
         events.append(Event(at=successor.published_at, code="superseded", sentence=sentence))
     # Of steps in one moment the later one stands first.
-    return sorted(reversed(events), key=lambda event: event.at, reverse=True)
+    return sorted(events, key=lambda event: event.at)[::-1]
 
 
 # --- Drafting ---------------------------------------------------------------------------------------------
