@@ -76,6 +76,8 @@ STEPS: dict[str, Step] = {
             S.CONSULTING,
             gettext_lazy("已公开征求意见"),
         ),
+        Step("examine", pgettext_lazy("step", "审定"), (S.CONSULTING,), S.EXAMINED, gettext_lazy("已审定")),
+        Step("report", pgettext_lazy("step", "报批"), (S.EXAMINED,), S.REPORTED, gettext_lazy("已报批")),
         Step(
             "redraft",
             pgettext_lazy("step", "退回起草"),
@@ -83,8 +85,6 @@ STEPS: dict[str, Step] = {
             S.DRAFTING,
             gettext_lazy("已退回起草"),
         ),
-        Step("examine", pgettext_lazy("step", "审定"), (S.CONSULTING,), S.EXAMINED, gettext_lazy("已审定")),
-        Step("report", pgettext_lazy("step", "报批"), (S.EXAMINED,), S.REPORTED, gettext_lazy("已报批")),
         Step(
             "publish",
             pgettext_lazy("step", "登记发布"),

@@ -7,9 +7,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from enterprises.models import Bureau
-from portal.demo.people import CITY
+from portal.demo.people import CITY, PROVINCE
 from projects import opinions, specs
+from projects.effects import HIGH_GRADES
+from projects.facts import plain
 from projects.models import Bottleneck, SpecDemand, SpecKind, TechnicalCommittee
+from projects.workflow import JUDGED
 
 COMMITTEES = (
     ("YS/MTC 01", "metrology", "演示·全国几何量计量技术委员会", "长度、角度、形状"),
@@ -50,7 +53,7 @@ def spread() -> None:
     for row in rows[len(WAYS) :]:
         if like := specs.alike(row, officer, limit=1):
             specs.join(like[0], row, by=officer)
-    _ask_expert(in_city)
+    _ask_expert()
 
 
 def _values(row: Bottleneck, number: int) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def _values(row: Bottleneck, number: int) -> dict[str, Any]:
     return {
         "title": f"{row.product}{subject}（演示）",
         "quantity": measure.metric if measure else row.product,
-        "range": f"现值 {measure.value_now:g}，目标 {measure.target:g}" if measure else "全部型号",
+        "range": f"现值 {plain(measure.value_now)}，目标 {plain(measure.target)}" if measure else "全部型号",
         "uncertainty": "U=目标值的三分之一（k=2）",
         "object": row.product,
         "users": f"{row.chain.name if row.chain else ''}产业链上的企业和检测机构",
@@ -86,11 +89,17 @@ def _wait_longer(demand: SpecDemand, days: int) -> None:
     wait.save()
 
 
-def _ask_expert(in_city: Any) -> None:
-    """One problem of the province in verification waits for the expert's opinion."""
+def _ask_expert() -> None:
+    """One problem of the expert's province that is being verified waits for the opinion."""
     expert = User.objects.get(username="expert")
-    for row in in_city.filter(status="verification", grade__in=("PROV", "NATION")).select_related("bureau"):
-        officers = User.objects.filter(grants__bureau__code=CITY, grants__role="officer").order_by("-pk")
+    in_province = Bottleneck.objects.filter(
+        bureau__in=Bureau.objects.within(Bureau.objects.get(code=PROVINCE))
+    )
+    judged = in_province.filter(status__in=JUDGED, grade__in=HIGH_GRADES).select_related("bureau__parent")
+    for row in judged.order_by("-pk"):
+        officers = User.objects.filter(grants__bureau=row.bureau.parent, grants__role="officer").order_by(
+            "-pk"
+        )
         for officer in officers:
             if opinions.grant_to_ask(row, officer):
                 opinions.ask(row, expert, by=officer, question="请看改进前后的数据是否可比。")

@@ -100,6 +100,14 @@ class DemandList(_List):
     empty_symbol = "file"
 
 
+class Linked(Title):
+    """A second link in the row, which is not what the row is called."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.css = ""
+
+
 class Waited(Column):
     """Days since the problem began to wait."""
 
@@ -147,7 +155,7 @@ class WaitingList(_List):
             "demand__plan_no",
             order=("demand__plan_no", "demand__code", "since"),
         ),
-        Title(
+        Linked(
             "demand",
             gettext_lazy("需求单"),
             "demand__title",
