@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Literal
+from decimal import Decimal, InvalidOperation
 
 from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import get_language, gettext, ngettext
+
+from common.printing import half_up
 
 BLANK = "—"
 YUAN_PER_WAN = Decimal(10_000)
@@ -33,12 +33,6 @@ def _decimal(value: Number) -> Decimal | None:
     except (InvalidOperation, ValueError):
         return None
     return number if number.is_finite() else None
-
-
-def half_up(value: Decimal, places: int) -> Decimal:
-    """Rounded half away from zero; never a negative zero."""
-    rounded = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
-    return rounded if rounded else abs(rounded)
 
 
 def decimal(value: Number, places: int = 1) -> str:
@@ -90,29 +84,6 @@ def money(yuan: Number) -> str:
     if in_chinese():
         return f"{wan(number)} 万元"
     return f"CNY {decimal(number, 2)}"
-
-
-@dataclass(frozen=True)
-class Change:
-    """The change of a figure against the same period of the year before."""
-
-    direction: Literal["up", "down", "flat", "none"]
-    text: str
-
-
-def change(this: Number, last: Number) -> Change:
-    """Year on year in words; a base of zero has words and no percentage (`domain.md 5.6`)."""
-    now, before = _decimal(this), _decimal(last)
-    if now is None or before is None:
-        return Change("none", gettext("无上年同期数"))
-    if before == 0:
-        return Change("none", gettext("上年同期为零"))
-    if now == before:
-        return Change("flat", gettext("与上年持平"))
-    share = percent(abs(now - before) * 100 / abs(before))
-    if now > before:
-        return Change("up", gettext("比上年增长 %(share)s") % {"share": share})
-    return Change("down", gettext("比上年下降 %(share)s") % {"share": share})
 
 
 def in_chinese() -> bool:

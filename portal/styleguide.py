@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from common import charts, formats
+from common import charts, formats, printing
 
 
 class FilterForm(forms.Form):
@@ -212,7 +212,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
                     "label": label,
                     "value": formats.count(this),
                     "unit": unit,
-                    "change": formats.change(this, last),
+                    "change": printing.change(this, last),
                     "sparkline": charts.render(
                         charts.Sparkline(label, (last, last * 1.05 + 20, this * 0.97, this))
                     ),

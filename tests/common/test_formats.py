@@ -94,22 +94,6 @@ def test_money_has_its_unit_in_both_languages():
     assert formats.money(None) == "—"
 
 
-@pytest.mark.parametrize(
-    ("this", "last", "direction", "text"),
-    [
-        (952, 713, "up", "比上年增长 33.5%"),
-        (14391, 15022, "down", "比上年下降 4.2%"),
-        (5, 5, "flat", "与上年持平"),
-        (3176, 0, "none", "上年同期为零"),
-        (0, 0, "none", "上年同期为零"),
-        (7, None, "none", "无上年同期数"),
-        (None, 7, "none", "无上年同期数"),
-    ],
-)
-def test_change_against_the_year_before(this, last, direction, text):
-    assert formats.change(this, last) == formats.Change(direction, text)
-
-
 def test_days():
     assert formats.day(SATURDAY) == "2026-11-21"
     assert formats.day_weekday(SATURDAY) == "2026-11-21 周六"
