@@ -12,7 +12,7 @@ from django.utils import translation
 from bench import plain_paper
 from bench.harness import Sides, benchmark, start, stop
 from bulletins import circular, paper, services
-from bulletins.indicators import CATALOGUE
+from bulletins.indicators import CATALOGUE, ON_LIST
 from bulletins.models import Bulletin, CountedRow, Period, Snapshot, StatValue
 from common.jobs import Job
 from common.paper import fonts
@@ -27,8 +27,17 @@ PLAIN_VALUES = {
     "from": "'2023-12-31 16:00:00'",
     "until": "'2024-12-31 16:00:00'",
     "codes": ", ".join(f"('{one.code}', '{one.entity}')" for one in CATALOGUE.values()),
+    "on_list": ", ".join(f"'{status}'" for status in ON_LIST),
 }
-PLAIN_TABLES = ("above", "p", "c", "k", "a", "q", "s", "m", "keyed", "own", "total")
+# Calendar days in Shanghai from `accepted_at` to `at`.
+PLAIN_DAYS = {
+    "postgresql": "(at AT TIME ZONE 'PRC')::date - (accepted_at AT TIME ZONE 'PRC')::date",
+    "sqlite": "CAST(julianday(date(at, '+8 hours')) - julianday(date(accepted_at, '+8 hours')) AS INTEGER)",
+}
+PLAIN_TABLES = (
+    *("above", "p", "c", "k", "a", "q", "s", "m", "w", "e", "l", "g", "v", "d"),
+    *("keyed", "own", "total", "told"),
+)
 PLAIN_SQL = (Path(__file__).parent / "rollup_year.sql").read_text(encoding="utf-8")
 WAITED_FOR = 300.0
 
@@ -54,7 +63,7 @@ def rollup_year() -> Sides:
 
 def roll_up_by_hand(snapshot: Snapshot) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        values = PLAIN_VALUES | {"snapshot": str(snapshot.pk)}
+        values = PLAIN_VALUES | {"snapshot": str(snapshot.pk), "days": PLAIN_DAYS[connection.vendor]}
         for statement in re.sub(r":(\w+)", lambda name: values[name[1]], PLAIN_SQL).split(";\n")[:-1]:
             cursor.execute(statement)
         for table in PLAIN_TABLES:
@@ -63,7 +72,8 @@ def roll_up_by_hand(snapshot: Snapshot) -> None:
 
 def stored(snapshot: Snapshot) -> set[tuple]:
     rows = StatValue.objects.filter(snapshot=snapshot)
-    return set(rows.values_list("indicator", "bureau", "chain", "value", "late"))
+    figure = ("value", "numerator", "denominator", "late")
+    return set(rows.values_list("indicator", "bureau", "chain", *figure))
 
 
 def forget_figures() -> None:

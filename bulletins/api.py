@@ -1,5 +1,7 @@
 """Periods, figures and bulletins to read."""
 
+from decimal import Decimal
+
 import django_filters as df
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +10,7 @@ from rest_framework import serializers
 from accounts.models import User
 from bulletins import figures
 from bulletins.filters import BulletinFilter
-from bulletins.indicators import CATALOGUE
+from bulletins.indicators import CATALOGUE, Indicator
 from bulletins.models import Bulletin, Period, StatValue
 from common.api import DetailView, MomentField, RowSerializer, RowsView
 from common.filters import CodeFilter, RowField
@@ -57,8 +59,30 @@ class FigureSerializer(RowSerializer):
     chain = serializers.CharField(
         source="chain.code", allow_null=True, default=None, help_text="Null: all chains together."
     )
-    value = serializers.IntegerField(allow_null=True, help_text="Null: not reported, which is not zero.")
+    unit = serializers.SerializerMethodField(help_text="What `value` is counted in.")
+    value = serializers.SerializerMethodField(
+        help_text="Rounded as printed. Null: not reported, which is not zero, or a ratio to zero."
+    )
+    numerator = serializers.IntegerField(allow_null=True, help_text="Of a ratio.")
+    denominator = serializers.IntegerField(
+        allow_null=True, help_text="Of a ratio; of a median, how many rows it is the middle of."
+    )
+    definition = serializers.SerializerMethodField(help_text="Version of the definition it was counted by.")
     late = serializers.IntegerField(help_text="Of these, reported late for an earlier period.")
+
+    def _indicator(self, row: StatValue) -> Indicator:
+        return figures.definitions(row.snapshot)[row.indicator]
+
+    def get_unit(self, row: StatValue) -> str:
+        return str(self._indicator(row).unit)
+
+    def get_value(self, row: StatValue) -> float | None:
+        figure = figures.Value(row.value, row.late, row.numerator, row.denominator)
+        shown = figures.rounded(self._indicator(row), figure)
+        return float(shown) if isinstance(shown, Decimal) else shown
+
+    def get_definition(self, row: StatValue) -> str:
+        return row.snapshot.definitions.get(row.indicator, "")
 
 
 class PeriodField(RowField):

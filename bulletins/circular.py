@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 
 from bulletins import agencies, figures
 from bulletins.figures import NOT_REPORTED, Headline
-from bulletins.indicators import CATALOGUE, HEADLINES
+from bulletins.indicators import HEADLINES, Kind
 from bulletins.models import Bulletin, Period, StatValue
 from bulletins.paper import (
     Attachment,
@@ -25,16 +25,15 @@ from bulletins.paper import (
     Figure,
     FigureRow,
     Paragraph,
-    Rank,
     RegionRow,
     Section,
     Table,
     Verification,
     figures_table,
-    ranks,
     region_table,
 )
-from common import charts, formats
+from common import charts, formats, printing
+from common.printing import Number, Rank, prose
 from enterprises.models import Bureau
 
 # How the seven figures are named in the columns of the region table.
@@ -56,7 +55,6 @@ RANKED_BY = "I15"
 NAMED = 5
 BARS = 12
 FEWEST_DRAWINGS = 2
-MANY = 100_000
 
 
 def title(period: Period, bureau: Bureau) -> str:
@@ -70,27 +68,29 @@ def compose(bulletin: Bulletin) -> Circular:
     return _Composer(bulletin).circular()
 
 
-def prose(value: int) -> str:
-    """A number in running text: 18万 for whole ten-thousands from 100,000 on, exact otherwise."""
-    if value >= MANY and value % 10_000 == 0:
-        return f"{formats.count(value // 10_000)}万"
-    return formats.count(value)
-
-
-def growth(this: int | None, last: int | None) -> str:
+def growth(this: Number | None, last: Number | None) -> str:
     """The change against the year before in words (`domain.md` 5.6); empty when this year has no figure."""
     if this is None:
         return ""
     if not last:
         return "上年同期没有报送" if last is None else "上年同期为零"
-    if this == last:
+    found = printing.growth(this, last)
+    if found.direction == "flat":
         return "与上年同期持平"
-    share = Decimal(abs(this - last)) / last
-    if this < last:
-        return f"同比下降{formats.percent(share * 100)}"
-    if share < 1:
-        return f"同比增长{formats.percent(share * 100)}"
-    return f"同比增长{formats.half_up(share, 1).normalize():f}倍"
+    if found.direction == "down":
+        return f"同比下降{found.number}"
+    return f"同比增长{found.number}{'倍' if found.times else ''}"
+
+
+def points(this: Number | None, last: Number | None) -> str:
+    """The difference of two percentages in words."""
+    if this is None or last is None:
+        return "" if this is None else "上年同期没有比率"
+    difference = Decimal(this) - Decimal(last)
+    if not difference:
+        return "与上年同期持平"
+    size = printing.half_up(abs(difference), 1)
+    return f"同比{'提高' if difference > 0 else '降低'}{size}个百分点"
 
 
 def listing(items: Sequence[str], mark: str = "、") -> str:
@@ -105,8 +105,10 @@ class _Composer:
         self.snapshot, self.period = bulletin.snapshot, bulletin.snapshot.period
         self.whole = agencies.whole(self.unit)
         self.before = figures.year_before(self.snapshot)
+        self.indicators = figures.definitions(self.snapshot)
         self.lines = {
-            line.indicator.code: line for line in figures.headline(self.snapshot, self.unit, tuple(CATALOGUE))
+            line.indicator.code: line
+            for line in figures.headline(self.snapshot, self.unit, tuple(self.indicators))
         }
         self.rows = figures.regions(self.snapshot, self.unit)
         self.values = figures.values(self.snapshot, self.rows)
@@ -151,14 +153,21 @@ class _Composer:
     # --- reading -----------------------------------------------------------------------------------------
 
     def value(self, code: str) -> int | None:
-        return self.lines[code].value
+        """A count of the unit."""
+        return self.lines[code].figure.value
 
     def number(self, code: str) -> int:
-        return self.lines[code].value or 0
+        return self.value(code) or 0
 
     def growth(self, code: str) -> str:
-        """The change against the year before; nothing where that year cannot be compared."""
-        return growth(self.value(code), self.lines[code].previous) if self.before else ""
+        """The change against the year before; nothing where there is no such year."""
+        line = self.lines[code]
+        if not self.before:
+            return ""
+        if not figures.comparable(code, self.snapshot, self.before):
+            return "口径不同，不作比较"
+        words = points if line.indicator.kind == Kind.RATIO else growth
+        return words(line.value, line.previous)
 
     def of(self, unit: Bureau, code: str) -> int | None:
         return self.values[unit.pk].get(code, NOT_REPORTED).value
@@ -173,7 +182,7 @@ class _Composer:
         return dict(
             zip(
                 (unit.pk for unit in self.parts),
-                ranks([self.of(unit, RANKED_BY) for unit in self.parts]),
+                printing.ranks([self.of(unit, RANKED_BY) for unit in self.parts]),
                 strict=True,
             )
         )
@@ -208,7 +217,7 @@ class _Composer:
             return f"{self.period.name}，{self.whole}没有报送质量强链工作数据。"
         figures_said = "".join(mark + words for mark, words in said)[1:]
         text = f"{self.period.name}，{self.whole}共{figures_said}"
-        missing = [str(CATALOGUE[code].name) for code in HEADLINES if self.value(code) is None]
+        missing = [str(self.indicators[code].name) for code in HEADLINES if self.value(code) is None]
         return f"{text}；{listing(missing)}没有报送。" if missing else f"{text}。"
 
     # --- text --------------------------------------------------------------------------------------------
@@ -229,7 +238,9 @@ class _Composer:
 
     def overall(self) -> tuple[Block, ...]:
         blocks: list[Block] = [Paragraph(self.sentence())]
-        changes = [f"{CATALOGUE[code].name}{words}" for code in HEADLINES if (words := self.growth(code))]
+        changes = [
+            f"{self.indicators[code].name}{words}" for code in HEADLINES if (words := self.growth(code))
+        ]
         if changes:
             blocks.append(Paragraph(f"与上年同期相比：{listing(changes, '，')}。"))
         blocks.append(self.seven_figures())
@@ -242,7 +253,7 @@ class _Composer:
                 f"解决问题为总数；期间反弹重开{self.number('I17')}个，净解决{formats.count(net)}个。"
             )
         if self.before is None:
-            notes.append("没有口径相同的上年同期数，不作比较。")
+            notes.append("没有上年同期数，不作比较。")
         elif not self.before.version:
             notes.append("上年同期数取自尚未冻结的汇总。")
         notes += self._late_notes()
@@ -259,7 +270,7 @@ class _Composer:
 
     def _late_notes(self) -> list[str]:
         late = [
-            f"{line.indicator.name}{formats.count(line.late)}{line.indicator.unit}"
+            f"{line.indicator.name}{line.late_text}{_late_unit(line)}"
             for line in self.lines.values()
             if line.late
         ]
@@ -269,8 +280,8 @@ class _Composer:
         return FigureRow(
             str(line.indicator.name),
             str(line.indicator.unit),
-            _count(line.value),
-            _count(line.previous),
+            _blank(line.text),
+            _blank(line.previous_text),
             self.growth(line.indicator.code) or None,
             self.link(line.indicator.code),
         )
@@ -317,8 +328,24 @@ class _Composer:
             f"解决{prose(self.number('I15'))}个，其中清单内解决{prose(self.number('I16'))}个；"
             f"截至期末在清单问题{prose(self.number('I14'))}个。"
         )
+        rate, days = self.lines["I19"], self.lines["I20"]
+        if rate.value is not None:
+            text += f"清单问题解决率{rate.text}%（{rate.parts}）。"
+        if days.value is not None:
+            text += f"从受理到核验用时的中位数为{days.text}天。"
+        if self.number("I21"):
+            text += f"受益企业{prose(self.number('I21'))}家。"
+        if self.number("I25"):
+            text += (
+                f"揭榜挂帅发榜{prose(self.number('I25'))}个、揭榜{prose(self.number('I25T'))}个、"
+                f"解决{prose(self.number('I25A'))}个。"
+            )
         if self.number("I11"):
             text += f"完成重点攻关项目{prose(self.number('I11'))}个。"
+        if self.number("I23"):
+            text += f"产出标准、规范和证书{prose(self.number('I23'))}项。"
+        if self.number("I24"):
+            text += f"带动企业投入{self.lines['I24'].text}万元。"
         if self.rows and (best := [f"{name}（{prose(n)}个）" for name, n in self.chains[:NAMED]]):
             text += f"解决问题较多的产业链有{listing(best)}。"
         return (Paragraph(text),)
@@ -403,7 +430,7 @@ class _Composer:
             apart = together - self.number(code)
             if apart > 0:
                 said.append(
-                    f"{CATALOGUE[code].name}各地区相加{formats.count(together)}家，"
+                    f"{self.indicators[code].name}各地区相加{formats.count(together)}家，"
                     f"{self.whole}去重后{formats.count(self.number(code))}家，相差{formats.count(apart)}家"
                 )
         return [f"去重：{'；'.join(said)}。同一企业在几个地区参与时，各地区各计一次。"] if said else []
@@ -463,10 +490,10 @@ class _Composer:
                 charts.Bar(
                     str(line.indicator.name),
                     line.value,
-                    formats.count(line.value),
+                    line.text,
                     self.link(line.indicator.code),
                     line.previous,
-                    formats.count(line.previous),
+                    line.previous_text,
                 )
                 for line in (self.lines[code] for code in ("I12", "I13", "I15"))
             ),
@@ -570,15 +597,24 @@ class _Composer:
                 (
                     f"{indicator.name}（{indicator.unit}）",
                     f"{indicator.counted}。时间：{indicator.time_rule}；归属：{indicator.place_rule}；"
-                    f"计数：{indicator.key}。{indicator.note}",
+                    f"计数：{indicator.key}。{indicator.note}口径版本{indicator.version}。",
                 )
-                for indicator in CATALOGUE.values()
+                for indicator in self.indicators.values()
             )
         )
 
 
 def _count(value: int | None) -> str | None:
     return None if value is None else formats.count(value)
+
+
+def _blank(text: str) -> str | None:
+    return None if text == formats.BLANK else text
+
+
+def _late_unit(line: Headline) -> str:
+    """Of ratios and medians it is rows that came late."""
+    return "项" if line.indicator.kind in (Kind.RATIO, Kind.MEDIAN) else str(line.indicator.unit)
 
 
 def _with_ties(units: Sequence[Bureau], places: dict[int, Rank]) -> list[Bureau]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from django.urls import reverse
@@ -10,10 +11,9 @@ from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from bulletins import figures
-from bulletins.indicators import CATALOGUE, HEADLINES, Indicator
+from bulletins.indicators import CATALOGUE, HEADLINES, Indicator, Kind
 from bulletins.models import Period, Snapshot, StatValue
-from bulletins.paper import ranks
-from common import charts, formats
+from common import charts, formats, printing
 from enterprises.models import Bureau
 
 RANKED_BY = "I15"
@@ -22,6 +22,8 @@ FLOW = ("I12", "I13", "I14", "I15", "I16", "I17", "I18")
 LED, JOINED = "I01L", "I01P"
 CHAINS_SHOWN = 12
 SERIES_LENGTH = 8
+# By what regions may be ranked and coloured.
+RANKABLE = (*HEADLINES, "I19", "I21", "I23", "I24")
 # Two points are a line, but no course.
 SERIES_AT_LEAST = 3
 
@@ -51,9 +53,10 @@ class Line:
 
     indicator: Indicator
     value: str
+    parts: str
     previous: str
-    change: formats.Change
-    late: int
+    change: printing.Change
+    late: str
     href: str
     how: str
     sparkline: SafeString | str
@@ -101,6 +104,9 @@ class Board:
     ) -> None:
         self.snapshot, self.period, self.bureau, self.by = snapshot, snapshot.period, bureau, by
         self.shown, self.snapshots = shown, list(series)
+        self.definitions = figures.definitions(snapshot)
+        # What the tables show: the seven figures, and the one they are ranked by.
+        self.columns = [self.definitions[code] for code in dict.fromkeys((*HEADLINES, by))]
         # Looked up once: a page has hundreds of these addresses.
         self._boards = address(self.period, bureau).removesuffix(bureau.code)
         rows = reverse("bulletins:figure_rows", args=[self.period.code, bureau.code, RANKED_BY])
@@ -120,7 +126,8 @@ class Board:
         return {line.indicator.code: line for line in lines}
 
     def value(self, code: str) -> int | None:
-        return self.headlines[code].value
+        """A count of the unit."""
+        return self.headlines[code].figure.value
 
     @property
     def verdict(self) -> str:
@@ -151,10 +158,11 @@ class Board:
         code = headline.indicator.code
         return Line(
             headline.indicator,
-            formats.count(headline.value),
-            formats.count(headline.previous),
+            headline.text,
+            headline.parts,
+            headline.previous_text,
             headline.change,
-            headline.late,
+            headline.late_text if headline.late else "",
             self.rows_address(self.bureau, code),
             definition_address(code),
             self._sparkline(headline.indicator),
@@ -173,12 +181,18 @@ class Board:
 
     @cached_property
     def series(self) -> dict[str, list[int | None]]:
-        """The seven figures in the snapshots before and in this one."""
+        """The seven figures in the snapshots before and in this one; blank where counted by other rules."""
         stored = StatValue.objects.filter(
             snapshot__in=self.snapshots, bureau=self.bureau, chain__isnull=True, indicator__in=HEADLINES
         ).values_list("indicator", "snapshot", "value")
         known = {(code, snapshot): value for code, snapshot, value in stored}
-        return {code: [known.get((code, snapshot.pk)) for snapshot in self.snapshots] for code in HEADLINES}
+        return {
+            code: [
+                known.get((code, other.pk)) if figures.comparable(code, self.snapshot, other) else None
+                for other in self.snapshots
+            ]
+            for code in HEADLINES
+        }
 
     def _sparkline(self, indicator: Indicator) -> SafeString | str:
         if len(self.snapshots) < SERIES_AT_LEAST or indicator.code not in HEADLINES:
@@ -191,6 +205,8 @@ class Board:
             "first": self.snapshots[0].period.name,
             "last": self.period.name,
         }
+        if not all(figures.comparable(indicator.code, self.snapshot, other) for other in self.snapshots):
+            title = _("%(title)s（有的期间口径不同，不作比较）") % {"title": title}
         return draw(charts.Sparkline(title, tuple(values)))
 
     # --- the regions below ---
@@ -206,11 +222,25 @@ class Board:
 
     @cached_property
     def _values(self) -> dict[int, dict[str, figures.Value]]:
-        return figures.values(self.snapshot, self.units, (*HEADLINES, LED, JOINED))
+        return figures.values(self.snapshot, self.units, {*HEADLINES, LED, JOINED, self.by})
 
-    def of(self, unit: Bureau, code: str) -> int | None:
+    def figure(self, unit: Bureau, code: str) -> figures.Value:
         """A figure of a region."""
-        return self._values[unit.pk].get(code, figures.NOT_REPORTED).value
+        return self._values[unit.pk].get(code, figures.NOT_REPORTED)
+
+    def of(self, unit: Bureau, code: str) -> int | Decimal | None:
+        """The exact number of a region."""
+        return figures.number(self.definitions[code], self.figure(unit, code))
+
+    def printed(self, unit: Bureau, code: str) -> str:
+        return figures.text(self.definitions[code], self.of(unit, code))
+
+    @cached_property
+    def places(self) -> dict[int, printing.Rank]:
+        """The places of the units directly below."""
+        by = self.definitions[self.by]
+        ranks = figures.ranked(by, [self.figure(unit, self.by) for unit in self.ranked])
+        return dict(zip((unit.pk for unit in self.ranked), ranks, strict=True))
 
     @property
     def tiles(self) -> SafeString:
@@ -223,7 +253,7 @@ class Board:
                     charts.Tile(
                         unit.code,
                         self.of(unit, self.by),
-                        formats.count(self.of(unit, self.by)),
+                        self.printed(unit, self.by),
                         self.board_address(unit),
                     )
                     for unit in self.ranked
@@ -233,10 +263,10 @@ class Board:
 
     @cached_property
     def ranking(self) -> SafeString | None:
-        """The units directly below by one figure, the most first; None where there is nothing to rank."""
+        """The units with a place, the most first; None where there is nothing to rank."""
         rows = [(unit, self.of(unit, self.by)) for unit in self.ranked]
         known = sorted(
-            ((unit, value) for unit, value in rows if value is not None),
+            ((unit, value) for unit, value in rows if value is not None and self.places[unit.pk].place),
             key=lambda row: (-row[1], row[0].code),
         )
         if not known:
@@ -247,7 +277,7 @@ class Board:
                 % {"unit": self.bureau.short_name, "indicator": CATALOGUE[self.by].name},
                 unit=str(CATALOGUE[self.by].unit),
                 bars=tuple(
-                    charts.Bar(unit.short_name, value, formats.count(value), self.board_address(unit))
+                    charts.Bar(unit.short_name, value, self.printed(unit, self.by), self.board_address(unit))
                     for unit, value in known
                 ),
             )
@@ -256,30 +286,22 @@ class Board:
     @cached_property
     def regions(self) -> list[Region]:
         """The units below, each with the seven figures and its rank."""
-        ranked = self.ranked
-        places = dict(
-            zip(
-                (unit.pk for unit in ranked),
-                ranks([self.of(unit, self.by) for unit in ranked]),
-                strict=True,
-            )
-        )
         return [
             Region(
                 unit.short_name,
                 unit.code,
                 self.board_address(unit),
-                str(places.get(unit.pk, "")),
-                unit.pk not in places,
+                str(self.places.get(unit.pk, "")),
+                unit.pk not in self.places,
                 list(self._cells(unit)),
             )
             for unit in self.units
         ]
 
     def _cells(self, unit: Bureau) -> Iterator[Cell]:
-        for code in HEADLINES:
-            note = self._across(unit) if code == "I01" else ""
-            yield Cell(formats.count(self.of(unit, code)), self.rows_address(unit, code), note)
+        for column in self.columns:
+            note = self._across(unit) if column.code == "I01" else ""
+            yield Cell(self.printed(unit, column.code), self.rows_address(unit, column.code), note)
 
     def _across(self, unit: Bureau) -> str:
         """Cross-region projects: those led are part of the total, those joined are not (rule 3)."""
@@ -293,17 +315,20 @@ class Board:
     @cached_property
     def total(self) -> list[Cell]:
         """The unit's own figures, counted at its level."""
-        return [Cell(line.value, line.href) for line in self.lines()]
+        return [Cell(line.value, line.href) for line in self.lines(one.code for one in self.columns)]
 
     @cached_property
     def differences(self) -> list[int | None]:
-        """By how much the regions together exceed the unit; None where one of them has no figure."""
+        """By how much the regions together exceed the unit; None where a figure is missing or no sum."""
         found: list[int | None] = []
-        for code in HEADLINES:
-            parts = [self.of(unit, code) or 0 for unit in self.ranked]
-            whole = self.value(code)
-            found.append(None if whole is None else sum(parts) - whole)
+        for one in self.columns:
+            parts = [self.figure(unit, one.code).value or 0 for unit in self.ranked]
+            whole = self.value(one.code)
+            found.append(None if whole is None or one.kind == Kind.MEDIAN else sum(parts) - whole)
         return found
+
+    def _amount(self, column: Indicator, smallest: int) -> str:
+        return figures.text(column, figures.number(column, figures.Value(smallest)))
 
     @cached_property
     def own(self) -> list[Cell]:
@@ -312,10 +337,13 @@ class Board:
         Of distinct things no such part can be told.
         """
         cells = [
-            Cell("" if more is None or CATALOGUE[code].distinct else formats.count(-more))
-            for code, more in zip(HEADLINES, self.differences, strict=True)
+            Cell("" if more is None or one.distinct else self._amount(one, -more))
+            for one, more in zip(self.columns, self.differences, strict=True)
         ]
-        return cells if any(cell.value not in ("", "0") for cell in cells) else []
+        has_own = any(
+            more and not one.distinct for one, more in zip(self.columns, self.differences, strict=True)
+        )
+        return cells if has_own else []
 
     @cached_property
     def repeated(self) -> list[Cell]:
@@ -323,8 +351,8 @@ class Board:
         if self.own:
             return []
         cells = [
-            Cell(formats.count(more) if more and CATALOGUE[code].distinct else "")
-            for code, more in zip(HEADLINES, self.differences, strict=True)
+            Cell(formats.count(more) if more and one.distinct else "")
+            for one, more in zip(self.columns, self.differences, strict=True)
         ]
         return cells if any(cell.value for cell in cells) else []
 
@@ -333,25 +361,38 @@ class Board:
     @cached_property
     def chains(self) -> list[ChainLine]:
         """The chains with most of the figure by which regions are ranked, each with the seven figures."""
-        rows: dict[tuple[str, str], dict[str, int | None]] = {}
+        rows: dict[tuple[str, str], dict[str, figures.Value]] = {}
         stored = self.snapshot.values.filter(
-            bureau=self.bureau, chain__isnull=False, indicator__in=HEADLINES
-        ).values_list("chain__code", "chain__name", "indicator", "value")
-        for chain, name, code, value in stored:
-            rows.setdefault((chain, name), {})[code] = value
-        order = sorted(rows, key=lambda chain: (-(rows[chain].get(self.by) or 0), chain))
+            bureau=self.bureau, chain__isnull=False, indicator__in=[one.code for one in self.columns]
+        ).values_list("chain__code", "chain__name", "indicator", "value", "late", "numerator", "denominator")
+        for chain, name, code, value, late, above, below in stored:
+            rows.setdefault((chain, name), {})[code] = figures.Value(value, late, above, below)
+        by = self.definitions[self.by]
+
+        def weight(chain: tuple[str, str]) -> int | Decimal:
+            figure = rows[chain].get(self.by, figures.NOT_REPORTED)
+            return figures.number(by, figure) or 0
+
+        order = sorted(rows, key=lambda chain: (-weight(chain), chain))
+        nothing = {Kind.SUM: figures.Value(0), Kind.MONEY: figures.Value(0)}
         return [
             ChainLine(
-                name,
+                chain[1],
                 [
                     Cell(
-                        formats.count(rows[chain, name].get(code, 0)),
-                        f"{self.rows_address(self.bureau, code)}?chain={chain}",
+                        figures.text(
+                            one,
+                            figures.number(
+                                one,
+                                rows[chain].get(one.code, nothing.get(one.kind, figures.NOT_REPORTED)),
+                            ),
+                        ),
+                        f"{self.rows_address(self.bureau, one.code)}?chain={chain[0]}",
                     )
-                    for code in HEADLINES
+                    for one in self.columns
                 ],
             )
-            for chain, name in order[:CHAINS_SHOWN]
+            for chain in order[:CHAINS_SHOWN]
         ]
 
 

@@ -2,23 +2,78 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.translation import gettext as _
 
 from bulletins import periods
-from bulletins.indicators import CATALOGUE, HEADLINES, Indicator
+from bulletins.indicators import HEADLINES, Indicator, Kind, counted_by
 from bulletins.models import Period, Snapshot, StatValue
-from common import formats
+from common import formats, printing
 from enterprises.models import Bureau, IndustryChain
 
 
 @dataclass(frozen=True)
 class Value:
-    """A stored figure; None was not reported. ``late`` of it are 补报, events of an earlier frozen period."""
+    """A stored figure (`StatValue`); None was not reported. ``late`` of it are 补报, from a frozen period."""
 
     value: int | None = None
     late: int = 0
+    numerator: int | None = None
+    denominator: int | None = None
+
+    @property
+    def stated(self) -> tuple[int | None, int | None, int | None]:
+        """What it says, without what came late."""
+        return self.value, self.numerator, self.denominator
 
 
 NOT_REPORTED = Value()
+# Stored in fen and in half days.
+SMALLEST = {Kind.MONEY: 100, Kind.MEDIAN: 2}
+
+
+def number(indicator: Indicator, figure: Value) -> int | Decimal | None:
+    """The exact number: things, yuan, days, or per cent; None for what is blank, a ratio to nothing too."""
+    if indicator.kind == Kind.RATIO:
+        if figure.numerator is None or not figure.denominator:
+            return None
+        return Decimal(figure.numerator * 100) / figure.denominator
+    if figure.value is None or indicator.kind == Kind.SUM:
+        return figure.value
+    return Decimal(figure.value) / SMALLEST[indicator.kind]
+
+
+def text(indicator: Indicator, exact: int | Decimal | None) -> str:
+    """A number as it is printed beside its unit (`domain.md` 5.6)."""
+    if indicator.kind == Kind.SUM:
+        return formats.count(exact)
+    return formats.wan(exact) if indicator.kind == Kind.MONEY else formats.decimal(exact, 1)
+
+
+def rounded(indicator: Indicator, figure: Value) -> int | Decimal | None:
+    """The number as it is printed, for those who count on: of money in 万元."""
+    exact = number(indicator, figure)
+    if exact is None or indicator.kind == Kind.SUM:
+        return exact
+    if indicator.kind == Kind.MONEY:
+        return printing.half_up(Decimal(exact) / formats.YUAN_PER_WAN, 2)
+    return printing.half_up(Decimal(exact), 1)
+
+
+def late_text(indicator: Indicator, late: int) -> str:
+    """How much of a figure came late; of a ratio or median, how many rows."""
+    return formats.wan(Decimal(late) / 100) if indicator.kind == Kind.MONEY else formats.count(late)
+
+
+def ranked(indicator: Indicator, rows: Sequence[Value]) -> list[printing.Rank]:
+    """The places of units by a figure; none where there is too little to divide by (`domain.md` 5.6)."""
+    return printing.ranks(
+        [number(indicator, row) for row in rows],
+        [row.denominator for row in rows],
+        settings.RANKING_LEAST_DENOMINATOR,
+    )
 
 
 @dataclass(frozen=True)
@@ -26,10 +81,46 @@ class Headline:
     """One figure of a unit beside the same period of the year before."""
 
     indicator: Indicator
-    value: int | None
-    previous: int | None
-    change: formats.Change
+    figure: Value
+    before: Value
+    change: printing.Change
     late: int = 0
+
+    @property
+    def value(self) -> int | Decimal | None:
+        return number(self.indicator, self.figure)
+
+    @property
+    def stated(self) -> tuple[int | None, int | None, int | None]:
+        """What its rows tell of it; of a median, of how many rows it is the middle."""
+        value, above, below = self.figure.stated
+        return (None, None, below) if self.indicator.kind == Kind.MEDIAN else (value, above, below)
+
+    @property
+    def previous(self) -> int | Decimal | None:
+        return number(self.indicator, self.before)
+
+    @property
+    def text(self) -> str:
+        return text(self.indicator, self.value)
+
+    @property
+    def previous_text(self) -> str:
+        return text(self.indicator, self.previous)
+
+    @property
+    def late_text(self) -> str:
+        return late_text(self.indicator, self.late)
+
+    @property
+    def parts(self) -> str:
+        """Numerator and denominator of a ratio; of how many rows a median is the middle."""
+        below = self.figure.denominator
+        if not below:
+            return ""
+        if self.indicator.kind == Kind.MEDIAN:
+            return _("%(n)s 项的中位数") % {"n": formats.count(below)}
+        return f"{formats.count(self.figure.numerator)} / {formats.count(below)}"
 
 
 def current(period: Period) -> Snapshot | None:
@@ -38,12 +129,20 @@ def current(period: Period) -> Snapshot | None:
 
 
 def year_before(snapshot: Snapshot) -> Snapshot | None:
-    """The snapshot of the same period one year earlier; None when it is counted by other definitions."""
+    """The snapshot of the same period one year earlier; whether it may be compared, each indicator tells."""
     code = periods.year_before(snapshot.period.code)
-    earlier = Snapshot.objects.readable().filter(period__code=code).select_related("period").first()
-    if earlier is None or earlier.definition_version != snapshot.definition_version:
-        return None
-    return earlier
+    return Snapshot.objects.readable().filter(period__code=code).select_related("period").first()
+
+
+def definitions(snapshot: Snapshot) -> dict[str, Indicator]:
+    """The indicators by the versions by which the snapshot counted them."""
+    return counted_by(snapshot.definitions)
+
+
+def comparable(code: str, one: Snapshot | None, other: Snapshot | None) -> bool:
+    """Whether two snapshots counted an indicator by one definition; what one lacks does not differ."""
+    versions = {snapshot.definitions.get(code) for snapshot in (one, other) if snapshot} - {None}
+    return len(versions) < 2
 
 
 def values(
@@ -58,8 +157,9 @@ def values(
     if codes is not None:
         rows = rows.filter(indicator__in=codes)
     found: dict[int, dict[str, Value]] = {unit: {} for unit in units}
-    for unit, code, value, late in rows.values_list("bureau_id", "indicator", "value", "late"):
-        found[unit][code] = Value(value, late)
+    stored = rows.values_list("bureau_id", "indicator", "value", "late", "numerator", "denominator")
+    for unit, code, value, late, above, below in stored:
+        found[unit][code] = Value(value, late, above, below)
     return found
 
 
@@ -72,13 +172,19 @@ def of_unit(
 
 def headline(snapshot: Snapshot, bureau: Bureau, codes: Sequence[str] = HEADLINES) -> list[Headline]:
     """Figures of a unit in the given order, each with its change against the year before."""
-    now = of_unit(snapshot, bureau, codes)
-    before = of_unit(year_before(snapshot), bureau, codes)
+    earlier = year_before(snapshot)
+    now, before = of_unit(snapshot, bureau, codes), of_unit(earlier, bureau, codes)
+    known = definitions(snapshot)
     lines = []
     for code in codes:
         this, last = now.get(code, NOT_REPORTED), before.get(code, NOT_REPORTED)
-        change = formats.change(this.value, last.value)
-        lines.append(Headline(CATALOGUE[code], this.value, last.value, change, this.late))
+        exact = number(known[code], this), number(known[code], last)
+        change = (
+            printing.change(*exact, points=known[code].kind == Kind.RATIO)
+            if comparable(code, snapshot, earlier)
+            else printing.incomparable()
+        )
+        lines.append(Headline(known[code], this, last, change, this.late))
     return lines
 
 

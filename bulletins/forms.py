@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from bulletins import access, periods, services
+from bulletins.dashboard import RANKABLE
 from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Period
 from common import formats
@@ -70,7 +71,7 @@ class SwitchForm(forms.Form):
     by = CodeField(
         label=_("排名指标"),
         required=False,
-        choices=[(code, CATALOGUE[code].name) for code in HEADLINES],
+        choices=[(code, CATALOGUE[code].name) for code in RANKABLE],
         widget=AtOnce,
     )
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from bulletins.indicators import CATALOGUE
+from bulletins import figures
+from bulletins.indicators import CATALOGUE, Kind
 from bulletins.models import CountedRow, Snapshot, StatValue
 from common import formats
 from enterprises.models import Bureau
@@ -21,7 +22,13 @@ def breaches(snapshot: Snapshot) -> list[str]:
     """A sentence for every identity that fails, with the rows or units at fault; empty when all hold."""
     return [
         sentence
-        for check in (_parts_make_the_whole, _never_more, _accepted_after_contract, _solved_is_proved)
+        for check in (
+            _parts_make_the_whole,
+            _never_more,
+            _rates_are_parts,
+            _accepted_after_contract,
+            _solved_is_proved,
+        )
         for sentence in check(snapshot)
     ]
 
@@ -65,6 +72,22 @@ def _never_more(snapshot: Snapshot) -> Iterator[str]:
             yield _("“%(part)s”大于“%(whole)s”的单位：%(rows)s。") % {
                 "part": CATALOGUE[part].name,
                 "whole": CATALOGUE[whole].name,
+                "rows": _named(rows),
+            }
+
+
+def _rates_are_parts(snapshot: Snapshot) -> Iterator[str]:
+    """What was solved from the list was on it: no rate is more than the whole, for any unit or chain."""
+    indicators = figures.definitions(snapshot)
+    rates = [code for code, one in indicators.items() if one.kind == Kind.RATIO]
+    more = StatValue.objects.filter(
+        snapshot=snapshot, indicator__in=rates, numerator__gt=F("denominator")
+    ).order_by("indicator", "bureau__code")
+    for code in rates:
+        units = more.filter(indicator=code).values_list("bureau__short_name", flat=True)
+        if rows := list(dict.fromkeys(units)):
+            yield _("“%(rate)s”的分子大于分母的单位：%(rows)s。") % {
+                "rate": indicators[code].name,
                 "rows": _named(rows),
             }
 

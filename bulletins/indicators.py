@@ -1,40 +1,64 @@
 """The indicator catalogue: what each figure counts, declared once (`domain.md` 5.4, design decision 6).
 
-A **base** is a set of ledger rows: which rows, in which period, for which unit and chain, and the key under
-which a thing is counted once. An **indicator** is a number made of a base: its rows or its distinct keys. The
-compiler in `bulletins.rollup` turns both into SQL for all units at once; `bulletins.recount` counts the same
-in plain Python.
+A **base** is a set of ledger rows: which rows, in which period, for which unit and chain, the key under
+which a thing is counted once, and how much a row adds. An **indicator** is a figure made of bases: their sum,
+their distinct keys, the ratio of two of them, or a median. The compiler in `bulletins.rollup` turns both into
+SQL for all units at once; `bulletins.recount` counts the same in plain Python.
+
+A rule that changes is declared as a new version beside the old one, each with the days it is in force. A
+period is counted by what is in force on its last day; its snapshot remembers the versions.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce, Round, TruncDate
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from bulletins import periods
 from bulletins.models import CountedRow, Period
+from common import formats
 from enterprises.models import Organization
 from projects.models import (
+    Beneficiary,
     Bottleneck,
     ChainProject,
     Consortium,
+    Investment,
     KeyProject,
     Participation,
     ProjectRegion,
+    ProjectResult,
+    QualityMap,
     Transition,
 )
 
 Rows: TypeAlias = QuerySet[Any, Any]
 Words: TypeAlias = str | Promise
 
-# Changes when any rule below changes, so that series across versions are never compared silently.
-DEFINITION_VERSION = "2024.1"
+# The edition of the dictionary; what may be compared is told by the versions of the indicators.
+DEFINITION_VERSION = "2024.2"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
@@ -75,7 +99,8 @@ class Base:
 
     ``rows`` gives the candidates, ``event`` the condition that their date lies between two days; rows with an
     event enter the next period when theirs is frozen (rule 6). ``bureau``, ``chain`` and ``key`` are field
-    paths. ``entity`` names the ledger whose rows tell a unit that reports from one that does not (rule 11).
+    paths, ``adds`` is what a row adds to a sum. ``entity`` names the ledger whose rows tell a unit that
+    reports from one that does not (rule 11). ``shown`` is the path to the row by which a list shows it.
     """
 
     name: str
@@ -85,9 +110,11 @@ class Base:
     bureau: str = "bureau"
     chain: str = "chain"
     key: str = "pk"
+    adds: str = ""
+    shown: str = "pk"
 
-    def counted(self, span: Span) -> Rows:
-        """The counted rows as tuples (row, bureau, chain, key, late)."""
+    def matching(self, span: Span) -> Rows:
+        """The counted rows with the `unit` and `of_chain` they count for, and their `item`."""
         rows = self.rows(span)
         late: Any = Value(0)
         if self.event:
@@ -104,8 +131,20 @@ class Base:
                 condition = inside | before & ~Q(pk__in=known.values("row_id"))
                 late = Case(When(inside, then=0), default=1, output_field=IntegerField())
             rows = rows.filter(condition)
-        return rows.order_by().values_list(
-            F("pk"), F(self.bureau), F(self.chain), F(self.key), late, named=False
+        return rows.annotate(
+            unit=F(self.bureau),
+            of_chain=F(self.chain),
+            item=F(self.key),
+            came_late=late,
+            adding=F(self.adds) if self.adds else Value(1),
+        )
+
+    def counted(self, span: Span) -> Rows:
+        """The counted rows as tuples (row, bureau, chain, key, late, amount)."""
+        return (
+            self.matching(span)
+            .order_by()
+            .values_list("pk", "unit", "of_chain", "item", "came_late", "adding", named=False)
         )
 
 
@@ -121,13 +160,13 @@ def _at(field: str) -> Callable[[date, date], Q]:
     )
 
 
-def _moved_to(status: str) -> Callable[[date, date], Q]:
+def _moved_to(status: str, problem: str = "pk") -> Callable[[date, date], Q]:
     """The event is a move of the problem into a state; twice in one period is once, and a step that stays in
     the state is none."""
 
     def between(start: date, end: date) -> Q:
         moves = Transition.objects.filter(_at("at")(start, end), target=status).exclude(source=status)
-        return Q(pk__in=moves.values("bottleneck"))
+        return Q(**{f"{problem}__in": moves.values("bottleneck")})
 
     return between
 
@@ -230,6 +269,88 @@ def _solved_from_list(span: Span) -> Rows:
     return _solved(span).filter(listed_at__isnull=False)
 
 
+def _results(span: Span) -> Rows:
+    """Published standards, specifications and certificates; the first row with a number is its key."""
+    same = ProjectResult.objects.filter(kind=OuterRef("kind"), number=OuterRef("number"))
+    rows = ProjectResult.objects.filter(
+        kind__in=ProjectResult.COUNTED, project__is_test=False, project__voided_at__isnull=True
+    )
+    never = Q(key_project__is_test=True) | Q(key_project__voided_at__isnull=False)
+    return rows.exclude(never).annotate(first=Subquery(same.order_by("pk").values("pk")[:1]))
+
+
+def _maps(span: Span) -> Rows:
+    """Quality maps that were published, newer versions in their place or not."""
+    return QualityMap.objects.filter(status__in=QualityMap.FROZEN)
+
+
+def _copies(span: Span) -> Rows:
+    """Of several sheets that make one copy, one is counted."""
+    return _maps(span).filter(is_counted_copy=True)
+
+
+def _investments(span: Span) -> Rows:
+    """What firms paid for key projects, in fen."""
+    rows = Investment.objects.filter(key_project__in=_key_projects(span))
+    fen = Cast(Round(F("amount") * 100), BigIntegerField())
+    return rows.exclude(organization__in=Organization.objects.filter(is_test=True)).annotate(fen=fen)
+
+
+class _DaysBetween(Func):
+    """Calendar days from the first date to the second."""
+
+    output_field = BigIntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(-(%(expressions)s))", arg_joiner=" - ")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = "CAST(-(julianday(%(expressions)s)) AS INTEGER)"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=") - julianday(")
+
+
+def _durations(span: Span) -> Rows:
+    """Solved problems with the days from their acceptance to their last verification before the cut-off."""
+    verified = Transition.objects.filter(
+        bottleneck=OuterRef("pk"), target=Bottleneck.Status.RESOLVED, at__lt=periods.cut_off(span.end_on)
+    ).exclude(source=Bottleneck.Status.RESOLVED)
+    day = Subquery(verified.order_by("-sequence").values(day=TruncDate("at", tzinfo=SHANGHAI))[:1])
+    rows = _solved(span).filter(accepted_at__isnull=False)
+    return rows.annotate(days=_DaysBetween(TruncDate("accepted_at", tzinfo=SHANGHAI), day))
+
+
+def _helped(span: Span) -> Rows:
+    """Solved problems and those merged into them: who filed them benefits."""
+    rows = _problems(span).annotate(master=Coalesce("merged_into", "pk"))
+    return rows.filter(master__in=_solved(span).values("pk"))
+
+
+def _benefited(span: Span) -> Rows:
+    """Further firms that a solved problem, or one merged into it, helps."""
+    rows = Beneficiary.objects.exclude(organization__in=Organization.objects.filter(is_test=True))
+    rows = rows.annotate(master=Coalesce("bottleneck__merged_into", "bottleneck"))
+    return rows.filter(master__in=_solved(span).values("pk"))
+
+
+def _challenges(span: Span) -> Rows:
+    """Problems that were posted, with the bureau that posted them last before the cut-off."""
+    posted = Transition.objects.filter(
+        bottleneck=OuterRef("pk"), target=Bottleneck.Status.POSTED, at__lt=periods.cut_off(span.end_on)
+    ).exclude(source=Bottleneck.Status.POSTED)
+    rows = _masters(span).annotate(poster=Subquery(posted.order_by("-sequence").values("handler")[:1]))
+    return rows.filter(poster__isnull=False)
+
+
+def _won(span: Span) -> Rows:
+    """Solved by the team that took the item; what was dispatched after all is not."""
+    awarded = Transition.objects.filter(target=Bottleneck.Status.AWARDED)
+    return _challenges(span).filter(
+        route=Bottleneck.Route.CHALLENGE,
+        result=Bottleneck.Result.SOLVED,
+        pk__in=awarded.values("bottleneck"),
+    )
+
+
 ON_LIST = (
     Bottleneck.Status.LISTED,
     Bottleneck.Status.DISPATCHED,
@@ -250,10 +371,14 @@ WITH_CLOCK = tuple(
 )
 
 
-def _at_cut_off(span: Span, field: str) -> Subquery:
-    """What the last event of a problem before the cut-off says: how it stood at that moment."""
-    before = Transition.objects.filter(bottleneck=OuterRef("pk"), at__lt=periods.cut_off(span.end_on))
+def _before(moment: datetime, field: str) -> Subquery:
+    """What the last event of a problem before a moment says: how it stood then."""
+    before = Transition.objects.filter(bottleneck=OuterRef("pk"), at__lt=moment)
     return Subquery(before.order_by("-sequence").values(field)[:1])
+
+
+def _at_cut_off(span: Span, field: str) -> Subquery:
+    return _before(periods.cut_off(span.end_on), field)
 
 
 def _filed_before_cut_off(span: Span) -> Rows:
@@ -276,6 +401,20 @@ def _overdue(span: Span) -> Rows:
         .filter(state__in=WITH_CLOCK, due_on_then__lt=span.end_on)
         .annotate(handler_then=_at_cut_off(span, "handler"))
     )
+
+
+def _resolvable(span: Span) -> Rows:
+    """On a list when the period began, or listed in it; and what I16 counts late, which was on it earlier."""
+    begins = periods.midnight(span.start_on)
+    open_then = (
+        _masters(span)
+        .filter(listed_at__lt=begins)
+        .alias(state=_before(begins, "target"))
+        .filter(state__in=ON_LIST)
+    )
+    listed = _moved_to(Bottleneck.Status.LISTED)(span.start_on, span.end_on)
+    solved = BASES["solved_listed"].matching(span)
+    return _masters(span).filter(listed | Q(pk__in=open_then.values("pk")) | Q(pk__in=solved.values("pk")))
 
 
 BASES: dict[str, Base] = {
@@ -321,6 +460,49 @@ BASES: dict[str, Base] = {
         Base("solved_listed", "problems", _solved_from_list, _moved_to(Bottleneck.Status.RESOLVED)),
         Base("reopened", "problems", _masters, _moved_to(Bottleneck.Status.REOPENED)),
         Base("overdue", "problems", _overdue, bureau="handler_then"),
+        Base("resolvable", "problems", _resolvable),
+        Base("durations", "problems", _durations, _moved_to(Bottleneck.Status.RESOLVED), adds="days"),
+        Base(
+            "helped",
+            "problems",
+            _helped,
+            _moved_to(Bottleneck.Status.RESOLVED, "master"),
+            bureau="organization__bureau",
+            key="organization",
+        ),
+        Base(
+            "benefited",
+            "problems",
+            _benefited,
+            _moved_to(Bottleneck.Status.RESOLVED, "master"),
+            bureau="organization__bureau",
+            chain="bottleneck__chain",
+            key="organization",
+            shown="bottleneck",
+        ),
+        Base(
+            "results",
+            "projects",
+            _results,
+            _on("published_on"),
+            bureau="project__bureau",
+            chain="project__chain",
+            key="first",
+        ),
+        Base("maps", "maps", _copies, _on("drawn_on")),
+        Base("sheets", "maps", _maps, _on("drawn_on"), adds="sheet_count"),
+        Base(
+            "investments",
+            "key_projects",
+            _investments,
+            _on("booked_on"),
+            bureau="key_project__project__bureau",
+            chain="key_project__project__chain",
+            adds="fen",
+        ),
+        Base("posted", "problems", _challenges, _moved_to(Bottleneck.Status.POSTED), bureau="poster"),
+        Base("taken", "problems", _challenges, _moved_to(Bottleneck.Status.AWARDED), bureau="poster"),
+        Base("won", "problems", _won, _moved_to(Bottleneck.Status.RESOLVED), bureau="poster"),
     )
 }
 
@@ -339,6 +521,8 @@ def reporting(entity: str, span: Span) -> Rows:
         case "key_projects":
             rows = _key_projects(span).filter(start_on__lte=span.end_on)
             return rows.annotate(bureau=F("project__bureau"))
+        case "maps":
+            return _maps(span).filter(drawn_on__lte=span.end_on)
         case "problems":
             return _filed_before_cut_off(span)
     raise LookupError(entity)
@@ -351,11 +535,21 @@ class Nature(models.TextChoices):
     STOCK = "stock", pgettext_lazy("nature of an indicator", "时点数")
     ACTIVE = "active", pgettext_lazy("nature of an indicator", "期间在册数")
     CUMULATIVE = "cumulative", pgettext_lazy("nature of an indicator", "累计数")
+    RATIO = "ratio", pgettext_lazy("nature of an indicator", "比率")
+
+
+class Kind(models.TextChoices):
+    """What is made of the rows; sums of money are kept in fen, medians in half days."""
+
+    SUM = "sum", _("计数")
+    MONEY = "money", _("金额")
+    RATIO = "ratio", _("比率")
+    MEDIAN = "median", _("中位数")
 
 
 @dataclass(frozen=True)
 class Indicator:
-    """One figure: the rows of its bases, or their distinct keys."""
+    """One version of a figure: the sum of its bases, their distinct keys or median, or a ratio to others."""
 
     code: str
     name: Words
@@ -367,10 +561,36 @@ class Indicator:
     place_rule: Words
     bases: tuple[str, ...]
     distinct: bool = False
+    kind: Kind = Kind.SUM
+    # The denominator of a ratio.
+    over: str = ""
     # Where a cumulative figure begins; periods that end before have none (rule 7).
     since: date | None = None
     note: Words = ""
     version: str = "1"
+    # The days whose periods are counted by this version; without one, all before or after.
+    valid_from: date = date.min
+    valid_to: date = date.max
+
+    @property
+    def all_bases(self) -> tuple[str, ...]:
+        return (*self.bases, self.over) if self.over else self.bases
+
+    @property
+    def made(self) -> str:
+        """How its rows become a figure."""
+        return gettext("去重计数") if self.distinct else str(self.kind.label)
+
+    @property
+    def validity(self) -> str:
+        """From when to when periods are counted so."""
+        if self.valid_from == date.min and self.valid_to == date.max:
+            return gettext("各期间适用")
+        first = gettext("最早期间") if self.valid_from == date.min else formats.day(self.valid_from)
+        last = (
+            pgettext("end of validity", "现在") if self.valid_to == date.max else formats.day(self.valid_to)
+        )
+        return gettext("截止日在 %(first)s 至 %(last)s 的期间适用") % {"first": first, "last": last}
 
     def applies_to(self, end_on: date) -> bool:
         return self.since is None or end_on >= self.since
@@ -383,12 +603,18 @@ class Indicator:
 _ITEM = pgettext_lazy("unit of count", "个")
 _FIRM = pgettext_lazy("unit of count", "家")
 _FIRM_TIMES = pgettext_lazy("unit of count", "家次")
+_COPY = pgettext_lazy("unit of maps", "份")
+_SHEET = pgettext_lazy("unit of count", "张")
+_PIECE = pgettext_lazy("unit of count", "项")
+_DAY = pgettext_lazy("unit of count", "天")
+_WAN = pgettext_lazy("unit of count", "万元")
 
 _BY_PROJECT = _("项目受理单位；跨区域项目计入牵头单位")
 _BY_ADMISSION = _("接纳企业的单位；一家企业在每一级只计一次")
 _BY_ADMISSION_ROWS = _("接纳企业的单位")
 _BY_KEY_PROJECT = _("所属项目的受理单位")
 _BY_ACCEPTANCE = _("受理单位")
+_BY_POSTING = _("发榜单位")
 _BY_CONSORTIUM = _("牵头单位所在地的受理单位")
 _ANY_DAY = _("期间内任一天在册")
 _AT_CUT_OFF = _("截止时点")
@@ -400,7 +626,7 @@ _MASTER_NO = _("主问题编号")
 _USCC = _("统一社会信用代码")
 _EACH_ROW = _("每条参与记录")
 
-_DECLARED: Iterable[Indicator] = (
+DECLARED: tuple[Indicator, ...] = (
     Indicator(
         "I01",
         _("实施质量强链项目"),
@@ -653,9 +879,147 @@ _DECLARED: Iterable[Indicator] = (
         _("当时的办理单位"),
         ("overdue",),
     ),
+    Indicator(
+        "I19",
+        _("清单问题解决率"),
+        "%",
+        Nature.RATIO,
+        _("清单内解决的问题，与期初在清单和期间列入清单的问题之比"),
+        _MASTER_NO,
+        _("分子为核验时间在期间内；分母为期初在清单或列入时间在期间内"),
+        _BY_ACCEPTANCE,
+        ("solved_listed",),
+        kind=Kind.RATIO,
+        over="resolvable",
+        note=_("以前期间解决、本期补报的，分子分母都计。分母为零时没有比率。"),
+    ),
+    Indicator(
+        "I20",
+        _("解决用时中位数"),
+        _DAY,
+        Nature.RATIO,
+        _("解决的问题从受理到核验经过的天数的中位数，按日历日计，不扣除节假日和暂停的时间"),
+        _MASTER_NO,
+        _("核验时间在期间内"),
+        _BY_ACCEPTANCE,
+        ("durations",),
+        kind=Kind.MEDIAN,
+        note=_("问题为双数时，取居中两个天数的平均。"),
+    ),
+    Indicator(
+        "I21",
+        _("受益企业"),
+        _FIRM,
+        Nature.FLOW,
+        _("解决的问题的填报企业、归并进来的问题的填报企业，以及登记的其他受益企业"),
+        _USCC,
+        _("主问题的核验时间在期间内"),
+        _("企业所在地的单位；一家企业在每一级只计一次"),
+        ("helped", "benefited"),
+        distinct=True,
+    ),
+    Indicator(
+        "I22",
+        _("绘制质量图谱"),
+        _COPY,
+        Nature.FLOW,
+        _("已发布并计为一份的质量图谱，每一版各计一份"),
+        _("图谱的产业链、编制单位和版本"),
+        _("绘制日期在期间内"),
+        _("编制图谱的单位"),
+        ("maps",),
+        note=_("份和张是两种单位，不能换算。"),
+    ),
+    Indicator(
+        "I22S",
+        _("绘制质量图谱张数"),
+        _SHEET,
+        Nature.FLOW,
+        _("已发布的质量图谱的张数"),
+        _("每张图"),
+        _("绘制日期在期间内"),
+        _("编制图谱的单位"),
+        ("sheets",),
+        note=_("份和张是两种单位，不能换算。"),
+    ),
+    Indicator(
+        "I23",
+        _("产出标准、规范和证书"),
+        _PIECE,
+        Nature.FLOW,
+        _("项目产出并已发布的标准、计量技术规范和证书"),
+        _("发布编号"),
+        _("发布日期在期间内"),
+        _BY_PROJECT,
+        ("results",),
+        distinct=True,
+        note=_("几个项目共同产出的只计一次；证明问题已解决所引用的标准不计。"),
+    ),
+    Indicator(
+        "I24",
+        _("带动企业投入"),
+        _WAN,
+        Nature.FLOW,
+        _("重点攻关项目中企业自筹并已入账的资金，不含标志性项目的攻关任务"),
+        _("每笔入账"),
+        _("入账日期在期间内"),
+        _BY_KEY_PROJECT,
+        ("investments",),
+        kind=Kind.MONEY,
+        note=_("精确到分保存，以万元列示。"),
+    ),
+    Indicator(
+        "I25",
+        _("揭榜挂帅发榜"),
+        _ITEM,
+        Nature.FLOW,
+        _("发榜征集的问题"),
+        _MASTER_NO,
+        _("发榜时间在期间内"),
+        _BY_POSTING,
+        ("posted",),
+    ),
+    Indicator(
+        "I25T",
+        _("揭榜挂帅揭榜"),
+        _ITEM,
+        Nature.FLOW,
+        _("确定了揭榜单位的问题"),
+        _MASTER_NO,
+        _("确定揭榜单位的时间在期间内"),
+        _BY_POSTING,
+        ("taken",),
+    ),
+    Indicator(
+        "I25A",
+        _("揭榜挂帅解决"),
+        _ITEM,
+        Nature.FLOW,
+        _("由揭榜单位解决、核验为“堵点卡点已解决”的问题"),
+        _MASTER_NO,
+        _("核验时间在期间内"),
+        _BY_POSTING,
+        ("won",),
+    ),
 )
 
-CATALOGUE: dict[str, Indicator] = {indicator.code: indicator for indicator in _DECLARED}
+
+def in_force(day: date) -> dict[str, Indicator]:
+    """The definitions by which a period ending on this day is counted."""
+    return {one.code: one for one in DECLARED if one.valid_from <= day <= one.valid_to}
+
+
+def versions(definitions: Mapping[str, Indicator]) -> dict[str, str]:
+    return {code: one.version for code, one in definitions.items()}
+
+
+def counted_by(known: Mapping[str, str]) -> dict[str, Indicator]:
+    """Today's indicators, each by the version that a snapshot names; others as they are now."""
+    declared = {(one.code, one.version): one for one in DECLARED}
+    return {code: declared.get((code, known.get(code, "")), one) for code, one in CATALOGUE.items()}
+
+
+CATALOGUE: dict[str, Indicator] = in_force(date.max)
 
 # The seven figures in the order in which they are published (`domain.md` 6.2).
 HEADLINES = ("I01", "I03", "I05", "I07", "I09", "I10", "I15")

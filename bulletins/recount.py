@@ -7,22 +7,27 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
-from bulletins.figures import Value, of_unit
-from bulletins.indicators import CATALOGUE
+from bulletins.figures import NOT_REPORTED, Value, of_unit
+from bulletins.indicators import Indicator, Kind, in_force
 from bulletins.models import CountedRow, Period, Snapshot
 from enterprises.models import Bureau, Organization
 from projects.models import (
+    Beneficiary,
     Bottleneck,
     ChainProject,
     Consortium,
+    Investment,
     KeyProject,
     Participation,
     ProjectRegion,
+    ProjectResult,
+    QualityMap,
     Transition,
 )
 
@@ -51,33 +56,43 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure that is stored otherwise than it is counted now, and the rows that came or went since."""
+    """A figure that is stored otherwise than it is counted now, and the rows that came or went since.
 
-    code: str
-    stored: int | None
-    counted: int | None
+    A row that adds another amount than it did has gone and come.
+    """
+
+    indicator: Indicator
+    stored: Value
+    counted: Value
     came: tuple[int, ...] = ()
     went: tuple[int, ...] = ()
+
+    @property
+    def code(self) -> str:
+        return self.indicator.code
 
 
 def differences(snapshot: Snapshot, bureau: Bureau) -> list[Difference]:
     """What of a unit's stored figures no longer agrees with the ledger; of frozen ones, by which rows."""
     count = Recount(snapshot.period, bureau)
     stored = of_unit(snapshot, bureau)
-    kept: dict[str, set[int]] = defaultdict(set)
-    for base, row in CountedRow.objects.filter(snapshot=snapshot, bureau__in=count.units).values_list(
-        "base", "row_id"
+    kept: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for base, row, amount in CountedRow.objects.filter(snapshot=snapshot, bureau__in=count.units).values_list(
+        "base", "row_id", "amount"
     ):
-        kept[base].add(row)
+        kept[base].add((row, amount))
     found = []
-    for code, indicator in CATALOGUE.items():
-        before, now = stored.get(code, Value()).value, count.figure(code)
-        then = {row for base in indicator.bases for row in kept[base]}
-        rows = {row for base in indicator.bases for row in count.rows[base]}
-        moved = bool(snapshot.version) and then != rows
-        if before != now or moved:
-            came, went = (rows - then, then - rows) if snapshot.version else (set(), set())
-            found.append(Difference(code, before, now, tuple(sorted(came)), tuple(sorted(went))))
+    for code, indicator in count.definitions.items():
+        before, now = stored.get(code, NOT_REPORTED), count.figure(code)
+        came: set[int] = set()
+        went: set[int] = set()
+        if snapshot.version:
+            for base in indicator.all_bases:
+                rows = {(row, count.amounts[base].get(row, 1)) for row in count.rows[base]}
+                came |= {row for row, _amount in rows - kept[base]}
+                went |= {row for row, _amount in kept[base] - rows}
+        if before.stated != now.stated or came or went:
+            found.append(Difference(indicator, before, now, tuple(sorted(came)), tuple(sorted(went))))
     return found
 
 
@@ -88,7 +103,9 @@ class Recount:
         self.start, self.end = period.start_on, period.end_on
         self.units = self._subtree(bureau)
         self.everywhere = bureau.level == Bureau.Level.NATIONAL
+        self.definitions = in_force(period.end_on)
         self.rows: dict[str, dict[int, int]] = defaultdict(dict)
+        self.amounts: dict[str, dict[int, int]] = defaultdict(dict)
         self.reporting: set[str] = set()
         self.test_firms = set(Organization.objects.filter(is_test=True).values_list("pk", flat=True))
         self._read_frozen(period)
@@ -96,14 +113,28 @@ class Recount:
         self._count_consortia()
         self._count_participations()
         self._count_key_projects()
+        self._count_results()
+        self._count_maps()
+        self._count_investments()
         self._count_problems()
+        self._count_beneficiaries()
 
-    def figure(self, code: str) -> int | None:
-        indicator = CATALOGUE[code]
-        keys = [key for base in indicator.bases for key in self.rows[base].values()]
-        number = len(set(keys)) if indicator.distinct else len(keys)
+    def figure(self, code: str) -> Value:
+        indicator = self.definitions[code]
         told = indicator.entity in self.reporting and (not code.startswith("I04") or self.end >= SINCE)
-        return number if number or told else None
+        if indicator.kind == Kind.RATIO:
+            above, below = (
+                sum(len(self.rows[base]) for base in bases) for bases in (indicator.bases, [indicator.over])
+            )
+            return Value(numerator=above, denominator=below) if below or told else NOT_REPORTED
+        keys = [key for base in indicator.bases for key in self.rows[base].values()]
+        amounts = [self.amounts[base].get(row, 1) for base in indicator.bases for row in self.rows[base]]
+        if indicator.kind == Kind.MEDIAN:
+            n = len(amounts)
+            middle = sorted(amounts + amounts)[n - 1 : n + 1]
+            return Value(sum(middle) if n else None, denominator=n) if n or told else NOT_REPORTED
+        number = len(set(keys)) if indicator.distinct else sum(amounts)
+        return Value(number) if number or told else NOT_REPORTED
 
     def _subtree(self, bureau: Bureau) -> set[int]:
         children = defaultdict(list)
@@ -227,6 +258,41 @@ class Recount:
             self._enter("key_projects", row.pk, bureau, row.pk, [row.contract_on])
             self._enter("key_accepted", row.pk, bureau, row.pk, [row.accepted_on])
 
+    def _count_results(self) -> None:
+        counted = ("standard", "metrology", "certificate")
+        rows = ProjectResult.objects.filter(self._here("project__bureau")).select_related(
+            "project", "key_project"
+        )
+        numbers = ProjectResult.objects.filter(kind__in=counted).order_by("pk")
+        first: dict[tuple[str, str], int] = {}
+        for pk, kind, number in numbers.values_list("pk", "kind", "number"):
+            first.setdefault((kind, number), pk)
+        for row in rows.filter(kind__in=counted):
+            if all(
+                one is None or (not one.is_test and not one.voided_at)
+                for one in (row.project, row.key_project)
+            ):
+                key = first[row.kind, row.number]
+                self._enter("results", row.pk, row.project.bureau_id, key, [row.published_on])
+
+    def _count_maps(self) -> None:
+        for row in QualityMap.objects.filter(self._here("bureau"), status__in=["published", "superseded"]):
+            self._report("maps", row.bureau_id, row.drawn_on <= self.end)
+            self.amounts["sheets"][row.pk] = row.sheet_count
+            self._enter("sheets", row.pk, row.bureau_id, row.pk, [row.drawn_on])
+            if row.is_counted_copy:
+                self._enter("maps", row.pk, row.bureau_id, row.pk, [row.drawn_on])
+
+    def _count_investments(self) -> None:
+        rows = Investment.objects.filter(self._here("key_project__project__bureau"))
+        for row in rows.select_related("key_project__project"):
+            of, project = row.key_project, row.key_project.project
+            never = of.is_test or of.voided_at or project.is_test or project.voided_at
+            if never or of.kind == "landmark_task" or row.organization_id in self.test_firms:
+                continue
+            self.amounts["investments"][row.pk] = int(row.amount * Decimal(100))
+            self._enter("investments", row.pk, project.bureau_id, row.pk, [row.booked_on])
+
     def _count_problems(self) -> None:
         touched = Bottleneck.objects.filter(self._here("bureau", "list_owner", "transitions__handler"))
         moves = Transition.objects.filter(self._of(touched, "bottleneck")).order_by("sequence")
@@ -240,6 +306,37 @@ class Recount:
             if row.organization_id not in self.test_firms:
                 self._count_problem(row, events[row.pk])
 
+    def _count_beneficiaries(self) -> None:
+        filed = Bottleneck.objects.filter(self._here("organization__bureau")).select_related("organization")
+        more = Beneficiary.objects.filter(self._here("organization__bureau")).select_related(
+            "organization", "bottleneck"
+        )
+        helped = [(row, row.merged_into_id or row.pk) for row in filed]
+        benefited = [(row, row.bottleneck.merged_into_id or row.bottleneck_id) for row in more]
+        masters = {
+            row.pk: row
+            for row in Bottleneck.objects.filter(
+                result="bottleneck_solved", submitted_at__isnull=False, merged_into=None, is_test=False,
+                voided_at=None,
+            )
+            if row.organization_id not in self.test_firms
+        }  # fmt: skip
+        solved_on: dict[int, list[date]] = defaultdict(list)
+        moves = Transition.objects.filter(target="resolved").exclude(source="resolved")
+        for pk, at in moves.values_list("bottleneck_id", "at"):
+            solved_on[pk].append(_day(at))
+        for row, master in helped:
+            counts = row.submitted_at and not row.is_test and not row.voided_at
+            if master in masters and counts and row.organization_id not in self.test_firms:
+                self._enter(
+                    "helped", row.pk, row.organization.bureau_id, row.organization_id, solved_on[master]
+                )
+        for row, master in benefited:
+            if master in masters and row.organization_id not in self.test_firms:
+                self._enter(
+                    "benefited", row.pk, row.organization.bureau_id, row.organization_id, solved_on[master]
+                )
+
     def _of(self, rows: Any, field: str) -> Q:
         return Q() if self.everywhere else Q(**{f"{field}__in": rows.values("pk")})
 
@@ -251,11 +348,16 @@ class Recount:
             self._enter("accepted", pk, home, pk, [_day(row.accepted_at)])
             days = [event.day for event in events if event.target == "reopened" != event.source]
             self._enter("reopened", pk, home, pk, days)
+            solved = [event.day for event in events if event.target == "resolved" != event.source]
             if row.result == "bottleneck_solved":
-                days = [event.day for event in events if event.target == "resolved"]
-                self._enter("solved", pk, home, pk, days)
+                self._enter("solved", pk, home, pk, solved)
                 if row.listed_at is not None:
-                    self._enter("solved_listed", pk, home, pk, days)
+                    self._enter("solved_listed", pk, home, pk, solved)
+                if row.accepted_at is not None and (past := [day for day in solved if day <= self.end]):
+                    self.amounts["durations"][pk] = (past[-1] - _day(row.accepted_at)).days
+                    self._enter("durations", pk, home, pk, solved)
+            self._count_resolvable(row, events)
+            self._count_challenge(row, events, solved)
         before = [event for event in events if event.day <= self.end]
         if not before:
             return
@@ -264,6 +366,31 @@ class Recount:
             self._keep("listed", pk, row.list_owner_id, pk)
         if last.target not in CLOCK_STANDS and last.due is not None and last.due < self.end:
             self._keep("overdue", pk, last.handler, pk)
+
+    def _count_resolvable(self, row: Bottleneck, events: list[Event]) -> None:
+        """On a list at the beginning or listed since; or counted as solved from it, be it late."""
+        earlier = [event for event in events if event.day < self.start]
+        known = row.listed_at is not None and _day(row.listed_at) < self.start
+        opening = known and earlier and earlier[-1].target not in OFF_LIST
+        listed = any(
+            event.target == "listed" != event.source and self.start <= event.day <= self.end
+            for event in events
+        )
+        if opening or listed or row.pk in self.rows["solved_listed"]:
+            self._keep("resolvable", row.pk, row.bureau_id, row.pk)
+
+    def _count_challenge(self, row: Bottleneck, events: list[Event], solved: list[date]) -> None:
+        days: dict[str, list[date]] = defaultdict(list)
+        poster = None
+        for event in events:
+            if event.target != event.source:
+                days[event.target].append(event.day)
+            if event.target == "posted" != event.source and event.day <= self.end:
+                poster = event.handler
+        self._enter("posted", row.pk, poster, row.pk, days["posted"])
+        self._enter("taken", row.pk, poster, row.pk, days["awarded"])
+        if row.route == "CHAL" and row.result == "bottleneck_solved" and days["awarded"]:
+            self._enter("won", row.pk, poster, row.pk, solved)
 
 
 def _day(moment: datetime | None) -> Any:

@@ -3,10 +3,12 @@
 The statements run unchanged on SQLite and PostgreSQL, inside one transaction, over temporary tables:
 
 1. the ledger rows that each base counts, selected by the querysets of the catalogue;
-2. how many of them each bureau has itself, by chain;
+2. what they add up to for each bureau itself, by chain;
 3. the same for every unit, by adding up what lies below it;
 4. for indicators of distinct keys, how often step 3 counted a key again;
-5. the stored figures: step 3 less step 4, zero where nothing was counted, null where nothing is reported.
+5. the stored figures: step 3 less step 4, zero where nothing was counted, null where nothing is reported;
+6. ratios, which are two figures of step 3, and medians, for which the rows of all units and levels stand in
+   the order of their amounts and the one or two in the middle are taken.
 
 Distinct keys are not additive (`domain.md` 5.4 rule 1), and counting them anew for each level would sort
 every row once per level. Step 4 sorts each once: let the rows of a key stand in the order of the tree, depth
@@ -23,7 +25,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from bulletins.indicators import BASES, CATALOGUE, Rows, Span, reporting
+from bulletins.indicators import BASES, DECLARED, Indicator, Kind, Rows, Span, in_force, reporting, versions
 from bulletins.models import CountedRow, Snapshot, StatValue
 from enterprises.models import Bureau
 
@@ -31,7 +33,7 @@ BASE_NUMBER = {name: number for number, name in enumerate(BASES)}
 # Indicators over several bases read their sum under a number of its own.
 UNIONS = {
     bases: len(BASES) + number
-    for number, bases in enumerate(sorted({i.bases for i in CATALOGUE.values() if len(i.bases) > 1}))
+    for number, bases in enumerate(sorted({i.bases for i in DECLARED if len(i.bases) > 1}))
 }
 ENTITY_NUMBER = {name: number for number, name in enumerate(sorted({b.entity for b in BASES.values()}))}
 NOBODY = -1  # reports what an indicator cannot say yet
@@ -42,13 +44,16 @@ TABLES = {
     "rollup_above": "bureau BIGINT, unit BIGINT, distance INTEGER, PRIMARY KEY (bureau, unit)",
     # Depth-first order of the tree.
     "rollup_place": "bureau BIGINT PRIMARY KEY, place INTEGER",
-    "rollup_row": "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, base INTEGER",
-    "rollup_own": "base INTEGER, bureau BIGINT, chain BIGINT, n INTEGER, late INTEGER",
-    "rollup_unit": "base INTEGER, unit BIGINT, chain BIGINT, n INTEGER, late INTEGER",
-    "rollup_total": "base INTEGER, unit BIGINT, n INTEGER, late INTEGER, PRIMARY KEY (base, unit)",
+    "rollup_row": "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, amount BIGINT,"
+    " base INTEGER",
+    "rollup_own": "base INTEGER, bureau BIGINT, chain BIGINT, n BIGINT, late BIGINT",
+    "rollup_unit": "base INTEGER, unit BIGINT, chain BIGINT, n BIGINT, late BIGINT",
+    "rollup_total": "base INTEGER, unit BIGINT, n BIGINT, late BIGINT, PRIMARY KEY (base, unit)",
     "rollup_pair": "code VARCHAR(4), bureau BIGINT, previous BIGINT, chain BIGINT, n INTEGER",
     "rollup_again": "code VARCHAR(4), unit BIGINT, chain BIGINT, n INTEGER, PRIMARY KEY (code, unit, chain)",
     "rollup_reports": "entity INTEGER, unit BIGINT, PRIMARY KEY (entity, unit)",
+    "rollup_median": "unit BIGINT, chain BIGINT, middle BIGINT, n BIGINT, late BIGINT,"
+    " PRIMARY KEY (unit, chain)",
     "rollup_indicator": "code VARCHAR(4), base INTEGER, entity INTEGER, counts_rows INTEGER",
 }
 
@@ -78,7 +83,7 @@ SELECT bureau, ROW_NUMBER() OVER (ORDER BY trail) FROM down
 
 OWN = """
 INSERT INTO rollup_own (base, bureau, chain, n, late)
-SELECT base, bureau, chain, COUNT(*), SUM(late) FROM rollup_row GROUP BY base, bureau, chain
+SELECT base, bureau, chain, SUM(amount), SUM(late * amount) FROM rollup_row GROUP BY base, bureau, chain
 """
 
 UNITS = """
@@ -157,9 +162,58 @@ JOIN rollup_unit u ON u.base = i.base
 LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = u.unit AND g.chain = u.chain
 """
 
+# Twice the middle one of an odd number of rows, the two in the middle of an even one.
+MEDIANS = """
+INSERT INTO rollup_median (unit, chain, middle, n, late)
+WITH below AS (
+    SELECT a.unit, r.chain, r.amount, r.late
+    FROM rollup_row r JOIN rollup_above a ON a.bureau = r.bureau
+    WHERE r.base = %s
+), placed AS (
+    SELECT unit, chain, amount, late,
+        ROW_NUMBER() OVER (PARTITION BY unit, chain ORDER BY amount) AS place,
+        COUNT(*) OVER (PARTITION BY unit, chain) AS n
+    FROM (SELECT unit, chain, amount, late FROM below UNION ALL SELECT unit, 0, amount, late FROM below) b
+)
+SELECT unit, chain,
+    SUM(CASE WHEN place = (n + 1) / 2 THEN amount ELSE 0 END)
+        + SUM(CASE WHEN place = (n + 2) / 2 THEN amount ELSE 0 END),
+    COUNT(*), SUM(late)
+FROM placed GROUP BY unit, chain
+"""
+
+STORE_MEDIANS = """
+INSERT INTO bulletins_statvalue (snapshot_id, indicator, bureau_id, chain_id, value, denominator, late)
+SELECT %(snapshot)s, %(code)s, b.id, NULL, m.middle,
+    CASE WHEN m.n IS NOT NULL THEN m.n WHEN r.unit IS NOT NULL THEN 0 END, COALESCE(m.late, 0)
+FROM enterprises_bureau b
+LEFT JOIN rollup_median m ON m.unit = b.id AND m.chain = 0
+LEFT JOIN rollup_reports r ON r.entity = %(entity)s AND r.unit = b.id
+UNION ALL
+SELECT %(snapshot)s, %(code)s, unit, chain, middle, n, late FROM rollup_median WHERE chain <> 0
+"""
+
+# What is counted above the line is among what is counted below it.
+STORE_RATIOS = """
+INSERT INTO bulletins_statvalue
+    (snapshot_id, indicator, bureau_id, chain_id, numerator, denominator, late)
+SELECT %(snapshot)s, %(code)s, b.id, NULL,
+    CASE WHEN r.unit IS NOT NULL OR d.n IS NOT NULL THEN COALESCE(t.n, 0) END,
+    CASE WHEN r.unit IS NOT NULL OR d.n IS NOT NULL THEN COALESCE(d.n, 0) END, COALESCE(t.late, 0)
+FROM enterprises_bureau b
+LEFT JOIN rollup_total d ON d.base = %(over)s AND d.unit = b.id
+LEFT JOIN rollup_total t ON t.base = %(base)s AND t.unit = b.id
+LEFT JOIN rollup_reports r ON r.entity = %(entity)s AND r.unit = b.id
+UNION ALL
+SELECT %(snapshot)s, %(code)s, d.unit, d.chain, COALESCE(t.n, 0), d.n, COALESCE(t.late, 0)
+FROM rollup_unit d
+LEFT JOIN rollup_unit t ON t.base = %(base)s AND t.unit = d.unit AND t.chain = d.chain
+WHERE d.base = %(over)s
+"""
+
 KEEP = """
-INSERT INTO bulletins_countedrow (snapshot_id, base, row_id, bureau_id, chain_id, key, late)
-SELECT %s, %s, row_id, bureau, chain, item, late FROM rollup_row WHERE base = %s
+INSERT INTO bulletins_countedrow (snapshot_id, base, row_id, bureau_id, chain_id, key, late, amount)
+SELECT %s, %s, row_id, bureau, chain, item, late, amount FROM rollup_row WHERE base = %s
 """
 
 
@@ -169,6 +223,10 @@ def store(snapshot: Snapshot) -> None:
     Call inside `consistent_moment`. Whatever an interrupted run left is replaced.
     """
     span = Span.of(snapshot.period)
+    definitions = in_force(span.end_on)
+    snapshot.definitions = versions(definitions)
+    indicators = list(definitions.values())
+    bases = list(dict.fromkeys(base for one in indicators for base in one.all_bases))
     StatValue.objects.filter(snapshot=snapshot).delete()
     CountedRow.objects.filter(snapshot=snapshot).delete()
     with _temporary_tables(), connection.cursor() as cursor:
@@ -176,38 +234,45 @@ def store(snapshot: Snapshot) -> None:
         cursor.execute(TREE)
         cursor.execute(PLACES)
         _settle(cursor, "rollup_above", "rollup_place")
-        for base in BASES.values():
-            _insert(cursor, "rollup_row", base.counted(span), BASE_NUMBER[base.name])
+        for base in bases:
+            _insert(cursor, "rollup_row", BASES[base].counted(span), BASE_NUMBER[base])
         _settle(cursor, "rollup_row")
         cursor.execute(OWN)
         _settle(cursor, "rollup_own")
         cursor.execute(UNITS)
-        for bases, number in UNIONS.items():
-            cursor.execute(UNION.format(bases=_numbers(bases)), [number])
+        for together, number in UNIONS.items():
+            cursor.execute(UNION.format(bases=_numbers(together)), [number])
         cursor.execute(TOTALS)
-        for indicator in CATALOGUE.values():
+        for indicator in indicators:
             if indicator.distinct:
                 pairs = PAIRS.format(bases=_numbers(indicator.bases))
                 cursor.execute(pairs, [indicator.code, indicator.code])
         cursor.execute(AGAIN)
         _report(cursor, span)
+        sums = [one for one in indicators if one.kind in (Kind.SUM, Kind.MONEY)]
         cursor.executemany(
             "INSERT INTO rollup_indicator (code, base, entity, counts_rows) VALUES (%s, %s, %s, %s)",
-            [
-                (
-                    indicator.code,
-                    UNIONS.get(indicator.bases, BASE_NUMBER[indicator.bases[0]]),
-                    ENTITY_NUMBER[indicator.entity] if indicator.applies_to(span.end_on) else NOBODY,
-                    int(not indicator.distinct),
-                )
-                for indicator in CATALOGUE.values()
-            ],
+            [(one.code, _base(one), _entity(one, span), int(not one.distinct)) for one in sums],
         )
         _settle(cursor, "rollup_unit", "rollup_total", "rollup_again", "rollup_reports", "rollup_indicator")
         cursor.execute(STORE, [snapshot.pk, snapshot.pk])
+        for one in indicators:
+            names: dict[str, Any] = {
+                "snapshot": snapshot.pk,
+                "code": one.code,
+                "base": _base(one),
+                "over": BASE_NUMBER.get(one.over),
+                "entity": _entity(one, span),
+            }
+            if one.kind == Kind.RATIO:
+                cursor.execute(STORE_RATIOS, names)
+            elif one.kind == Kind.MEDIAN:
+                cursor.execute("DELETE FROM rollup_median")
+                cursor.execute(MEDIANS, [_base(one)])
+                cursor.execute(STORE_MEDIANS, names)
         if snapshot.version:
-            for name, number in BASE_NUMBER.items():
-                cursor.execute(KEEP, [snapshot.pk, name, number])
+            for base in bases:
+                cursor.execute(KEEP, [snapshot.pk, base, BASE_NUMBER[base]])
 
 
 @contextmanager
@@ -228,10 +293,11 @@ def digest(snapshot: Snapshot) -> str:
     rows = (
         StatValue.objects.filter(snapshot=snapshot)
         .order_by("bureau__code", "indicator", "chain__code")
-        .values_list("bureau__code", "indicator", "chain__code", "value", "late")
+        .values_list("bureau__code", "indicator", "chain__code", "value", "late", "numerator", "denominator")
     )
-    for row in rows.iterator(chunk_size=20_000):
-        figures.update(repr(row).encode())
+    for *row, above, below in rows.iterator(chunk_size=20_000):
+        # Counts, which have neither, keep the digest that they had before there were ratios.
+        figures.update(repr((*row, above, below) if below is not None else tuple(row)).encode())
     return figures.hexdigest()
 
 
@@ -266,6 +332,14 @@ def _insert(cursor: Any, table: str, rows: Rows, *constants: int) -> None:
     marks = "".join(", %s" for _constant in constants)
     statement = f"INSERT INTO {table} SELECT q.*{marks} FROM ({sql}) q"  # noqa: S608 (the ORM's own SQL)
     cursor.execute(statement, [*constants, *params])
+
+
+def _base(indicator: Indicator) -> int:
+    return UNIONS.get(indicator.bases, BASE_NUMBER[indicator.bases[0]])
+
+
+def _entity(indicator: Indicator, span: Span) -> int:
+    return ENTITY_NUMBER[indicator.entity] if indicator.applies_to(span.end_on) else NOBODY
 
 
 def _numbers(bases: tuple[str, ...]) -> str:

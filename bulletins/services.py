@@ -162,7 +162,7 @@ def _roll_up(snapshot: Snapshot) -> None:
         if not snapshot.version:
             _refuse_frozen(period)
         rollup.store(snapshot)
-        results: dict[str, Any] = {"finished_at": timezone.now()}
+        results: dict[str, Any] = {"finished_at": timezone.now(), "definitions": snapshot.definitions}
         if snapshot.version:
             if faults := identities.breaches(snapshot):
                 raise ValidationError(faults)

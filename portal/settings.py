@@ -371,6 +371,9 @@ USE_TZ = True
 
 # --- Handling ----------------------------------------------------------------------------------------------
 
+# A ratio to less than this many things is shown, but gives a unit no place in a ranking.
+RANKING_LEAST_DENOMINATOR = env.int("RANKING_LEAST_DENOMINATOR", 5, validate=validate.Range(min=1))
+
 # Working days for each step of a problem (docs: the transition table in projects/workflow.py).
 WORKING_DAY_LIMITS = {
     "submitted": 5,

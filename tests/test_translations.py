@@ -75,6 +75,7 @@ CHINESE_WORDS = {
     ("portal/settings.py", "简体中文"): "a language is offered in its own words",
     ("templates/partials/_language.html", "中文"): "a language is offered in its own words",
     ("common/formats.py", " 万元"): "a unit of Chinese only; other languages write yuan",
+    ("common/printing.py", "万"): "running text of official papers, which are Chinese",
     ("projects/forms/filing.py", "%Y年%m月%d日"): "a way in which a date may be typed",
     ("common/forms.py", r"^\+?[0-9][0-9 ()\-]{5,19}( ?[转x#] ?[0-9]{1,6})?$"): "a typed extension",
     ("enterprises/resources.py", "%Y年%m月%d日"): "a way in which a date may be typed",

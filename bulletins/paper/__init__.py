@@ -11,12 +11,10 @@ from .content import (
     Figure,
     FigureRow,
     Paragraph,
-    Rank,
     RegionRow,
     Section,
     Verification,
     figures_table,
-    ranks,
     region_table,
 )
 from .render import render_html, render_pdf, stylesheet
@@ -31,7 +29,6 @@ __all__ = [
     "Figure",
     "FigureRow",
     "Paragraph",
-    "Rank",
     "RegionRow",
     "Row",
     "Section",
@@ -39,7 +36,6 @@ __all__ = [
     "Verification",
     "figures_table",
     "missing_characters",
-    "ranks",
     "region_table",
     "render_html",
     "render_pdf",

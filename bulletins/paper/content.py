@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from django.utils.translation import gettext, pgettext
 
 from common.charts import Chart
 from common.paper.tables import Cell, Column, Row, Table
+from common.printing import Rank
 
 Block: TypeAlias = "Paragraph | Section | Table | Figure | Definitions"
 
@@ -107,32 +107,6 @@ class Circular:
     summary: str = ""
     keywords: tuple[str, ...] = ()
     language: str = "zh-hans"
-
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """A place in a ranking; None where the denominator is below the threshold (`domain.md 5.6`)."""
-
-    place: int | None
-    tied: bool = False
-
-    def __str__(self) -> str:
-        if self.place is None:
-            return "—"
-        if self.tied:
-            return gettext("并列%(place)d") % {"place": self.place}
-        return str(self.place)
-
-
-def ranks(values: Sequence[int | Decimal | None]) -> list[Rank]:
-    """Competition ranking (1, 1, 3), the highest first; blank values have no place (`domain.md 5.6`)."""
-    known = sorted((value for value in values if value is not None), reverse=True)
-    first: dict[int | Decimal, int] = {}
-    times: dict[int | Decimal, int] = {}
-    for place, value in enumerate(known, start=1):
-        first.setdefault(value, place)
-        times[value] = times.get(value, 0) + 1
-    return [Rank(None) if value is None else Rank(first[value], times[value] > 1) for value in values]
 
 
 @dataclass(frozen=True, slots=True)

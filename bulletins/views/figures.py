@@ -1,10 +1,11 @@
 """The dashboard of a unit, the rows behind a figure, and how each figure is counted."""
 
+from collections.abc import Iterable
 from functools import cached_property, partial, reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -18,19 +19,23 @@ from bulletins import access, dashboard, figures, services
 from bulletins.dashboard import Board
 from bulletins.filters import CountedFilter
 from bulletins.forms import SwitchForm
-from bulletins.indicators import BASES, CATALOGUE, HEADLINES, Base, Span
+from bulletins.indicators import BASES, CATALOGUE, DECLARED, HEADLINES, Base, Indicator, Kind, Span
 from bulletins.models import CountedRow, Period
 from common import listing
-from common.listing import Column, Day, ListPage, Title
+from common.listing import Column, Day, ListPage, Title, Wan, Words
+from common.scope import system_job
 from common.workbooks import XLSX
 from enterprises.models import Bureau, IndustryChain
 from projects.models import (
     Bottleneck,
     ChainProject,
     Consortium,
+    Investment,
     KeyProject,
     Participation,
     ProjectRegion,
+    ProjectResult,
+    QualityMap,
 )
 
 # --- Dashboard --------------------------------------------------------------------------------------------
@@ -87,8 +92,8 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
     context |= {
         "board": board,
         "snapshot": snapshot,
-        "by": CATALOGUE[board.by],
-        "headlines": [CATALOGUE[code] for code in HEADLINES],
+        "by": board.definitions[board.by],
+        "headlines": board.columns,
         "is_nation": bureau.level == Bureau.Level.NATIONAL,
         "hides_regions": not board.units and not request.user.is_authenticated,
         "new_href": reverse("bulletins:bulletin_new", query={"period": period.code, "bureau": bureau.code})
@@ -106,17 +111,18 @@ def _export(board: Board, kind: str) -> HttpResponse:
         Column("code", _("单位代码"), "code"),
         Column("unit", _("单位"), "unit"),
         Column("rank", _("位次（按%(name)s）") % {"name": CATALOGUE[board.by].name}, "rank"),
-        *(
-            listing.Number(code, _("%(name)s（%(unit)s）") % {"name": line.name, "unit": line.unit}, code)
-            for code, line in CATALOGUE.items()
-        ),
+        *(column for line in board.definitions.values() for column in _columns(line)),
     ]
     rows = [
         {
             "code": unit.code,
             "unit": unit.short_name,
             "rank": ranks.get(unit.code, ""),
-            **{code: values[unit.pk].get(code, figures.NOT_REPORTED).value for code in CATALOGUE},
+            **{
+                name: cell
+                for line in board.definitions.values()
+                for name, cell in _cells(line, values[unit.pk].get(line.code, figures.NOT_REPORTED)).items()
+            },
         }
         for unit in (board.bureau, *board.units)
     ]
@@ -134,10 +140,33 @@ def _export(board: Board, kind: str) -> HttpResponse:
     return response
 
 
+def _columns(line: Indicator) -> list[Column]:
+    """A column for the figure as it is printed, and for a ratio its two parts."""
+    names = [(line.code, _("%(name)s（%(unit)s）"))]
+    if line.kind == Kind.RATIO:
+        names += [(f"{line.code}n", _("%(name)s：分子")), (f"{line.code}d", _("%(name)s：分母"))]
+    return [listing.Number(key, words % {"name": line.name, "unit": line.unit}, key) for key, words in names]
+
+
+def _cells(line: Indicator, figure: figures.Value) -> dict[str, Any]:
+    return {
+        line.code: figures.rounded(line, figure),
+        f"{line.code}n": figure.numerator,
+        f"{line.code}d": figure.denominator,
+    }
+
+
 @require_safe
 def definitions(request: HttpRequest) -> HttpResponse:
     """How each figure is counted."""
-    context = {"indicators": CATALOGUE.values(), "headlines": HEADLINES}
+    former: dict[str, list[Indicator]] = {}
+    for one in DECLARED:
+        if one is not CATALOGUE.get(one.code):
+            former.setdefault(one.code, []).append(one)
+    context = {
+        "indicators": [(one, former.get(code, ())) for code, one in CATALOGUE.items()],
+        "headlines": HEADLINES,
+    }
     return render(request, "bulletins/definitions.html", context)
 
 
@@ -220,6 +249,41 @@ ROW_LISTS: dict[type, tuple[Column, ...]] = {
         Day("contract", gettext_lazy("签约日期"), "contract_on"),
         Day("accepted", gettext_lazy("验收日期"), "accepted_on"),
     ),
+    ProjectResult: (
+        Column("name", gettext_lazy("成果名称"), "title"),
+        Words("kind", gettext_lazy("成果类型"), "kind", choices=ProjectResult.Kind.choices),
+        Column("number", gettext_lazy("发布编号"), "number", css="code"),
+        Title(
+            "project",
+            gettext_lazy("所属项目"),
+            "project__name",
+            url="projects:project_detail",
+            key="project__code",
+        ),
+        _unit(gettext_lazy("受理单位"), "project__bureau"),
+        Day("published", gettext_lazy("发布日期"), "published_on"),
+    ),
+    Investment: (
+        Title(
+            "key_project",
+            gettext_lazy("攻关项目"),
+            "key_project__name",
+            url="projects:key_project_detail",
+            key="key_project__code",
+            sub=Column("voucher", gettext_lazy("入账凭证号"), "voucher", css="code"),
+        ),
+        Column("firm", gettext_lazy("投入企业"), "organization__name"),
+        _unit(gettext_lazy("受理单位"), "key_project__project__bureau"),
+        Wan("amount", gettext_lazy("金额（万元）"), "amount"),
+        Day("booked", gettext_lazy("入账日期"), "booked_on"),
+    ),
+    QualityMap: (
+        Column("chain", gettext_lazy("产业链"), "chain__name"),
+        listing.Number("version", gettext_lazy("版本"), "version"),
+        _unit(gettext_lazy("编制单位")),
+        listing.Number("sheets", gettext_lazy("张数"), "sheet_count"),
+        Day("drawn", gettext_lazy("绘制日期"), "drawn_on"),
+    ),
     Bottleneck: (
         Title(
             "title",
@@ -236,6 +300,19 @@ ROW_LISTS: dict[type, tuple[Column, ...]] = {
         Day("resolved", gettext_lazy("解决日期"), "resolved_at"),
     ),
 }
+
+
+class Counted(NamedTuple):
+    """What of a figure its rows tell without being put in order."""
+
+    value: int | None = None
+    numerator: int | None = None
+    denominator: int | None = None
+
+
+def _or_none(parts: Iterable[int | None]) -> list[int]:
+    """No rows are no rows, whether none was to be reported or not."""
+    return [part or 0 for part in parts]
 
 
 class FigureRows(ListPage):
@@ -258,11 +335,12 @@ class FigureRows(ListPage):
         self.bureau = get_object_or_404(Bureau, code=kwargs["bureau"])
         if kwargs["code"] not in CATALOGUE:
             raise Http404
-        self.indicator = CATALOGUE[kwargs["code"]]
         self.snapshot = figures.current(self.period)
-        self.bases = [BASES[name] for name in self.indicator.bases]
-        days = Span(self.period.start_on, self.period.end_on)
-        self.model = self.bases[0].rows(days).model
+        known = figures.definitions(self.snapshot) if self.snapshot else CATALOGUE
+        self.indicator = known[kwargs["code"]]
+        self.bases = [BASES[name] for name in self.indicator.all_bases]
+        self.days = Span(self.period.start_on, self.period.end_on)
+        self.model = self.bases[0].rows(self.days).model
         self.columns = ROW_LISTS[self.model]
         self.filterset_class = partial(CountedFilter, of_chain=self.keys)
         self.heading = _("%(unit)s%(period)s%(indicator)s") % {
@@ -298,46 +376,74 @@ class FigureRows(ListPage):
 
     def counted(self) -> QuerySet:
         """The counted rows of a frozen snapshot, of this unit and below."""
-        rows = CountedRow.objects.filter(snapshot=self.snapshot, base__in=self.indicator.bases)
+        rows = CountedRow.objects.filter(snapshot=self.snapshot, base__in=[base.name for base in self.bases])
         if self.bureau.level != Bureau.Level.NATIONAL:
             rows = rows.filter(bureau__in=Bureau.objects.within(self.bureau).values("pk"))
         return rows
 
     def counting(self, base: Base) -> QuerySet:
-        """The rows of a base that count now for this unit and below, with their `unit`."""
-        # A second filter over the path of the base would join a second time.
-        rows = base.counted(self.span).annotate(unit=F(base.bureau))
+        """The rows of a base that count now for this unit and below."""
+        rows = base.matching(self.span)
         if self.bureau.level != Bureau.Level.NATIONAL:
             rows = rows.filter(unit__in=Bureau.objects.within(self.bureau).values("pk"))
         return rows
 
     def keys(self, chain: IndustryChain | None = None) -> QuerySet:
-        """The primary keys of the counted rows, all of them or those of a chain."""
+        """The primary keys of the rows that the list shows, all of them or those of a chain."""
         if self.snapshot.version:
-            rows = self.counted()
-            return (rows.filter(chain=chain) if chain else rows).values("row_id")
-        parts = [self.counting(base) for base in self.bases]
-        if chain:
-            parts = [rows.filter(**{base.chain: chain}) for rows, base in zip(parts, self.bases, strict=True)]
-        condition = reduce(or_, (Q(pk__in=rows.values("pk")) for rows in parts))
+            parts = [(base, self.counted().filter(base=base.name).values("row_id")) for base in self.bases]
+            if chain:
+                parts = [(base, rows.filter(chain=chain)) for base, rows in parts]
+        else:
+            parts = [(base, self.counting(base)) for base in self.bases]
+            if chain:
+                parts = [(base, rows.filter(of_chain=chain)) for base, rows in parts]
+            parts = [(base, rows.values("pk")) for base, rows in parts]
+        condition = reduce(or_, (Q(pk__in=self._shown(base, rows)) for base, rows in parts))
         return self.model._base_manager.filter(condition).values("pk")
 
-    def totals(self, value: int | None) -> dict[str, Any]:
-        """How many rows the figure rests on, and how many distinct things they are about."""
+    def _shown(self, base: Base, keys: QuerySet) -> QuerySet:
+        """A row that is part of another stands in the list as the other."""
+        if base.shown == "pk":
+            return keys
+        return base.rows(self.days).model._base_manager.filter(pk__in=keys).values(base.shown)
+
+    def totals(self) -> dict[str, Any]:
+        """How many rows the figure rests on, and whether what counts now says the same."""
+        shown = self.model._base_manager.filter(pk__in=self.keys()).count()
         if self.snapshot.version:
-            return {"rows": self.counted().count(), "things": value}
-        things = Count(self.bases[0].key, distinct=True) if self.indicator.distinct else Count("pk")
-        rows = self.model._base_manager.filter(pk__in=self.keys())
-        return rows.aggregate(rows=Count("pk"), things=things)
+            return {"rows": shown, "things": self.headline.value, "drifted": False}
+        # Whoever may read the figure may read how many rows it has.
+        with system_job("count the rows of a figure"):
+            now = self._now()
+        return {
+            "rows": shown,
+            "things": now.value,
+            "drifted": _or_none(now) != _or_none(self.headline.stated),
+        }
+
+    def _now(self) -> Counted:
+        """What the rows that count now make of the figure; of a median, of how many rows it is the middle."""
+        parts = {base.name: self.counting(base) for base in self.bases}
+        if self.indicator.distinct:
+            first, *more = (rows.order_by().values("item") for rows in parts.values())
+            return Counted((first.union(*more) if more else first.distinct()).count())
+        sums = {name: rows.aggregate(rows=Count("pk"), amount=Sum("adding")) for name, rows in parts.items()}
+        amount = sum(sums[name]["amount"] or 0 for name in self.indicator.bases)
+        if self.indicator.kind == Kind.RATIO:
+            return Counted(None, amount, sums[self.indicator.over]["rows"])
+        if self.indicator.kind == Kind.MEDIAN:
+            return Counted(None, None, sum(part["rows"] for part in sums.values()))
+        return Counted(amount)
 
     def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
-        totals = self.totals(self.headline.value)
+        totals = self.totals()
         visible = context["page"].paginator.count if not context["filtered"] else self.get_queryset().count()
         return self.head() | {
             "totals": totals,
             "visible": visible,
             "hidden": totals["rows"] - visible,
-            "drifted": totals["things"] != self.headline.value,
+            "drifted": totals["drifted"],
         }
 
     @cached_property

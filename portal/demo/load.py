@@ -27,7 +27,7 @@ from enterprises.models import (
     OrganizationContact,
 )
 from enterprises.services import found_bureaus, load_divisions
-from portal.demo import build, cases, catalogue, files, firms, lives, maps, people
+from portal.demo import build, cases, catalogue, files, firms, lives, maps, outcomes, people
 from portal.demo.days import Days
 from portal.demo.places import Places
 from portal.demo.scales import SCALES
@@ -102,6 +102,8 @@ def load(scale_name: str, seed: int, today: date, password: str, phase: Phase) -
             bulk.insert(Transition, cases.TRANSITION_FIELDS, problems.transitions)
         with phase(_("重点攻关项目")):
             _store_key_projects(builder, problems)
+        with phase(_("成果与成效")):
+            outcomes.store(rnd, builder, problems)
         with phase(_("附件")):
             _store_files(rnd, problems, scale.files)
         with phase(_("索引")):

@@ -3,21 +3,27 @@
 import itertools
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
-from bulletins import recount, services
+from bulletins import figures, recount, services
+from bulletins.indicators import CATALOGUE
 from bulletins.models import Snapshot, StatValue
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models import (
+    Beneficiary,
     Bottleneck,
     ChainProject,
     Consortium,
     Evidence,
+    Investment,
     KeyProject,
     Participation,
     ProjectRegion,
+    ProjectResult,
+    QualityMap,
     Transition,
 )
 from tests import factories
@@ -211,6 +217,65 @@ def solved(at: Bureau, on: date = SPRING, **fields: Any) -> Bottleneck:
     return problem(at, *path, **fields)
 
 
+def challenge(at: Bureau, *days: date, **fields: Any) -> Bottleneck:
+    """A problem posted, taken and solved, as many of these as there are days; filed and listed before."""
+    filed = days[0] - timedelta(30)
+    path = zip((S.POSTED, S.AWARDED, S.RESOLVED), days, strict=False)
+    return problem(
+        at, (S.SUBMITTED, filed), (S.ACCEPTED, filed), (S.LISTED, filed), *path, **{"route": "CHAL"} | fields
+    )
+
+
+def produced(by: ChainProject, number: str, on: date = SPRING, **fields: Any) -> ProjectResult:
+    return ProjectResult.objects.create(
+        **{"project": by, "kind": "standard", "title": "方法", "number": number, "published_on": on} | fields
+    )
+
+
+def invested(into: KeyProject, amount: str, on: date = SPRING, **fields: Any) -> Investment:
+    organization = fields.pop("organization", None) or into.lead
+    return Investment.objects.create(
+        **{
+            "key_project": into,
+            "organization": organization,
+            "amount": Decimal(amount),
+            "booked_on": on,
+            "voucher": f"记-{next(_number)}",
+        }
+        | fields
+    )
+
+
+def benefits(organization: Organization, of: Bottleneck) -> Beneficiary:
+    return Beneficiary.objects.create(bottleneck=of, organization=organization, agreed_on=SPRING)
+
+
+def quality_map(at: Bureau, on: date = SPRING, **fields: Any) -> QualityMap:
+    """A published map; another one of the same unit and chain is superseded."""
+    officers = [factories.user(), factories.user()]
+    return QualityMap.objects.create(
+        **{
+            "chain": factories.chain(),
+            "bureau": at,
+            "version": next(_number),
+            "status": "superseded",
+            "drawn_on": on,
+            "drawn_by": factories.institution(),
+            "nodes": [],
+            "red_below": 30,
+            "green_from": 70,
+            "drafted_at": noon(on),
+            "drafted_by": officers[0],
+            "approved_at": noon(on),
+            "approved_by": officers[1],
+            "published_at": noon(on),
+            "published_by": officers[1],
+            "superseded_at": noon(on),
+        }
+        | fields
+    )
+
+
 class Figures:
     """The figures of a period after a roll-up, agreed at three levels with a recount row by row."""
 
@@ -223,6 +288,15 @@ class Figures:
     def __call__(self, code: str, bureau: Bureau, chain: IndustryChain | None = None) -> int | None:
         row = StatValue.objects.filter(snapshot=self.snapshot, indicator=code, bureau=bureau, chain=chain)
         return row.get().value if chain is None else (row.first() or StatValue()).value
+
+    def stored(self, code: str, bureau: Bureau, chain: IndustryChain | None = None) -> figures.Value:
+        rows = figures.values(self.snapshot, [bureau], [code], chain)
+        return rows[bureau.pk].get(code, figures.NOT_REPORTED)
+
+    def text(self, code: str, bureau: Bureau) -> str:
+        """As it is printed beside its unit."""
+        indicator = CATALOGUE[code]
+        return figures.text(indicator, figures.number(indicator, self.stored(code, bureau)))
 
     def late(self, code: str, bureau: Bureau) -> int:
         return StatValue.objects.get(snapshot=self.snapshot, indicator=code, bureau=bureau, chain=None).late

@@ -15,10 +15,10 @@ from bulletins.paper import (
     Section,
     Verification,
     figures_table,
-    ranks,
     region_table,
 )
 from common.charts import TILE_PLACES, Bar, HorizontalBars, Tile, TileGrid
+from common.printing import ranks
 
 SENTENCE = (
     "2024年，全国共实施质量强链项目952个，组建质量技术创新联合体889个，参与的链主企业2,087家、链员企业18万家、"

@@ -7,12 +7,12 @@ from django.core.management import call_command
 from django.utils.translation import override
 
 from bulletins import dictionary
-from bulletins.indicators import BASES, CATALOGUE, HEADLINES
+from bulletins.indicators import BASES, CATALOGUE, HEADLINES, Kind
 from bulletins.models import CountedRow, StatValue
 
 
-def test_i01_to_i18_are_declared_once_each() -> None:
-    assert [code for code in CATALOGUE if code[3:] == ""] == [f"I{number:02}" for number in range(1, 19)]
+def test_i01_to_i25_are_declared_once_each() -> None:
+    assert [code for code in CATALOGUE if code[3:] == ""] == [f"I{number:02}" for number in range(1, 26)]
 
 
 def test_every_entry_says_everything() -> None:
@@ -27,12 +27,13 @@ def test_every_entry_says_everything() -> None:
             indicator.place_rule,
         ):
             assert str(words), code
-        assert set(indicator.bases) <= set(BASES), code
+        assert set(indicator.all_bases) <= set(BASES), code
+        assert (indicator.kind == Kind.RATIO) == bool(indicator.over), code
         assert len({BASES[base].entity for base in indicator.bases}) == 1, code
 
 
 def test_every_base_is_used() -> None:
-    assert {base for indicator in CATALOGUE.values() for base in indicator.bases} == set(BASES)
+    assert {base for indicator in CATALOGUE.values() for base in indicator.all_bases} == set(BASES)
 
 
 def test_names_fit_the_tables() -> None:

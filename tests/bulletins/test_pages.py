@@ -165,7 +165,7 @@ def test_who_reads_which_figures(
 def test_the_dashboard_says_it_in_a_sentence_and_seven_figures(tree: Tree, period: Period) -> None:
     page = of(None).get("/figures/")
     text = text_of(page)
-    assert "2024年，全国实施质量强链项目 4 个，提出问题 8 个，解决 7 个，比上年增长 600.0%。" in text
+    assert "2024年，全国实施质量强链项目 4 个，提出问题 8 个，解决 7 个，比上年增长 6 倍。" in text
     board = page.context["board"]
     assert [line.indicator.code for line in board.lines()] == list(HEADLINES)
     assert [line.value for line in board.lines()] == ["4", "1", "1", "1", "1", "3", "7"]
@@ -221,7 +221,7 @@ def test_strangers_to_a_province_are_asked_to_log_in_for_its_cities(tree: Tree, 
         ({"period": "2019"}, "还没有2019年的数据。已有：2024、2023。"),
         ({"bureau": "999999"}, "没有代码为“999999”的单位"),
         ({"bureau": "32-00"}, "的单位。单位代码为 6 至 12 位数字"),
-        ({"by": "I99"}, "“I99”不在可选项中，可选：I01、I03、I05、I07、I09、I10、I15。"),
+        ({"by": "I99"}, "“I99”不在可选项中，可选：I01、I03、I05、I07、I09、I10、I15、I19、I21、I23、I24。"),
     ],
 )
 def test_a_fault_in_the_address_is_said_at_its_field(
@@ -284,9 +284,12 @@ def test_every_figure_opens_to_rows_that_count_to_it(tree: Tree, frozen: bool) -
         for unit in (tree.nation, tree.jiangsu, tree.suzhou, tree.huqiu, tree.beijing):
             page = client.get(reverse("bulletins:figure_rows", args=["2024", unit.code, code]))
             context = page.context
-            value = context["headline"].value or 0
+            figure = context["headline"].figure
+            # Of ratios and medians the rows are what is divided by.
+            value = figure.denominator or figure.value or 0
             counted = context["totals"]["things" if indicator.distinct else "rows"] or 0
             assert counted == value, (code, unit)
+            assert not context["drifted"], (code, unit)
             assert context["page"].paginator.count == context["totals"]["rows"], (code, unit)
             assert not context["hidden"]
             nonzero += bool(value)

@@ -23,12 +23,10 @@ from bulletins.paper import (
     Circular,
     Column,
     Paragraph,
-    Rank,
     Row,
     Section,
     Table,
     missing_characters,
-    ranks,
     render,
     render_html,
     render_pdf,
@@ -113,8 +111,6 @@ def test_of_which_rows_ranks_and_blanks() -> None:
     assert "其中：深圳市" not in text
     assert text.count("并列10") == 2
     assert "新疆生产建设兵团 — — — — — — — —" in text
-    assert [str(rank) for rank in ranks([9, None, 9, 4, 12])] == ["并列2", "—", "并列2", "4", "1"]
-    assert str(Rank(1)) == "1"
 
 
 def test_a_single_attachment_has_no_number() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,17 +19,21 @@ from bulletins import figures, recount, rollup, services
 from bulletins.indicators import BASES, CATALOGUE
 from bulletins.models import CountedRow, Period, Snapshot, StatValue
 from common.jobs import Job
-from enterprises.models import Bureau
-from projects.models import Bottleneck, ChainProject
+from enterprises.models import Bureau, Organization
+from projects.models import Bottleneck, ChainProject, KeyProject
 from tests import factories
 from tests.bulletins.ledger import (
     Figures,
     Tree,
+    benefits,
     consortium,
     firm,
+    invested,
     key_project,
     problem,
+    produced,
     project,
+    quality_map,
     solved,
     takes_part,
 )
@@ -39,6 +44,20 @@ STEPS = (
     S.SUBMITTED, S.ACCEPTED, S.LISTED, S.DISPATCHED, S.IN_PROGRESS, S.SOLUTION_FILED, S.VERIFICATION,
     S.RESOLVED, S.REOPENED,
 )  # fmt: skip
+MERGED_STEPS = (S.SUBMITTED, S.ACCEPTED, S.MERGED)
+POSTED_STEPS = (S.SUBMITTED, S.ACCEPTED, S.LISTED, S.POSTED, S.AWARDED, S.IN_PROGRESS, S.RESOLVED)
+
+
+def random_outcomes(
+    rnd: random.Random, of: KeyProject, firms: list[Organization], day: Callable[[], date]
+) -> None:
+    """Money that firms booked for a key project, and results of its project, some of them its own."""
+    for _n in range(rnd.randint(0, 2)):
+        fen = rnd.randint(1, 10 ** rnd.randint(1, 13))
+        invested(of, f"{fen // 100}.{fen % 100:02}", day(), organization=rnd.choice(firms))
+    for number in rnd.sample(["GB/T 1-2024", "GB/T 2-2024", "JJF 3-2024"], rnd.randint(0, 3)):
+        kind = rnd.choice(["standard", "certificate", "patent"])
+        produced(of.project, number, day(), kind=kind, key_project=of if rnd.random() < 0.5 else None)
 
 
 def random_ledger(rnd: random.Random) -> list[Bureau]:
@@ -48,7 +67,7 @@ def random_ledger(rnd: random.Random) -> list[Bureau]:
         parent = rnd.choice([unit for unit in units if unit.level < 4])
         units.append(factories.bureau(f"{number:06d}", f"单位{number}", parent))
     chains = [factories.chain(), factories.chain("C02", "轴承")]
-    firms = [firm(at=units[0], is_test=rnd.random() < 0.15) for _n in range(3)]
+    firms = [firm(at=rnd.choice(units), is_test=rnd.random() < 0.15) for _n in range(3)]
 
     def day() -> date:
         return date(2023, 7, 1) + timedelta(days=rnd.randint(0, 700))
@@ -84,19 +103,33 @@ def random_ledger(rnd: random.Random) -> list[Bureau]:
                     )
         contract = day()
         accepted = contract + timedelta(rnd.randint(0, 300)) if rnd.random() < 0.5 else None
-        key_project(work, contract, accepted_on=accepted, **never())
+        key = key_project(work, contract, accepted_on=accepted, **never())
+        random_outcomes(rnd, key, firms, day)
+    for _n in range(rnd.randint(0, 4)):
+        quality_map(
+            rnd.choice(units),
+            day(),
+            chain=rnd.choice(chains),
+            sheet_count=rnd.randint(1, 9),
+            is_counted_copy=rnd.random() < 0.6,
+        )
+    problems: list[Bottleneck] = []
     for _n in range(rnd.randint(0, 4)):
         founded = day()
         gone = founded + timedelta(rnd.randint(0, 400)) if rnd.random() < 0.4 else None
         consortium(rnd.choice(units), founded, dissolved_on=gone, chain=rnd.choice(chains), **never())
     for _n in range(rnd.randint(0, 6)):
         when, events = day(), []
-        for status in STEPS[: rnd.randint(1, len(STEPS))]:
+        master = rnd.choice(problems) if problems and rnd.random() < 0.3 else None
+        steps = MERGED_STEPS if master else rnd.choice((STEPS, POSTED_STEPS))
+        for status in steps if master else steps[: rnd.randint(1, len(steps))]:
             events.append((status, when))
             when += timedelta(days=rnd.randint(0, 90))
-        problem(
+        row = problem(
             rnd.choice(units),
             *events,
+            merged_into=master,
+            route=rnd.choice(["CHAL", "DISP"]),
             chain=rnd.choice(chains),
             organization=rnd.choice(firms),
             handlers={status: rnd.choice(units) for status, _day in events},
@@ -107,6 +140,10 @@ def random_ledger(rnd: random.Random) -> list[Bureau]:
             },
             **never(),
         )
+        if not master:
+            problems.append(row)
+        for organization in rnd.sample(firms, rnd.randint(0, 2)):
+            benefits(organization, row)
     return units
 
 
@@ -188,7 +225,7 @@ def test_a_recount_of_a_frozen_figure_names_the_rows_that_came_and_went(tree: Tr
     assert found["I15"].came == (came.pk,)
     assert found["I15"].went == (gone.pk,)
     # One came and one went: the number is the same, the rows are not.
-    assert found["I15"].stored == found["I15"].counted == 1
+    assert found["I15"].stored.value == found["I15"].counted.value == 1
 
 
 def test_a_second_roll_up_replaces_the_first_only_when_it_is_done(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,10 +10,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
 from bulletins import figures, recount, services
-from bulletins.indicators import CATALOGUE
+from bulletins.indicators import Indicator
 from bulletins.management import sentences
 from bulletins.models import Snapshot
-from common import formats
 from enterprises.models import Bureau
 
 
@@ -47,6 +47,7 @@ class Command(BaseCommand):
         self, snapshot: Snapshot, bureau: Bureau, found: list[recount.Difference] | None
     ) -> dict[str, Any]:
         values = figures.of_unit(snapshot, bureau)
+        indicators = figures.definitions(snapshot)
         report: dict[str, Any] = {
             "period": snapshot.period.code,
             "bureau": bureau.code,
@@ -56,14 +57,8 @@ class Command(BaseCommand):
             "status": snapshot.period.status,
             "sha256": snapshot.row_hash,
             "figures": [
-                {
-                    "code": code,
-                    "name": str(indicator.name),
-                    "unit": str(indicator.unit),
-                    "value": values.get(code, figures.NOT_REPORTED).value,
-                    "late": values.get(code, figures.NOT_REPORTED).late,
-                }
-                for code, indicator in CATALOGUE.items()
+                self._figure(indicator, values.get(code, figures.NOT_REPORTED))
+                for code, indicator in indicators.items()
             ],
             "net_solved": figures.net_solved(values),
         }
@@ -71,8 +66,8 @@ class Command(BaseCommand):
             report["differences"] = [
                 {
                     "code": line.code,
-                    "stored": line.stored,
-                    "counted": line.counted,
+                    "stored": line.stored.stated,
+                    "counted": line.counted.stated,
                     "came": line.came,
                     "went": line.went,
                 }
@@ -80,12 +75,25 @@ class Command(BaseCommand):
             ]
         return report
 
+    def _figure(self, indicator: Indicator, figure: figures.Value) -> dict[str, Any]:
+        shown = figures.rounded(indicator, figure)
+        return {
+            "code": indicator.code,
+            "name": str(indicator.name),
+            "unit": str(indicator.unit),
+            "definition": indicator.version,
+            "value": float(shown) if isinstance(shown, Decimal) else shown,
+            "numerator": figure.numerator,
+            "denominator": figure.denominator,
+            "late": figure.late,
+        }
+
     def _print(self, snapshot: Snapshot, bureau: Bureau, found: list[recount.Difference] | None) -> None:
         self.stdout.write(f"{bureau.name} {snapshot.period.name} v{snapshot.version}")
         values = figures.of_unit(snapshot, bureau)
-        for code, indicator in CATALOGUE.items():
-            value = values.get(code, figures.NOT_REPORTED).value
-            self.stdout.write(f"{code:5} {formats.count(value):>10} {indicator.unit}\t{indicator.name}")
+        for code, indicator in figures.definitions(snapshot).items():
+            shown = self._text(indicator, values.get(code, figures.NOT_REPORTED))
+            self.stdout.write(f"{code:5} {shown:>10} {indicator.unit}\t{indicator.name}")
         if found == []:
             self.stdout.write(_("逐行重数：与统计快照一致。"))
         for line in found or []:
@@ -93,9 +101,15 @@ class Command(BaseCommand):
                 _("%(code)s 不一致：快照 %(stored)s，重数 %(counted)s；新增行 %(came)s，减少行 %(went)s")
                 % {
                     "code": line.code,
-                    "stored": formats.count(line.stored),
-                    "counted": formats.count(line.counted),
+                    "stored": self._text(line.indicator, line.stored),
+                    "counted": self._text(line.indicator, line.counted),
                     "came": list(line.came) or "—",
                     "went": list(line.went) or "—",
                 }
             )
+
+    def _text(self, indicator: Indicator, figure: figures.Value) -> str:
+        shown = figures.text(indicator, figures.number(indicator, figure))
+        if figure.numerator is None:
+            return shown
+        return f"{shown} ({figure.numerator}/{figure.denominator})"
