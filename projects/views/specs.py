@@ -362,8 +362,11 @@ def new(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def join(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Let the problem wait for a demand that there is already."""
     row = _problem(request, public_id)
-    demand = _readable(request, request.POST.get("demand", ""))
+    demands = SpecDemand.objects.visible_to(request.user)
+    demand = demands.filter(code=request.POST.get("demand", "")).first()
     try:
+        if demand is None:
+            raise ValidationError(_("请选择一张需求单。"))
         specs.join(demand, row, by=request.user)
     except ValidationError as fault:
         messages.error(request, fault.messages[0])
@@ -395,9 +398,7 @@ def waits_of(row: Bottleneck, user: User) -> list[dict[str, Any]]:
     return [
         {
             "demand": wait.demand,
-            "href": reverse("projects:spec_demand", args=[wait.demand.code])
-            if wait.demand_id in seen
-            else "",
+            "is_linked": wait.demand_id in seen,
             "since": wait.since,
             "days": (today - wait.since).days if wait.demand.status in SpecDemand.OPEN else None,
             "offer": next(iter(offers_of(row, [wait.demand])), None),

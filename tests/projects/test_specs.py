@@ -472,6 +472,7 @@ def test_a_problem_joins_and_leaves_a_demand_on_the_pages(cast: Cast) -> None:
     client = browser(cast.city_officer)
     assert demand.title in text_of(client.get(f"/bottlenecks/{row.public_id}/spec-demand/"))
     address = f"/bottlenecks/{row.public_id}/spec-demand/join/"
+    assert "请选择一张需求单" in text_of(client.post(address, {"demand": "GFXQ"}, follow=True))
     page = client.post(address, {"demand": demand.code}, follow=True)
     assert row.code in text_of(page)
     assert client.post(address, {"demand": demand.code}).status_code == 403
@@ -510,6 +511,9 @@ def test_a_bureau_below_reads_the_demand_and_of_the_waiting_problems_its_own(cas
     assert ours.code in text and "邻区的题目" not in text and "另有 1 个不在您查看范围内" in text
     assert "邻区的题目" not in text_of(county.get("/spec-demands/waiting/"))
     assert county.get(f"/api/v1/spec-demands/{demand.code}/").json()["waiting"] == [ours.code]
+    link = f'href="/spec-demands/{demand.code}/"'
+    assert link in county.get(f"/bottlenecks/{ours.public_id}/").content.decode()
+    assert link not in browser(cast.filer).get(f"/bottlenecks/{ours.public_id}/").content.decode()
     city = text_of(browser(cast.city_officer).get(f"/spec-demands/{demand.code}/"))
     assert "邻区的题目" in city and "另有" not in city
     of_next = browser(user(Role.OFFICER, next_county))
