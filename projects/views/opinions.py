@@ -23,9 +23,11 @@ def opinions_of(row: Bottleneck, user: User) -> dict[str, Any]:
     """For the page of a problem: what officers read of opinions, and a form for who has something to do."""
     asks = opinions.grant_to_ask(row, user) is not None
     question = opinions.question_for(row, user)
-    known = row.opinions.select_related("expert", "bureau", "asked_by")
+    known = row.opinions.select_related("expert")
+    if not user.scope.is_of_bureau:
+        known = known.filter(expert=user) if user.scope.expert_id else known.none()
     return {
-        "opinions": list(known) if user.scope.is_of_bureau else list(known.filter(expert=user)),
+        "opinions": list(known),
         "ask_form": AskForm(experts=opinions.experts_for(row, but=user)) if asks else None,
         "opinion_asked": question,
         "opinion_form": OpinionForm() if question else None,
