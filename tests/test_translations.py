@@ -293,7 +293,16 @@ def chinese_left(page: str, data: set[str]) -> list[str]:
     everything = "\n".join(found)
     here = sorted((text for text in data if text in everything), key=len, reverse=True)
     known = re.compile("|".join(map(re.escape, here)) or "(?!)")
-    return [words for words in found if CHINESE.search(known.sub("", words))]
+    return [words for words in found if CHINESE.search(known.sub("", without_cut(words, data)))]
+
+
+def without_cut(words: str, data: set[str]) -> str:
+    """Without a text of the data that the page cut short at its end."""
+    if words.endswith("…"):
+        for start in range(len(words) - 1):
+            if any(text.startswith(words[start:-1]) for text in data):
+                return words[:start]
+    return words
 
 
 @cache
