@@ -195,7 +195,11 @@ def test_the_expert_reads_the_problem_and_its_files_while_it_is_asked(cast: Judg
 
     def answers() -> set[int]:
         client = browser(anew(cast.expert))
-        return {client.get(address).status_code for address in addresses}
+        responses = [client.get(address) for address in addresses]
+        for response in responses:
+            b"".join(response)
+            response.close()
+        return {response.status_code for response in responses}
 
     assert answers() == {404}
     opinions.ask(cast.row, cast.expert, by=cast.officer)
