@@ -197,8 +197,8 @@ def test_the_expert_reads_the_problem_and_its_files_while_it_is_asked(cast: Judg
         client = browser(anew(cast.expert))
         responses = [client.get(address) for address in addresses]
         for response in responses:
-            b"".join(response)
-            response.close()
+            if response.streaming:
+                b"".join(response.streaming_content)
         return {response.status_code for response in responses}
 
     assert answers() == {404}
