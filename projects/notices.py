@@ -17,7 +17,7 @@ from enterprises.models import Bureau
 from projects.clock import step_of
 from projects.models import (
     Bottleneck,
-    Evidence,
+    EvidenceAlarm,
     ExpertOpinion,
     FollowUp,
     InspectionReport,
@@ -137,12 +137,11 @@ def _tell_of(kind: str, rows: QuerySet[Bottleneck]) -> int:
     return told
 
 
-def tell_of_contradiction(evidence: Evidence) -> None:
+def tell_of_contradiction(alarm: EvidenceAlarm) -> None:
     """A piece of evidence is not what it was said to be: the officers at whose desk the problem lies."""
-    row = Bottleneck.objects.judged("whom to tell").select_related("handler").get(pk=evidence.bottleneck_id)
+    row = Bottleneck.objects.judged("whom to tell").select_related("handler").get(pk=alarm.bottleneck_id)
     desk = Desks([row.handler.path]).nearest(row.handler.path, row.chain_id)
-    source = f"evidence:{evidence.pk}:{evidence.verify_state}"
-    tell(desk, Kind.WAITING, source, _details("contradicted", row))
+    tell(desk, Kind.WAITING, f"alarm:{alarm.pk}", _details("contradicted", row))
 
 
 def tell_of_question(asked: ExpertOpinion) -> None:

@@ -188,29 +188,35 @@ def ask_for(bottleneck: Bottleneck) -> None:
 def verify_evidence(evidence: Evidence) -> str:
     """Look the number up, keep what was answered, and raise the alarm when it is not so; returns the state.
 
-    Late or twice makes no difference.
+    Late or twice makes no difference; what a verifier has seen is contradicted or matched, and no less.
     """
     with transaction.atomic():
+        # The problem before its evidence, as in `services.move`: else the two could wait for each other.
+        _lock_problems([evidence.bottleneck_id])
         rows = Evidence.objects.judged("under the lock").select_for_update(of=("self",))
         locked = rows.select_related("attachment", "bottleneck").get(pk=evidence.pk)
         via, answer = registries.look_up(locked)
-        if not via and locked.verified_via == OFFICER:
+        if locked.verified_via == OFFICER and answer.state not in (State.MATCHED, *Evidence.CONTRADICTED):
             return locked.verify_state
         before, locked.verify_state, locked.verified_via = locked.verify_state, answer.state, via
         locked.verified_at, locked.verify_detail = timezone.now(), answer.detail
         locked.save(update_fields=VERDICT)
-        if answer.state in Evidence.CONTRADICTED:
-            notices.tell_of_contradiction(locked)
-            if answer.state != before:
-                EvidenceAlarm.objects.create(
-                    bottleneck=locked.bottleneck,
-                    at=locked.verified_at,
-                    number=locked.number,
-                    state=answer.state,
-                    detail=answer.detail,
-                )
+        if answer.state in Evidence.CONTRADICTED and answer.state != before:
+            alarm = EvidenceAlarm.objects.create(
+                bottleneck=locked.bottleneck,
+                at=locked.verified_at,
+                number=locked.number,
+                state=answer.state,
+                detail=answer.detail,
+            )
+            notices.tell_of_contradiction(alarm)
     evidence.refresh_from_db()
     return evidence.verify_state
+
+
+def _lock_problems(keys: Iterable[int]) -> None:
+    rows = Bottleneck.objects.judged("under the lock").select_for_update().only("pk")
+    list(rows.filter(pk__in=keys).order_by("pk"))
 
 
 def verify_again(bottleneck: Bottleneck) -> None:
@@ -259,5 +265,7 @@ def _compare_again(report: InspectionReport) -> None:
     numbers = claiming.values_list("report_no", flat=True)
     numbered = reduce(or_, (Q(number__iexact=number) for number in numbers))
     cited = Evidence.objects.judged(judged).filter(numbered, kind=Evidence.Kind.TEST_REPORT)
+    # All of them first, in one order: else two who each change a report could wait for each other.
+    _lock_problems(list(cited.values_list("bottleneck", flat=True)))
     for evidence in cited:
         verify_evidence(evidence)

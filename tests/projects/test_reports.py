@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import threading
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from accounts.models import Notice, Role, User
 from common.verification import REPORTS
 from projects import numbers, reports, services, tasks
-from projects.models import Attachment, Bottleneck, Evidence, InspectionReport
+from projects.models import Attachment, Bottleneck, Evidence, EvidenceAlarm, InspectionReport
 from projects.proof import contradicted, missing_proof, only_partly, verdict_of
 from projects.timeline import events_of
 from tests import factories
@@ -435,12 +436,25 @@ def test_a_replaced_or_withdrawn_report_blocks_and_alarms(cast: Cast) -> None:
     with pytest.raises(PermissionDenied, match="核对不符"):
         services.move(problem, "verify", by=verifier, data=data)
     told = Notice.objects.filter(details__what="contradicted")
-    assert told.exists() and set(told.values_list("source", flat=True)) == {f"evidence:{proof.pk}:replaced"}
+    assert told.exists() and set(told.values_list("source", flat=True)) == {
+        f"alarm:{problem.alarms.get().pk}"
+    }
     before = told.count()
     reports.verify_again(problem)
     assert told.count() == before, "told once"
     page = text_of(browser(verifier).get(f"/bottlenecks/{problem.public_id}/"))
     assert "证据核对有问题" in page and row.report_no in page and "原始记录有误" in page
+
+
+def test_each_alarm_is_told_even_when_one_of_its_kind_was_told_before(cast: Cast) -> None:
+    row = report(cast.lab)
+    proof = cited(row, sample="行星减速机")
+    told = Notice.objects.filter(details__what="contradicted", user=cast.city_officer)
+    for sample, alarms in (("行星减速机", 1), (row.sample, 1), ("行星减速机", 2)):
+        proof.sample = sample
+        proof.save()
+        reports.verify_evidence(proof)
+        assert proof.bottleneck.alarms.count() == told.count() == alarms
 
 
 def test_the_verdict_is_asked_for_again_at_verification(cast: Cast) -> None:
@@ -458,6 +472,63 @@ def test_the_verifier_stands_for_what_no_register_knows(cast: Cast) -> None:
     proof = problem.evidence.get()
     assert (proof.verify_state, proof.verified_via) == (V.MATCHED, "officer")
     assert reports.verify_evidence(proof) == V.MATCHED, "nothing new is known"
+
+
+@pytest.mark.parametrize("doubt", ["other_issuer", "disputed"])
+def test_what_the_verifier_has_seen_is_not_put_in_doubt_by_what_is_lodged_later(
+    cast: Cast, doubt: str
+) -> None:
+    row = report(cast.lab)
+    code = {"issuer_uscc": cast.lab.uscc, "issuer": "简称"} if doubt == "other_issuer" else {}
+    proof = cited(row, **code)
+    problem = proof.bottleneck
+    services.move(
+        problem,
+        "verify",
+        by=user(Role.OFFICER, problem.bureau),
+        data={"checked": [proof.pk], "result": "bottleneck_solved", "reason": "核对原件。"},
+    )
+    proof.refresh_from_db()
+    assert proof.verified_via == "officer"
+    rival = user(Role.INSTITUTION, institution())
+    reports.lodge(rival.grants.get().organization, values(sha256=row.sha256), by=rival)
+    proof.refresh_from_db()
+    assert (proof.verify_state, proof.verified_via) == (V.MATCHED, "officer")
+    reports.withdraw(row, by=cast.engineer, reason="原始记录有误")
+    proof.refresh_from_db()
+    assert (proof.verify_state, proof.verified_via) == (V.REPLACED, "portal"), "a contradiction is heard"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_withdrawal_and_a_verification_at_once_neither_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stops where it holds its first lock until the other holds its own, or waits for it."""
+    cast = Cast()
+    row = report(cast.lab)
+    proof = cited(row, issuer="简称", issuer_uscc=cast.lab.uscc)
+    problem, verifier = proof.bottleneck, user(Role.OFFICER, proof.bottleneck.bureau)
+    struck_off, found = threading.Event(), threading.Event()
+    looked_at, compared = reports.looked_at_by_officer, EvidenceAlarm.objects.create
+
+    def slowly(*args: Any) -> None:
+        struck_off.set()
+        found.wait(1)
+        looked_at(*args)
+
+    def told(**fields: Any) -> EvidenceAlarm:
+        found.set()
+        return compared(**fields)
+
+    def withdraw() -> None:
+        assert struck_off.wait(30)
+        reports.withdraw(row, by=cast.engineer, reason="原始记录有误")
+
+    monkeypatch.setattr(reports, "looked_at_by_officer", slowly)
+    monkeypatch.setattr(EvidenceAlarm.objects, "create", told)
+    data = {"checked": [proof.pk], "result": "bottleneck_solved", "reason": "核对。"}
+    results = at_once(lambda: services.move(problem, "verify", by=verifier, data=data), withdraw)
+    assert [type(result).__name__ for result in results] == ["Transition", "NoneType"], results
+    proof.refresh_from_db()
+    assert proof.verify_state == V.REPLACED and problem.alarms.count() == 1
 
 
 def test_a_report_that_may_still_be_lodged_is_asked_for_after_striking_off_as_well(cast: Cast) -> None:
