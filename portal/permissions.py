@@ -615,7 +615,7 @@ MODELS = (
     Model("projects_investment", SUBTREE, ADMINISTRATORS, ADMINISTRATORS, ADMINISTRATORS),
     Model("projects_beneficiary", SUBTREE, ADMINISTRATORS, ADMINISTRATORS, ADMINISTRATORS),
     Model("projects_bottleneck", SUBTREE, NOBODY, ADMINISTRATORS),
-    Model("projects_policyinstrument", ANYBODY, ADMINISTRATORS, ADMINISTRATORS),
+    Model("projects_policyinstrument", ANYBODY, SUPERUSERS, SUPERUSERS),
     Model("projects_qualitylist"),
     Model("projects_transition"),
     Model("projects_evidence"),

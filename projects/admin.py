@@ -476,8 +476,18 @@ class TwinJudgementAdmin(BigTable, ReadOnlyAdmin):
             looked_at(problem, problem.organization_id, by)
 
 
+class PublishedAdmin(ReadOnlyAdmin):
+    """What is published is told in part on the pages; here it stands whole, for its own subtree alone."""
+
+    def in_scope(self, rows, administrator):
+        scope = administrator.scope
+        if not scope.everything:
+            rows = rows.filter(scope.within("bureau__path", "chain"))
+        return rows.judged("the administrator's subtree")
+
+
 @admin.register(QualityMap)
-class QualityMapAdmin(ReadOnlyAdmin):
+class QualityMapAdmin(PublishedAdmin):
     list_display = [
         "chain",
         "bureau",
@@ -576,7 +586,7 @@ class ListedRowInline(ReadOnlyInline):
 
 
 @admin.register(QualityList)
-class QualityListAdmin(ReadOnlyAdmin):
+class QualityListAdmin(PublishedAdmin):
     list_display = ["kind", "chain", "bureau", "version", "status", "effective_on", "published_at"]
     list_filter = [
         "kind",

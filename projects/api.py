@@ -741,8 +741,8 @@ class QualityListDetailSerializer(QualityListSerializer):
         reading = self._reading(row)
         return [{fact.name: line.value(fact) for fact in reading.columns} for line in reading.lines]
 
-    def get_hidden(self, row: QualityList) -> int:
-        """How many lines are counted only."""
+    def get_hidden(self, row: QualityList) -> str:
+        """About how many lines are withheld, in words; blank for who reads all of them."""
         return self._reading(row).hidden
 
 

@@ -49,11 +49,12 @@ def keep(instrument: PolicyInstrument, chains: Collection[IndustryChain], *, by:
                 raise StaleRow(_("这条政策刚刚有人改过，您的修改没有保存。请刷新页面，核对后再保存。"))
             if locked.voided_at:
                 raise StaleRow(_("这条记录已经作废。"))
-            instrument.version += 1
         else:
             instrument.created_by = by
         _refuse_others(instrument, [chain.pk for chain in chains], by)
         instrument.full_clean()
+        # Not before: who corrects a refused entry still has the version that was read.
+        instrument.version += bool(instrument.pk)
         instrument.save()
         if set(before) != {chain.pk for chain in chains}:
             instrument.chains.set(chains)

@@ -84,7 +84,7 @@ def as_workbook(reading: Reading) -> bytes:
         )
         about = _head(quality_list)
         if reading.hidden:
-            about.append((_("另有"), _("%(n)d 项不公开") % {"n": reading.hidden}))
+            about.append((_("不公开的项数"), reading.hidden))
         head = Leaf(_("说明"), [(_("项目"), 16), (_("内容"), 70)], about, wrap=True)
         return workbook([lines, head], created=_moment(quality_list))
 
@@ -110,7 +110,7 @@ def as_sheet(reading: Reading) -> Sheet:
         )
         counted = _("共 %(n)d 项") % {"n": len(reading.lines)}
         if reading.hidden:
-            counted = _("公开 %(n)d 项，另有 %(hidden)d 项不公开") % {
+            counted = _("公开 %(n)d 项；不公开的项数：%(hidden)s") % {
                 "n": len(reading.lines),
                 "hidden": reading.hidden,
             }

@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from common import formats
-from enterprises.models import NqiElement
+from enterprises.models import Bureau, NqiElement
 from projects.facts import plain, unit_of
 from projects.field_classes import FIELDS, FieldClass
+from projects.maps import band
 from projects.models import Bottleneck, KeyProject, ListedRow, PolicyInstrument, QualityList
 
 PUBLIC, GOVERNMENT, PARTIES = FieldClass
@@ -255,15 +256,20 @@ def name_of(kind: str, facts: Facts) -> str:
     return str(facts["title"])
 
 
-def open_to_public(kind: str, keys: Collection[int]) -> set[int]:
-    """Those of the live rows that outsiders may read of: problems that the firms agreed to publish, key
-    projects that attack no problem but such, and policies."""
-    match kind:
+def open_to_public(quality_list: QualityList, keys: Collection[int]) -> set[int]:
+    """Those of the live rows that outsiders may read of: solved problems that the firms agreed to publish,
+    key projects that attack no problem but such, and policies.
+
+    No problems on lists below a province: beside the name of a county a title says where the firm is.
+    """
+    match quality_list.kind:
         case Kind.PROBLEMS:
+            if quality_list.bureau.level > Bureau.Level.PROVINCE:
+                return set()
             rows: Any = Bottleneck.objects.published()
         case Kind.KEY_PROJECTS:
             links = KeyProject.bottlenecks.through._base_manager.filter(keyproject__in=keys)
-            withheld = links.exclude(bottleneck__visibility="public", bottleneck__consent_publish=True)
+            withheld = links.exclude(bottleneck__in=Bottleneck.objects.published())
             rows = KeyProject.objects.judged("what is public").counted()
             rows = rows.exclude(pk__in=withheld.values("keyproject"))
         case _:
@@ -293,12 +299,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A list as one reader reads it: columns, lines, and how many lines are withheld."""
+    """A list as one reader reads it: columns, lines, and about how many lines are withheld.
+
+    ``hidden`` is a band, as on maps: its lowest holds zero, so that nothing is told by telling nothing.
+    It is empty for who reads everything.
+    """
 
     quality_list: QualityList
     reader: FieldClass
     lines: list[Line]
-    hidden: int
+    hidden: str
 
     @property
     def columns(self) -> list[Fact]:
@@ -321,16 +331,19 @@ def read(quality_list: QualityList, user: User | AnonymousUser) -> Reading:
     """The list for a reader, without what its editors left out."""
     reader = reader_of(quality_list, user)
     every = [line for line in lines_of(quality_list, reader) if not line.row.is_excluded]
-    lines = every
-    if reader < PARTIES:
-        # What a firm no longer agrees to publish disappears from old versions too.
-        still = open_to_public(quality_list.kind, [line.key for line in every])
-        lines = [line for line in every if line.row.is_public and line.key in still]
-    return Reading(quality_list, reader, lines, len(every) - len(lines))
+    if reader == PARTIES:
+        return Reading(quality_list, reader, every, "")
+    # What a firm no longer agrees to publish disappears from old versions too.
+    still = open_to_public(quality_list, [line.key for line in every])
+    lines = [line for line in every if line.row.is_public and line.key in still]
+    withheld = len(every) - len(lines)
+    # That policies are public is no secret of anybody.
+    is_whole = quality_list.kind == Kind.INSTRUMENTS and not withheld
+    return Reading(quality_list, reader, lines, "" if is_whole else band(withheld))
 
 
 def lines_of(quality_list: QualityList, reader: FieldClass = PARTIES) -> list[Line]:
-    """All rows with what they say; three queries at most, however many there are."""
+    """All rows with what they say, live until they are approved; the same queries for any number of rows."""
     kind = quality_list.kind
     thing = THING[Kind(kind)]
     rows = list(
@@ -342,7 +355,8 @@ def lines_of(quality_list: QualityList, reader: FieldClass = PARTIES) -> list[Li
     live: dict[int, Any] = {}
     marks: dict[int, str] = {}
     if not quality_list.is_frozen:
-        live = {one.pk: one for one in things(kind).filter(pk__in=keys)}
+        unfixed = [key for row, key in zip(rows, keys, strict=True) if row.facts is None]
+        live = {one.pk: one for one in things(kind).filter(pk__in=unfixed)}
         marks = marks_of(quality_list, live)
     lines, number = [], 0
     for row, key in zip(rows, keys, strict=True):
@@ -506,9 +520,7 @@ def why_out(quality_list: QualityList, thing: Any) -> str:
     if thing.voided_at or thing.is_test:
         return _("已作废或是测试数据")
     if isinstance(thing, PolicyInstrument):
-        if thing.valid_to and thing.valid_to < quality_list.effective_on:
-            return _("实施日期前已截止")
-        return _("不再适用于本产业链或本单位")
+        return _why_policy_out(quality_list, thing)
     of_chain, bureau = (
         (thing.chain_id, thing.bureau)
         if isinstance(thing, Bottleneck)
@@ -519,3 +531,11 @@ def why_out(quality_list: QualityList, thing: Any) -> str:
     if not bureau.path.startswith(quality_list.bureau.path):
         return _("已不在本单位范围内")
     return _("状态已变为“%(status)s”") % {"status": thing.get_status_display()}
+
+
+def _why_policy_out(quality_list: QualityList, policy: PolicyInstrument) -> str:
+    if policy.valid_from > quality_list.effective_on:
+        return _("实施日期时尚未生效")
+    if policy.valid_to and policy.valid_to < quality_list.effective_on:
+        return _("实施日期前已截止")
+    return _("不再适用于本产业链或本单位")

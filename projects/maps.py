@@ -433,12 +433,13 @@ def take_step(row: QualityMap, name: str, *, by: User, seen: str) -> QualityMap:
             raise StaleRow(_why_stale(locked))
         if why := why_not(locked, step, by):
             raise PermissionDenied(why)
-        with on_behalf(by, grant_to_draw(by, locked.chain, locked.bureau)):
-            _do(locked, name, by, same)
+        grant = grant_to_draw(by, locked.chain, locked.bureau)
+        with on_behalf(by, grant):
+            _do(locked, name, by, grant.principal if grant else None, same)
     return locked
 
 
-def _do(locked: QualityMap, name: str, by: User, same: Any) -> None:
+def _do(locked: QualityMap, name: str, by: User, principal: User | None, same: Any) -> None:
     now = timezone.now()
     if name == "discard":
         if locked.file:
@@ -449,6 +450,8 @@ def _do(locked: QualityMap, name: str, by: User, same: Any) -> None:
         locked.drawn_on = timezone.localdate()
         locked.red_below, locked.green_from = rule_now()
         locked.nodes = _nodes(locked, by)
+        # Whoever drew the numbers is the one who may not approve them.
+        locked.drafted_by, locked.drafted_for, locked.drafted_at = by, principal, now
     elif name == "approve":
         locked.status, locked.approved_by, locked.approved_at = Status.APPROVED, by, now
     else:

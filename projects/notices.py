@@ -363,7 +363,7 @@ def tell_of_list(row: QualityList) -> None:
     details = {"row": str(row.public_id), "code": row.code}
     source = f"list:{row.pk}:{row.revision}"
     if row.status == QualityList.Status.SUBMITTED:
-        others = Desks([row.bureau.path]).nearest(row.bureau.path, row.chain_id, without=[row.drafted_by_id])
+        others = Desks([row.bureau.path]).nearest(row.bureau.path, row.chain_id, without=row.writers)
         tell(others, Kind.WAITING, source, details | {"what": "list_submitted"})
     else:
         tell(

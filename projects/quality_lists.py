@@ -68,17 +68,17 @@ def refusal(quality_list: QualityList, name: str, user: User) -> str:
     if quality_list.status not in STEPS[name].sources:
         return _("清单现在的状态是“%(status)s”。") % {"status": quality_list.get_status_display()}
     if name == "approve" and _approving(quality_list, user) is None:
-        return _("批准人不能是拟稿人，请由另一名经办人批准。")
+        return _("批准人不能是拟稿、修改或提交的人，请由另一名经办人批准。")
     return ""
 
 
 def _approving(quality_list: QualityList, user: User) -> Grant | None:
-    """By which grant the user approves what others drafted; a substitute counts as whom it stands for."""
-    drafters = {quality_list.drafted_by_id, quality_list.drafted_for_id} - {None}
-    if user.pk in drafters:
+    """By which grant the user approves what others wrote; a substitute counts as whom it stands for."""
+    writers = quality_list.writers
+    if user.pk in writers:
         return None
     grants = grants_over(user, quality_list.bureau, quality_list.chain_id)
-    return next((one for one in grants if not one.principal or one.principal.pk not in drafters), None)
+    return next((one for one in grants if not one.principal or one.principal.pk not in writers), None)
 
 
 # --- Drafting ---------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def refresh(quality_list: QualityList, *, by: User, revision: int | None = None)
     with transaction.atomic():
         locked = _editable(quality_list, by, revision)
         added, dropped = _bring_up_to_date(locked)
-        _count_change(locked)
+        _count_edit(locked, by)
     quality_list.refresh_from_db()
     if added:
         dropped.insert(0, ngettext("新列入 %(n)d 条。", "新列入 %(n)d 条。", added) % {"n": added})
@@ -153,9 +153,8 @@ def _bring_up_to_date(quality_list: QualityList) -> tuple[int, list[str]]:
     dropped = drop_ineligible(quality_list)
     rows = {getattr(row, f"{name}_id"): row for row in _rows(quality_list)}
     wanted = list(listed.proposed(quality_list).values_list("pk", flat=True))
-    for key in rows.keys() - set(wanted):
-        if not rows[key].is_added:
-            rows[key].delete()
+    gone = {key: rows[key] for key in rows.keys() - set(wanted) if not rows[key].is_added}
+    dropped += _drop(quality_list, gone)
     last = max((row.position for row in rows.values()), default=0)
     new = [
         ListedRow(quality_list=quality_list, position=place, **{f"{name}_id": key})
@@ -173,9 +172,14 @@ def drop_ineligible(quality_list: QualityList) -> list[str]:
     name = THING[Kind(quality_list.kind)]
     rows = {getattr(row, f"{name}_id"): row for row in _rows(quality_list)}
     allowed = set(listed.eligible(quality_list).filter(pk__in=rows).values_list("pk", flat=True))
-    gone = {one.pk: one for one in listed.things(quality_list.kind).filter(pk__in=rows.keys() - allowed)}
+    return _drop(quality_list, {key: rows[key] for key in rows.keys() - allowed})
+
+
+def _drop(quality_list: QualityList, rows: Mapping[int, ListedRow]) -> list[str]:
+    """Take out rows, given by the keys of what they speak of; a sentence for each that was to be printed."""
     sentences = []
-    for key, thing in gone.items():
+    for thing in listed.things(quality_list.kind).filter(pk__in=rows):
+        key = thing.pk
         if not rows[key].is_excluded:
             what = listed.name_of(quality_list.kind, listed.facts_of(quality_list.kind, thing))
             why = listed.why_out(quality_list, thing)
@@ -196,7 +200,7 @@ def add(quality_list: QualityList, key: int, *, by: User, revision: int | None =
         last = _rows(locked).aggregate(last=Max("position"))["last"] or 0
         row = ListedRow(quality_list=locked, position=last + 1, is_added=True, **{name: thing})
         save_checked(row)
-        _count_change(locked)
+        _count_edit(locked, by)
     quality_list.refresh_from_db()
     return row
 
@@ -221,7 +225,7 @@ def edit(
             locked.notes = notes
         _refuse_early(locked)
         _order(locked, rows or {})
-        _count_change(locked)
+        _count_edit(locked, by)
     quality_list.refresh_from_db()
 
 
@@ -257,7 +261,8 @@ def submit(quality_list: QualityList, *, by: User, revision: int | None = None, 
         locked = _locked(quality_list, "submit", by, revision)
         if not _rows(locked).filter(is_excluded=False).exists():
             raise ValidationError(_("清单里一条也没有，不能提交。"))
-        locked.status, locked.submitted_by, locked.submitted_at = Status.SUBMITTED, by, at or timezone.now()
+        locked.status, locked.submitted_at = Status.SUBMITTED, at or timezone.now()
+        locked.submitted_by, locked.submitted_for = by, _principal(locked, by)
         locked.returned_by, locked.returned_at, locked.return_reason = None, None, ""
         _count_change(locked)
         notices.tell_of_list(locked)
@@ -274,6 +279,7 @@ def send_back(quality_list: QualityList, *, by: User, reason: str, revision: int
         locked.status, locked.returned_by, locked.returned_at = Status.DRAFT, by, timezone.now()
         locked.return_reason = reason.strip()
         locked.approved_by = locked.approved_for = locked.approved_at = None
+        _fix(locked, {row.pk: None for row in _rows(locked)})
         _count_change(locked)
         notices.tell_of_list(locked)
     quality_list.refresh_from_db()
@@ -281,19 +287,23 @@ def send_back(quality_list: QualityList, *, by: User, reason: str, revision: int
 
 @by_whom
 def approve(quality_list: QualityList, *, by: User, revision: int | None = None, at: Any = None) -> None:
-    """Somebody else than the drafter agrees."""
+    """Somebody who had no hand in it agrees to what every line says now; no other words are published."""
     with transaction.atomic():
         locked = _locked(quality_list, "approve", by, revision)
         grant = _approving(locked, by)
         locked.status, locked.approved_at = Status.APPROVED, at or timezone.now()
         locked.approved_by, locked.approved_for = by, grant and grant.principal
+        # Words of the day, such as those of units, are Chinese in what is kept.
+        with translation.override(settings.LANGUAGE_CODE):
+            lines = listed.lines_of(locked)
+        _fix(locked, {line.row.pk: line.facts for line in lines if not line.row.is_excluded})
         _count_change(locked)
     quality_list.refresh_from_db()
 
 
 @by_whom
 def publish(quality_list: QualityList, *, by: User, revision: int | None = None, at: Any = None) -> list[str]:
-    """Freeze what every line says, and supersede the version before; says which lines had to go."""
+    """Publish what was approved, and supersede the version before; says which lines had to go."""
     with transaction.atomic():
         locked = _locked(quality_list, "publish", by, revision)
         dropped = drop_ineligible(locked)
@@ -312,23 +322,31 @@ def publish(quality_list: QualityList, *, by: User, revision: int | None = None,
 
 
 def _freeze(quality_list: QualityList) -> list[ListedRow]:
-    """What was left out goes; what stays keeps what it says now, numbered without gaps."""
+    """What was left out goes; what stays is numbered without gaps, and judged for outsiders."""
     for row in _rows(quality_list).filter(is_excluded=True):
         row.delete()
-    # Words of the day, such as those of units, are Chinese in what is kept.
-    with translation.override(settings.LANGUAGE_CODE):
-        lines = listed.lines_of(quality_list)
-    public = listed.open_to_public(quality_list.kind, [line.key for line in lines])
+    lines = listed.lines_of(quality_list)
+    public = listed.open_to_public(quality_list, [line.key for line in lines])
     rows = []
     for line in lines:
-        line.row.position, line.row.facts, line.row.is_public = line.number, line.facts, line.key in public
+        line.row.position, line.row.is_public = line.number, line.key in public
         rows.append(line.row)
-    with accounted(ListedRow):
-        ListedRow.objects.judged("under the lock").bulk_update(
-            rows, ["position", "facts", "is_public"], batch_size=200
-        )
-        write(Event.Kind.CHANGED, quality_list, after={"rows": len(rows)})
+    _write_rows(quality_list, rows, "position", "is_public")
     return rows
+
+
+def _fix(quality_list: QualityList, facts: Mapping[int, listed.Facts | None]) -> None:
+    """Store what rows say, by their keys; None leaves them to say what the live row does."""
+    rows = [row for row in _rows(quality_list) if row.pk in facts]
+    for row in rows:
+        row.facts = facts[row.pk]
+    _write_rows(quality_list, rows, "facts")
+
+
+def _write_rows(quality_list: QualityList, rows: list[ListedRow], *names: str) -> None:
+    with accounted(ListedRow):
+        ListedRow.objects.judged("under the lock").bulk_update(rows, names, batch_size=200)
+        write(Event.Kind.CHANGED, quality_list, after={"rows": len(rows)})
 
 
 @by_whom
@@ -381,6 +399,16 @@ def why_stale(quality_list: QualityList) -> str:
             "status": quality_list.get_status_display(),
         }
     return _("清单刚刚有人改过，您的这次修改没有保存。请刷新页面，核对后再办理。")
+
+
+def _principal(quality_list: QualityList, by: User) -> User | None:
+    """For whom the user keeps the list as a substitute; none by an own grant."""
+    return grants_over(by, quality_list.bureau, quality_list.chain_id)[0].principal
+
+
+def _count_edit(quality_list: QualityList, by: User) -> None:
+    quality_list.edited_by, quality_list.edited_for = by, _principal(quality_list, by)
+    _count_change(quality_list)
 
 
 def _count_change(quality_list: QualityList) -> None:

@@ -412,7 +412,8 @@ class PolicyInstrumentQuerySet(LedgerQuerySet["PolicyInstrument"]):
 
     def for_chain(self, chain: "IndustryChain | int") -> Self:
         """Those that name the chain, and those that name none and so are for all."""
-        return self.filter(Q(chains__isnull=True) | self.related_to(chains=chain))
+        named = self.model.chains.through._base_manager.values("policyinstrument")
+        return self.filter(self.related_to(chains=chain) | ~Q(pk__in=named))
 
     def at_hand_in(self, bureau: "Bureau") -> Self:
         """On offer to firms of the bureau: its own and those of the bureaus over it."""

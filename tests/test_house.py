@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def test_what_runs_is_locked_alike_for_tests() -> None:
         return set(re.findall(r"^(\S+==\S+)", (ROOT / "requirements" / f"{name}.txt").read_text(), re.M))
 
     assert pins("runtime") - pins("dev") == set()
+
+
+def test_decisions_are_numbered_once() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"^(\d+)\. \*\*", text, re.MULTILINE)
+    assert [number for number, times in Counter(numbers).items() if times > 1] == []
 
 
 def test_migrations_have_names() -> None:

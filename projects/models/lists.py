@@ -1,6 +1,8 @@
 """The three lists of 一图三清单, their rows, and the policy instruments on offer (`domain.md` 3.7, 3.14)."""
 
 import uuid
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +29,19 @@ def person(label: Any) -> models.ForeignKey:
     return models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=label
     )
+
+
+# Who had a hand in a version, in person or through a substitute, and who approved it: never the same.
+WRITERS = ("drafted_by", "drafted_for", "edited_by", "edited_for", "submitted_by", "submitted_for")
+APPROVERS = ("approved_by", "approved_for")
+NOT_ONE_OF_THE_WRITERS = reduce(
+    and_,
+    (
+        Q(**{f"{approver}__isnull": True}) | Q(**{f"{writer}__isnull": True}) | ~Q(**{approver: F(writer)})
+        for approver in APPROVERS
+        for writer in WRITERS
+    ),
+)
 
 
 class PolicyInstrument(LedgerRow):
@@ -144,7 +159,10 @@ class QualityList(models.Model):
     )
     drafted_for = person(_("拟稿人代谁办理"))
     drafted_at = models.DateTimeField(_("起草时间"), default=timezone.now)
+    edited_by = person(_("最后修改人"))
+    edited_for = person(_("最后修改人代谁办理"))
     submitted_by = person(_("提交人"))
+    submitted_for = person(_("提交人代谁办理"))
     submitted_at = models.DateTimeField(_("提交时间"), null=True, blank=True)
     returned_by = person(_("退回人"))
     returned_at = models.DateTimeField(_("退回时间"), null=True, blank=True)
@@ -189,19 +207,8 @@ class QualityList(models.Model):
             ),
             models.CheckConstraint(
                 name="quality_list_approved_by_another",
-                condition=(Q(approved_by__isnull=True) | ~Q(approved_by=F("drafted_by")))
-                & (
-                    Q(approved_by__isnull=True)
-                    | Q(drafted_for__isnull=True)
-                    | ~Q(approved_by=F("drafted_for"))
-                )
-                & (Q(approved_for__isnull=True) | ~Q(approved_for=F("drafted_by")))
-                & (
-                    Q(approved_for__isnull=True)
-                    | Q(drafted_for__isnull=True)
-                    | ~Q(approved_for=F("drafted_for"))
-                ),
-                violation_error_message=_("批准人不能是拟稿人，请由另一名经办人批准。"),
+                condition=NOT_ONE_OF_THE_WRITERS,
+                violation_error_message=_("批准人不能是拟稿、修改或提交的人，请由另一名经办人批准。"),
             ),
             models.CheckConstraint(
                 name="quality_list_approved_by_somebody",
@@ -254,6 +261,11 @@ class QualityList(models.Model):
     def is_frozen(self) -> bool:
         return self.status in self.FROZEN
 
+    @property
+    def writers(self) -> set[int]:
+        """Keys of those who had a hand in it, and so may not approve it."""
+        return {key for name in WRITERS if (key := getattr(self, f"{name}_id"))}
+
     def _refuse_if_frozen(self) -> None:
         """Of a published list only one thing may change: that it is superseded."""
         stored = type(self)._base_manager.filter(pk=self.pk, status__in=self.FROZEN).first()
@@ -305,7 +317,7 @@ class ListedRow(models.Model):
     is_excluded = models.BooleanField(_("不列入"), default=False)
     # Put in by hand: not taken out when it is not among the rows that are proposed.
     is_added = models.BooleanField(_("手工加入"), default=False)
-    # Values by the names of `projects.listed`, once published; null in drafts, which show the live row.
+    # Values by the names of `projects.listed`, once approved; null in drafts, which show the live row.
     facts = models.JSONField(_("发布时的内容"), null=True, blank=True)
     # Whether outsiders read the line at all, as judged at publication.
     is_public = models.BooleanField(_("可对外公开"), default=False)

@@ -272,19 +272,19 @@ def _file(content: bytes, mime: str, name: str) -> HttpResponse:
 
 @require_safe
 def chain_detail(request: HttpRequest, code: str) -> HttpResponseBase:
-    """The map of a chain: live for people of bureaus, as it was published for everybody else."""
+    """The map of a chain: live for who sees all that it counts, as it was published for everybody else."""
     chain = get_object_or_404(IndustryChain.objects.select_related("bureau"), code=code)
     versions = QualityMap.objects.visible_to(request.user).filter(chain=chain).newest_first()
     context: dict[str, Any] = {"chain": chain, "versions": _with_pages(request, versions)}
+    grant = request.grant  # type: ignore[attr-defined]
+    near = grant.organization.bureau if grant and grant.organization else None
     if _of_bureau(request):
         answer = _live(request, chain, context)
         if answer is not None:
             return answer
-    else:
-        grant = request.grant  # type: ignore[attr-defined]
-        near = grant.organization.bureau if grant and grant.organization else None
-        if row := maps.standing_for(request.user, chain, near):
-            context |= _version_context(request, row)
+        near = context["unit"]
+    if not context.get("is_live") and (row := maps.standing_for(request.user, chain, near)):
+        context |= _version_context(request, row)
     return render(request, "projects/maps/chain.html", context)
 
 
@@ -294,15 +294,19 @@ def _with_pages(request: HttpRequest, versions: Any) -> Any:
 
 
 def _live(request: HttpRequest, chain: IndustryChain, context: dict[str, Any]) -> HttpResponse | None:
-    """Puts the live map of the chosen unit into the context; answers itself when a file is asked for."""
+    """Puts the live map of the chosen unit into the context; answers itself when a file is asked for.
+
+    Of a unit of which the user sees a part only there is none: it would be called the unit's and count less.
+    """
     # The unit in which the user works stands in the filter until another one is chosen.
     chosen = request.GET.copy()
     if not chosen.get("bureau") and request.grant and request.grant.bureau:  # type: ignore[attr-defined]
         chosen["bureau"] = request.grant.bureau.code  # type: ignore[attr-defined]
     filterset = MapFilter(chosen, Bottleneck.objects.none(), request=request)
     unit = filterset.form.cleaned_data["bureau"] if filterset.is_valid() else None
-    context |= {"filter": filterset, "unit": unit, "is_live": True}
-    if unit is None:
+    context |= {"filter": filterset, "unit": unit}
+    context["is_live"] = unit is None or maps.reads_exactly(request.user, unit, chain)
+    if unit is None or not context["is_live"]:
         return None
     filterset.queryset = maps.problems_for(request.user, chain, unit)
     rule, today = maps.rule_now(), timezone.localdate()

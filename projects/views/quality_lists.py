@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -31,6 +32,8 @@ from projects.timeline import Event
 
 # Live rows offered to be added, at most.
 OFFERED = 20
+# Lines of a draft on one page, of three fields each: Django takes a thousand fields of one form at most.
+EDITED = 100
 Status = QualityList.Status
 
 
@@ -200,7 +203,7 @@ def edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
                 row, by=request.user, revision=_revision(request), rows=rows, **form.cleaned_data
             )
             messages.success(request, _("已保存，序号已重新编排。"))
-            return redirect("projects:quality_list_edit", row.public_id)
+            return redirect(request.get_full_path())
     except StaleRow as stale:
         return _edit_page(request, row, status=409, stale=str(stale))
     except ValidationError as fault:
@@ -215,12 +218,14 @@ def _edit_page(
     request: HttpRequest, row: QualityList, form: HeadForm | None = None, status: int = 200, **more: Any
 ) -> HttpResponse:
     words = request.GET.get("q", "").strip()[:100]
-    lines = listed.lines_of(row)
+    page = Paginator(listed.lines_of(row), EDITED).get_page(request.GET.get("page"))
     context = {
         "list": row,
         "form": form or HeadForm(initial={"effective_on": row.effective_on, "notes": row.notes}),
-        "lines": [(line, listed.name_of(row.kind, line.facts), _brief(row, line)) for line in lines],
-        "typed": request.POST,
+        "lines": [
+            (line, listed.name_of(row.kind, line.facts), _brief(row, line)) for line in page.object_list
+        ],
+        "page": page,
         "words": words,
         "offers": _offers(row, words),
         "offered": OFFERED,
@@ -384,7 +389,7 @@ def changes(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         old, new_ = listed.read(older, request.user), listed.read(row, request.user)
         context |= {
             "differences": listed.differences(old, new_),
-            "hidden": bool(old.hidden or new_.hidden),
+            "is_partial": bool(old.hidden or new_.hidden),
         }
     return render(request, "projects/lists/changes.html", context)
 

@@ -200,7 +200,7 @@ class World:
             at=timezone.now(),
         )
         admin = {
-            "projects_qualitymap": rows["quality_map"],
+            "projects_qualitymap": rows["published map"],
             "projects_twinjudgement": rows["twins"],
             "enterprises_bureau": bureau,
             "enterprises_organization": firm,
@@ -244,7 +244,7 @@ class World:
             "projects_technicalcommittee": rows["demand"].committee,
             "projects_attachment": rows["attachment"],
             "projects_policyinstrument": rows["instrument"],
-            "projects_qualitylist": rows["list draft"],
+            "projects_qualitylist": rows["list published"],
             "projects_measure": Measure.objects.create(bottleneck=submitted, **factories.MEASURE),
             "bulletins_statvalue": StatValue.objects.create(
                 snapshot=self.published, indicator="I01", bureau=bureau, value=1

@@ -457,3 +457,19 @@ def test_a_period_is_added_by_its_code_alone(superuser):
     period = Period.objects.get()
     assert (period.code, period.kind) == ("2030Q1", Period.Kind.QUARTER)
     assert (period.start_on, period.end_on) == (date(2030, 1, 1), date(2030, 3, 31))
+
+
+@pytest.mark.parametrize("model", ["qualitylist", "qualitymap"])
+def test_what_other_bureaus_published_is_whole_for_their_own_administrators_alone(model: str) -> None:
+    county = factories.county()
+    elsewhere = factories.bureau("320505", "虎丘", county.parent)
+    drawn = factories.quality_map(at=county, status="published", is_public=True)
+    sealed = {"status": "published", "published_at": timezone.now(), "digest": "0" * 64}
+    approved = {"approved_by": factories.user(), "approved_at": timezone.now()}
+    row = {"qualitymap": drawn, "qualitylist": factories.quality_list(county, **sealed, **approved)}[model]
+    page = reverse(f"admin:projects_{model}_change", args=[row.pk])
+    rows = reverse(f"admin:projects_{model}_changelist")
+    for place, status in ((county, 200), (county.parent, 200), (elsewhere, 404)):
+        client = as_user(factories.user(Role.ADMINISTRATOR, place))
+        assert client.get(page).status_code == status
+        assert (f"/{row.pk}/change/" in client.get(rows).content.decode()) == (status == 200)

@@ -337,6 +337,14 @@ def test_a_redrawn_map_is_not_approved_by_who_looked_at_the_old_one(stage: Stage
         maps.take_step(row, "approve", by=stage.colleague, seen=seen)
 
 
+def test_whoever_redrew_a_map_does_not_approve_it(stage: Stage) -> None:
+    row = stage.drafted()
+    stage.step(row, "redraw", by=stage.colleague)
+    with pytest.raises(PermissionDenied, match="起草人"):
+        stage.step(row, "approve", by=stage.colleague)
+    assert stage.step(row, "approve", by=stage.cast.city_officer).status == "approved"
+
+
 def test_a_drawing_may_be_uploaded_in_place_of_the_nodes(stage: Stage) -> None:
     row = stage.drafted(file=factories.pdf("图谱.pdf"), is_public=True)
     assert (row.nodes, row.mime) == (None, "application/pdf")
@@ -391,6 +399,25 @@ def test_a_filter_that_makes_no_sense_is_told_and_draws_nothing(stage: Stage) ->
     page = browser(stage.officer).get(f"/chains/{stage.chain.code}/", {"bureau": "999999"})
     assert "没有代码为“999999”的单位" in page.content.decode()
     assert "map_rows" not in page.context
+
+
+@pytest.mark.parametrize("file", ["", "xlsx", "pdf"])
+def test_no_live_map_bears_the_name_of_a_unit_that_it_does_not_count(stage: Stage, file: str) -> None:
+    above = stage.city.parent
+    published = factories.quality_map(stage.chain, above, status="published", is_public=True)
+    address = f"/chains/{stage.chain.code}/"
+    asked = {"bureau": above.code} | ({"export": file} if file else {})
+    page = browser(stage.cast.city_officer).get(address, asked)
+    assert page["Content-Type"].startswith("text/html")
+    assert "的问题不都在您的查看范围内" in page.content.decode()
+    assert page.context["map"] == published
+    own = browser(stage.cast.city_officer).get(address, asked | {"bureau": stage.city.code})
+    assert own["Content-Type"].startswith("text/html") == (not file)
+
+
+def test_the_page_of_a_chain_leads_to_its_three_lists(stage: Stage) -> None:
+    page = browser().get(f"/chains/{stage.chain.code}/").content.decode()
+    assert f'href="/lists/?chain={stage.chain.code}"' in page
 
 
 def test_the_button_says_why_one_may_not_draft(stage: Stage) -> None:

@@ -1,10 +1,13 @@
 """The three lists: what comes on a draft, who takes which step, what stays as published, who reads what."""
 
 import io
+from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
@@ -16,7 +19,9 @@ from openpyxl import load_workbook
 from accounts.models import Notice, Role, Substitution, User
 from projects import instruments, list_files, listed, quality_lists
 from projects.models import Bottleneck, KeyProject, ListedRow, QualityList
+from projects.models.lists import APPROVERS, WRITERS
 from projects.services import StaleRow
+from projects.views import quality_lists as views
 from record.models import Event
 from tests import factories
 from tests.bulletins import pdfs
@@ -52,6 +57,13 @@ class Desk:
         row = self.approved(kind, **more)
         quality_lists.publish(row, by=self.drafter)
         return row
+
+    def raise_to_the_province(self) -> None:
+        """From now on the lists are those of the province."""
+        assert self.cast.city is not None
+        assert self.cast.city.parent is not None
+        self.county = self.cast.city.parent
+        self.drafter, self.approver = (factories.user(Role.OFFICER, self.county) for _ in range(2))
 
     def solve(self, row: Bottleneck, *, publish: bool = False) -> None:
         """Bring a listed problem to its end."""
@@ -148,6 +160,14 @@ def test_policies_valid_on_the_day_of_chain_and_line_stand_on_the_draft(desk: De
     assert set(keys(desk.draft(Kind.INSTRUMENTS))) == {own.pk, of_city.pk, last_day.pk}
 
 
+def test_a_policy_for_two_chains_stands_once_on_lists_pages_and_problems(desk: Desk) -> None:
+    both = factories.instrument(desk.county, chains=[desk.chain, factories.chain("C02", "光伏")])
+    assert keys(desk.draft(Kind.INSTRUMENTS)) == [both.pk]
+    assert [one.pk for one in instruments.offered_for(desk.listed)] == [both.pk]
+    page = as_user(desk.drafter).get(reverse("projects:instrument_list"), {"chain": desk.chain.code})
+    assert page.context["page"].paginator.count == 1
+
+
 # --- Editing ----------------------------------------------------------------------------------------------
 
 
@@ -168,6 +188,55 @@ def test_notes_order_and_what_was_left_out_survive_a_refresh(desk: Desk) -> None
     assert after[0].row.note == "优先"
     assert after[2].row.is_excluded
     assert told == ["新列入 1 条。"]
+
+
+def test_a_refresh_says_which_rows_went_and_why(desk: Desk) -> None:
+    row = desk.draft()
+    line = row.entries.get()
+    quality_lists.edit(row, by=desk.drafter, rows={line.pk: {"note": "省里关注"}})
+    desk.solve(desk.listed)
+    answer = as_user(desk.drafter).post(
+        reverse("projects:quality_list_refresh", args=[row.public_id]),
+        {"revision": row.revision},
+        follow=True,
+    )
+    page = answer.content.decode()
+    assert f"“{desk.listed.code} 柔轮疲劳寿命离散”已移出：状态已变为“已解决”。" in page
+    assert "没有增减" not in page
+    assert keys(row) == []
+
+
+def test_a_policy_that_is_not_yet_valid_goes_with_its_reason(desk: Desk) -> None:
+    policy = factories.instrument(desk.county)
+    row = desk.draft(Kind.INSTRUMENTS)
+    policy.valid_from = TODAY + timedelta(days=9)
+    policy.save()
+    told = quality_lists.refresh(row, by=desk.drafter)
+    assert told == [f"“{policy.title}”已移出：实施日期时尚未生效。"]
+
+
+def test_a_draft_longer_than_a_form_is_saved_page_by_page(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "EDITED", 2)
+    for number in range(4):
+        desk.cast.bring_to(S.LISTED, title=f"问题{number}")
+    row = desk.draft()
+    client, address = as_user(desk.drafter), reverse("projects:quality_list_edit", args=[row.public_id])
+    entries = list(row.entries.order_by("position"))
+    page = client.get(address, {"page": 2}).content.decode()
+    shown = [number for number, one in enumerate(entries) if f"note_{one.pk}" in page]
+    assert shown == [2, 3]
+    typed = {"revision": row.revision, "effective_on": TODAY.isoformat(), "notes": ""}
+    for one in entries[2:4]:
+        typed |= {f"note_{one.pk}": "第二页", f"position_{one.pk}": one.position}
+    saved = client.post(f"{address}?page=2", typed)
+    assert saved["Location"] == f"{address}?page=2"
+    assert [one.note for one in row.entries.order_by("position")] == ["", "", "第二页", "第二页", ""]
+
+
+def test_a_page_of_a_draft_fits_into_one_form() -> None:
+    assert views.EDITED * 3 < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS - 10
 
 
 def test_rows_are_added_by_hand_only_from_the_scope_of_the_list(desk: Desk) -> None:
@@ -208,7 +277,7 @@ def test_a_list_is_drafted_approved_by_another_and_published(desk: Desk) -> None
     with pytest.raises(StaleRow):
         quality_lists.approve(row, by=desk.approver)
     quality_lists.submit(row, by=desk.drafter)
-    with pytest.raises(PermissionDenied, match="批准人不能是拟稿人"):
+    with pytest.raises(PermissionDenied, match="批准人不能是拟稿"):
         quality_lists.approve(row, by=desk.drafter)
     with pytest.raises(StaleRow):
         quality_lists.publish(row, by=desk.drafter)
@@ -220,6 +289,61 @@ def test_a_list_is_drafted_approved_by_another_and_published(desk: Desk) -> None
         Status.PUBLISHED, desk.approver, desk.drafter,
     )  # fmt: skip
     assert row.code == f"WTQD-{desk.county.code}-C01-1"
+
+
+def test_what_is_published_is_what_was_approved(desk: Desk) -> None:
+    policy = factories.instrument(desk.county, title="批准的名称")
+    row = desk.approved(Kind.INSTRUMENTS)
+    policy.title = "批准后改的名称"
+    policy.save()
+    assert names(row) == ["批准的名称"], "who publishes sees what was approved"
+    quality_lists.publish(row, by=desk.drafter)
+    assert names(row) == ["批准的名称"]
+
+
+def test_sent_back_it_says_again_what_the_live_rows_do(desk: Desk) -> None:
+    policy = factories.instrument(desk.county, title="原来的名称")
+    row = desk.approved(Kind.INSTRUMENTS)
+    policy.title = "改正的名称"
+    policy.save()
+    quality_lists.send_back(row, by=desk.approver, reason="名称有误")
+    assert names(row) == ["改正的名称"]
+    quality_lists.submit(row, by=desk.drafter)
+    quality_lists.approve(row, by=desk.approver)
+    quality_lists.publish(row, by=desk.drafter)
+    assert names(row) == ["改正的名称"]
+
+
+def _edits(desk: Desk, row: QualityList, by: User) -> None:
+    quality_lists.edit(row, by=by, notes="改过")
+    quality_lists.submit(row, by=desk.drafter)
+
+
+def _refreshes(desk: Desk, row: QualityList, by: User) -> None:
+    quality_lists.refresh(row, by=by)
+    quality_lists.submit(row, by=desk.drafter)
+
+
+def _adds(desk: Desk, row: QualityList, by: User) -> None:
+    quality_lists.add(row, desk.cast.bring_to(S.RESOLVED).pk, by=by)
+    quality_lists.submit(row, by=desk.drafter)
+
+
+def _submits(desk: Desk, row: QualityList, by: User) -> None:
+    quality_lists.submit(row, by=by)
+
+
+@pytest.mark.parametrize("write", [_edits, _refreshes, _adds, _submits])
+def test_whoever_had_a_hand_in_a_draft_does_not_approve_it_and_is_not_asked_to(
+    desk: Desk, write: Callable[[Desk, QualityList, User], None]
+) -> None:
+    row = desk.draft()
+    write(desk, row, desk.approver)
+    with pytest.raises(PermissionDenied, match="批准人不能是拟稿、修改或提交的人"):
+        quality_lists.approve(row, by=desk.approver)
+    told = Notice.objects.filter(details__what="list_submitted").values_list("user", flat=True)
+    assert set(told) == {desk.cast.city_officer.pk}, "nobody else of the county is left"
+    quality_lists.approve(row, by=desk.cast.city_officer)
 
 
 def test_sent_back_it_is_drafted_again_and_approved_anew(desk: Desk) -> None:
@@ -239,7 +363,7 @@ def test_a_substitute_does_not_approve_what_its_principal_drafted(desk: Desk) ->
     )
     row = desk.draft()
     quality_lists.submit(row, by=desk.drafter)
-    with pytest.raises(PermissionDenied, match="批准人不能是拟稿人"):
+    with pytest.raises(PermissionDenied, match="批准人不能是拟稿"):
         quality_lists.approve(row, by=stand_in)
     quality_lists.send_back(row, by=stand_in, reason="换人起草")
     quality_lists.discard(row, by=stand_in)
@@ -383,9 +507,7 @@ def test_constraints_hold_and_say_why(fields: dict[str, Any], sentence: str) -> 
         row.validate_constraints()
 
 
-@pytest.mark.parametrize(
-    "pair", [("approved_by", "drafted_by"), ("approved_by", "drafted_for"), ("approved_for", "drafted_by")]
-)
+@pytest.mark.parametrize("pair", list(product(APPROVERS, WRITERS)), ids="-".join)
 def test_nobody_approves_an_own_draft_even_in_the_database(pair: tuple[str, str]) -> None:
     same = factories.user()
     people = {"approved_by": factories.user(), "drafted_by": factories.user()} | dict.fromkeys(pair, same)
@@ -551,9 +673,10 @@ def test_drafts_are_absent_outside_the_line(desk: Desk, outsiders: list[User | N
             assert as_user(user).get(reverse(f"projects:{page}", args=[row.public_id])).status_code == 200
 
 
-def test_outsiders_read_solved_problems_that_firms_publish_and_a_number_of_the_others(
+def test_outsiders_read_solved_problems_that_firms_publish_and_a_band_of_the_others(
     desk: Desk, outsiders: list[User | None]
 ) -> None:
+    desk.raise_to_the_province()
     desk.published()
     open_one = desk.cast.bring_to(S.LISTED, title="在办的问题")
     withheld = desk.cast.bring_to(S.LISTED, title="不同意公开的")
@@ -570,23 +693,47 @@ def test_outsiders_read_solved_problems_that_firms_publish_and_a_number_of_the_o
         client = as_user(user)
         page = read_page(client, row)
         assert desk.listed.title in page
-        assert "公开 1 项，另有 2 项不公开" in page
+        assert "公开 1 项；不公开的项数：不足 5。" in page
         book = client.get(reverse("projects:quality_list_xlsx", args=[row.public_id])).content
         cells = [str(cell.value) for one in load_workbook(io.BytesIO(book)) for line in one for cell in line]
         changes = client.get(reverse("projects:quality_list_changes", args=[row.public_id])).content.decode()
+        assert "不足 5" in cells
         for word in secret:
             assert word not in page
             assert word not in "".join(cells)
             assert word not in changes[changes.index("<main") :]
     paper = list_files.as_pdf(listed.read(row, None))  # type: ignore[arg-type]
     text = "".join(pdfs.text(one) for one in pdfs.read(paper).pages).replace("\n", "")
-    assert "另有 2 项不公开" in text
+    assert "不公开的项数：不足 5" in text.replace("不足5", "不足 5")
     assert not [word for word in secret if word in text]
     full = read_page(as_user(desk.approver), row)
     assert all(word in full for word in secret)
 
 
+def test_problems_on_lists_below_a_province_are_for_the_line_alone(desk: Desk) -> None:
+    desk.published()
+    desk.solve(desk.listed, publish=True)
+    row = desk.published()
+    reading = listed.read(row, None)  # type: ignore[arg-type]
+    assert (reading.lines, reading.hidden) == ([], "不足 5"), "a title under the county names the firm"
+    assert [line.key for line in listed.read(row, desk.cast.city_officer).lines] == [desk.listed.pk]
+
+
+def test_what_is_withheld_is_told_in_bands_and_nothing_withheld_in_the_lowest(desk: Desk) -> None:
+    desk.raise_to_the_province()
+    one = desk.published()
+    for _number in range(4):
+        desk.cast.bring_to(S.LISTED)
+    assert listed.read(one, None).hidden == "不足 5"  # type: ignore[arg-type]
+    assert listed.read(desk.published(), None).hidden == "5–9"  # type: ignore[arg-type]
+    factories.key_project(factories.project(desk.cast.county), name="公开的攻关")
+    plain = desk.published(Kind.KEY_PROJECTS)
+    assert listed.read(plain, None).hidden == "不足 5"  # type: ignore[arg-type]
+    assert listed.read(plain, desk.drafter).hidden == ""
+
+
 def test_a_firm_that_takes_its_consent_back_disappears_from_what_was_published(desk: Desk) -> None:
+    desk.raise_to_the_province()
     desk.published()
     desk.solve(desk.listed, publish=True)
     row = desk.published()
@@ -594,17 +741,21 @@ def test_a_firm_that_takes_its_consent_back_disappears_from_what_was_published(d
     desk.listed.consent_publish = False
     desk.listed.save()
     reading = listed.read(row, None)  # type: ignore[arg-type]
-    assert (reading.lines, reading.hidden) == ([], 1)
+    assert (reading.lines, reading.hidden) == ([], "不足 5")
 
 
-def test_key_projects_of_withheld_problems_are_counted_only(desk: Desk) -> None:
+@pytest.mark.parametrize("agreed", [False, True], ids=["not agreed", "agreed and not solved yet"])
+def test_key_projects_of_withheld_problems_are_counted_only(desk: Desk, agreed: bool) -> None:
     on = factories.project(desk.county)
     plain = factories.key_project(on, name="公开的攻关")
     attacking = factories.key_project(on, name="不公开的")
     attacking.bottlenecks.add(desk.listed)
+    if agreed:
+        desk.listed.visibility, desk.listed.consent_publish = Bottleneck.Visibility.PUBLIC, True
+        desk.listed.save()
     row = desk.published(Kind.KEY_PROJECTS)
     reading = listed.read(row, None)  # type: ignore[arg-type]
-    assert ([line.key for line in reading.lines], reading.hidden) == ([plain.pk], 1)
+    assert ([line.key for line in reading.lines], reading.hidden) == ([plain.pk], "不足 5")
     assert {fact.name for fact in reading.columns}.isdisjoint({"lead", "code", "problems", "project", "note"})
     full = listed.read(row, desk.drafter)
     assert [line.facts["problems"] for line in full.lines] == [[], [desk.listed.code]]
@@ -619,7 +770,7 @@ def test_the_interface_tells_no_more_than_the_page(desk: Desk) -> None:
 
     assert get(filer, draft).status_code == 404
     assert get(filer, row).json()["lines"] == []
-    assert get(filer, row).json()["hidden"] == 1
+    assert get(filer, row).json()["hidden"] == "不足 5"
     assert get(officer, row).json()["lines"][0]["code"] == desk.listed.code
     found = filer.get("/api/v1/quality-lists/").json()["results"]
     assert [one["public_id"] for one in found] == [str(row.public_id)]
@@ -669,8 +820,8 @@ def test_a_button_that_may_not_be_pressed_says_why(desk: Desk) -> None:
     row = desk.draft()
     quality_lists.submit(row, by=desk.drafter)
     address = reverse("projects:quality_list", args=[row.public_id])
-    assert "批准人不能是拟稿人" in as_user(desk.drafter).get(address).content.decode()
-    assert "批准人不能是拟稿人" not in as_user(desk.approver).get(address).content.decode()
+    assert "批准人不能是拟稿" in as_user(desk.drafter).get(address).content.decode()
+    assert "批准人不能是拟稿" not in as_user(desk.approver).get(address).content.decode()
     step = reverse("projects:quality_list_step", args=[row.public_id, "approve"])
     assert as_user(desk.drafter).get(step).status_code == 403
 
@@ -750,6 +901,19 @@ def test_officers_enter_change_and_strike_out_policies(desk: Desk) -> None:
     assert client.post(withdraw, {"reason": "到期"}).status_code == 302
     assert foreign.get(answer["Location"]).status_code == 404
     assert client.get(answer["Location"]).status_code == 200, "the bureau still sees what it struck out"
+
+
+def test_a_refused_policy_is_corrected_without_being_called_stale(desk: Desk) -> None:
+    client = as_user(desk.drafter)
+    policy = factories.instrument(desk.county)
+    address = reverse("projects:instrument_edit", args=[policy.public_id])
+    typed = POLICY | {"bureau": desk.county.pk, "version": policy.version, "title": "同名", "doc_no": "1"}
+    factories.instrument(desk.county, title="同名", doc_no="1")
+    refused = client.post(address, typed)
+    assert refused.status_code == 422
+    assert "已登记同名同文号的政策" in refused.content.decode()
+    shown = refused.context["instrument"].version
+    assert client.post(address, typed | {"version": shown, "title": "另一个名称"}).status_code == 302
 
 
 def test_firms_see_what_they_could_apply_for_on_the_page_of_their_problem(desk: Desk) -> None:
