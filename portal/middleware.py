@@ -13,8 +13,8 @@ from record.services import kept_from, refused
 
 # What is recorded of answers: not allowed, and too often.
 REFUSALS = (403, 429)
-# Of the rows that one request named in vain.
-MISSES_TOLD = 20
+# Of the rows that one request named in vain: a page of a list, of which all can be chosen together.
+MISSES_TOLD = 50
 # Parts of addresses that may stand in the record. Whatever else an address holds may be a secret by which
 # whoever knows it gets in: of an invitation, of a new password.
 OPEN_PARTS = {
@@ -72,7 +72,7 @@ class ActingMiddleware:
             if response.status_code in REFUSALS:
                 record_refusal(request, response)
             elif missed and request.user.is_authenticated:
-                for asked in told_of(missed, response):
+                for asked in told_of(missed, request, response):
                     kept_from(asked, request.user)
             return response
 
@@ -81,13 +81,15 @@ class ActingMiddleware:
             request.refusal = str(exception)  # type: ignore[attr-defined]
 
 
-def told_of(missed: list[Asked], response: HttpResponseBase) -> list[Asked]:
-    """Of what was looked up in vain: what was typed, or what a request that failed was about, the last.
+def told_of(missed: list[Asked], request: HttpRequest, response: HttpResponseBase) -> list[Asked]:
+    """Of what was looked up in vain: all of a request that failed, of others what was typed.
 
-    A page that succeeds looks for rows of its own that need not be there.
+    A page that succeeds looks for rows of its own that need not be there. A posted form that is shown again
+    has failed, whether it says so or, as the admin site does, not.
     """
-    typed = [asked for asked in missed if asked.typed]
-    return typed[:MISSES_TOLD] or (missed[-1:] if response.status_code >= 400 else [])
+    failed = response.status_code >= 400 or (request.method == "POST" and response.status_code == 200)
+    named = [asked for asked in missed if failed or asked.typed]
+    return named[:MISSES_TOLD]
 
 
 def record_refusal(request: HttpRequest, response: HttpResponseBase) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -58,5 +59,6 @@ def role_switch(request: HttpRequest) -> HttpResponse:
         if str(grant.pk) == chosen:
             request.session[SESSION_KEY] = grant.pk
             return redirect("projects:desk" if grant.bureau_id else "projects:workspace")
-    note_miss(Grant, pk=chosen)
+    # What was the person's own a moment ago, or lent to it, is no row of others.
+    note_miss(Grant, ~Q(user=request.user) & ~Q(user__substitutes__substitute=request.user), pk=chosen)
     raise Http404

@@ -88,7 +88,7 @@ class Event(models.Model):
 
 
 class Untold(models.Model):
-    """Refusals of one who is refused too often, beyond those told one by one.
+    """Refusals of one who is refused too often, or of the same thing again, beyond those told one by one.
 
     Counted for a minute, told as one event, and deleted.
     """
@@ -96,7 +96,9 @@ class Untold(models.Model):
     # Who was refused, and in which minute.
     key = models.CharField(max_length=80, unique=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    principal = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
     office = models.CharField(max_length=18, blank=True)
+    job = models.CharField(max_length=60, blank=True)
     path = models.CharField(max_length=80, blank=True)
     address = models.GenericIPAddressField(null=True)
     at = models.DateTimeField(_("时间"), db_index=True)

@@ -171,13 +171,18 @@ def write(
     )
 
 
-def store(kind: str, *, path: str = "", once: str | None = None, **values: Any) -> None:
-    """Append an event; one that belongs nowhere else belongs where the actor works."""
+def store(kind: str, *, once: str | None = None, **values: Any) -> None:
+    """Append an event, unless one with the same ``once`` stands already."""
     # Asked first: a reader who has been told of already need not wait for those who write.
     if once and Event.objects.judged("nothing of it is told").filter(once=once).exists():
         return
+    Event.objects.bulk_create([event_of(kind, once=once, **values)], ignore_conflicts=once is not None)
+
+
+def event_of(kind: str, *, path: str = "", **values: Any) -> Event:
+    """What whoever acts now does; an event that belongs nowhere else belongs where the actor works."""
     who = acting.now()
-    event = Event(
+    return Event(
         at=timezone.now(),
         kind=kind,
         path=path or who.path,
@@ -187,10 +192,8 @@ def store(kind: str, *, path: str = "", once: str | None = None, **values: Any) 
         job=who.job,
         address=who.address,
         reason=who.reason,
-        once=once,
         **values,
     )
-    Event.objects.bulk_create([event], ignore_conflicts=once is not None)
 
 
 def loaded(model: type[models.Model], rows: int, label: str) -> None:

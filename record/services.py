@@ -91,36 +91,40 @@ def signed(kind: str, user: Any) -> None:
         recording.write(kind, user)
 
 
-def refused(page: str, row: str, label: str, reason: str) -> None:
+def refused(page: str, row: str, label: str, reason: str, *, apart: str = "") -> None:
     """Somebody was not let: ``page`` is the name of an address, ``row`` the key in it.
 
-    Told once a minute, and of one who is refused again and again the first `TOLD_PER_MINUTE`: keys are made
-    up quickly, and the record must not be filled with them. Of whoever is not signed in one
-    for each page is told.
+    The same refusal is told once a minute, and of one who is refused again and again the first
+    `TOLD_PER_MINUTE`: keys are made up quickly, and the record must not be filled with them. Of whoever is
+    not signed in one for each page is told. All others are counted. Refusals ``apart`` have places of their
+    own, which cheaper ones do not use up.
     """
     who = acting.now()
-    mine = f"refused:{who.actor_id or who.address}:{_this_minute()}:"
+    mine = f"refused:{who.actor_id or who.address}:{_this_minute()}:{apart}"
     slots = [f"{mine}{number}" for number in range(TOLD_PER_MINUTE)]
     events = Event.objects.judged("nothing of it is told").filter(once__in=slots)
-    what = (page[:40], row[:40] if who.actor_id else "")
+    what = {"entity": page[:40]}
+    if who.actor_id:
+        what |= {"row": row[:40], "label": label[:200], "reason": reason}
     # Of two at once that want the same slot one gets it, and the other looks again.
     for _slot in slots:
-        told = list(events.values_list("entity", "row"))
-        if what in [(entity, key if who.actor_id else "") for entity, key in told]:
-            return
-        if len(told) == TOLD_PER_MINUTE:
-            _count(mine, who)
-            return
+        taken = events.count()
+        if taken == TOLD_PER_MINUTE or events.filter(**what).exists():
+            break
         with acting.because(reason):
-            recording.store(
+            event = recording.event_of(
                 Event.Kind.REFUSED,
                 entity=page[:40],
                 row=row[:40],
                 label=label[:200],
                 topic_entity=page[:40],
                 topic_row=row[:40],
-                once=slots[len(told)],
+                once=slots[taken],
             )
+        Event.objects.bulk_create([event], ignore_conflicts=True)
+        if events.filter(once=event.once, at=event.at).exists():
+            return
+    _count(mine, who)
 
 
 def _this_minute() -> str:
@@ -133,7 +137,9 @@ def _count(key: str, who: acting.Acting) -> None:
         row = Untold(
             key=key,
             actor_id=who.actor_id,
+            principal_id=who.principal_id,
             office=who.office,
+            job=who.job,
             path=who.path,
             address=who.address,
             at=timezone.now(),
@@ -150,18 +156,20 @@ def tell_untold(now: datetime | None = None) -> None:
             row = Untold.objects.select_for_update().filter(pk=pk).first()
             if row is None:  # another worker was quicker
                 continue
-            reason = _("一分钟内被拒绝超过 %(most)s 次，其余只计次数。") % {"most": TOLD_PER_MINUTE}
-            by = acting.Acting(
-                actor_id=row.actor_id, office=row.office, path=row.path, address=row.address, reason=reason
+            event = recording.event_of(
+                Event.Kind.REFUSED,
+                entity="refused",
+                row="",
+                label=_("另有 %(n)s 次未逐条记录") % {"n": row.number},
+                topic_entity="refused",
+                topic_row="",
+                once=f"{row.key}more",
             )
-            with acting.as_told_by(lambda by=by: by):  # type: ignore[misc]
-                recording.store(
-                    Event.Kind.REFUSED,
-                    entity="refused",
-                    row="",
-                    label=_("另有 %(n)s 次未逐条记录") % {"n": row.number},
-                    topic_entity="refused",
-                    topic_row="",
-                    once=f"{row.key}more",
-                )
+            # Not the worker who tells of it: as it was when it was counted, down to nobody in particular.
+            event.actor_id, event.principal_id, event.job = row.actor_id, row.principal_id, row.job
+            event.office, event.path, event.address = row.office, row.path, row.address
+            event.reason = _("同样的拒绝一分钟记一条，最多 %(most)s 条，其余只计次数。") % {
+                "most": TOLD_PER_MINUTE
+            }
+            Event.objects.bulk_create([event], ignore_conflicts=True)
             row.delete()

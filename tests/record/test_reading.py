@@ -1,18 +1,25 @@
 """Who looked at a firm's restricted detail, who signed in and out, and what was refused."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from allauth.usersessions.models import UserSession
-from django.test import Client
+from celery import shared_task
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from accounts import joining
-from accounts.models import Invitation, Notice, Role, Substitution, User
+from accounts.models import Grant, Invitation, Notice, Role, Substitution, User
+from common.scope import note_miss
+from portal.middleware import ActingMiddleware
 from projects import services
+from projects.models import Bottleneck
+from projects.views import desk
 from record import acting
 from record import services as record_services
 from record.models import Event, Untold
@@ -251,12 +258,24 @@ def test_a_request_forged_elsewhere_is_recorded_by_its_address(cast):
     assert (event.actor, event.address, event.entity) == (None, "192.0.2.66", "login")
 
 
-def test_the_same_refusal_is_told_once_a_minute(cast, row):
+def test_the_same_refusal_is_told_once_a_minute_and_counted(cast, row, one_minute):
     address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
     client = client_of(cast.filer)
     for _n in range(5):
         client.post(address, {"version": row.version})
-    assert len(refusals()) == 1
+    assert (len(refusals()), Untold.objects.get().number) == (1, 4)
+
+
+def test_looking_at_what_is_refused_does_not_hide_that_it_was_tried(cast, row, one_minute):
+    address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
+    client = client_of(cast.filer)
+    client.get(address)
+    client.post(address, {"version": row.version})
+    assert [event.label.split()[0] for event in refusals()] == ["GET", "POST"]
+    with acting.as_told_by(lambda: acting.Acting(actor_id=cast.filer.pk)):
+        for reason in ("不行", "太多"):
+            record_services.refused("page", "1", "POST", reason)
+    assert [event.reason for event in refusals()][2:] == ["不行", "太多"]
 
 
 @pytest.fixture
@@ -276,7 +295,7 @@ def test_of_many_refusals_in_a_minute_the_first_are_told_and_the_others_counted(
     refuse(most, actor)
     assert (len(refusals()), Untold.objects.count()) == (most, 0)
     refuse(most + 7, actor)
-    assert (len(refusals()), Untold.objects.get().number) == (most, 7)
+    assert (len(refusals()), Untold.objects.get().number) == (most, most + 7), "repetitions as well"
     refuse(3, cast.county_officer)
     assert len(refusals()) == most + 3, "others are told as before"
     record_services.tell_untold()
@@ -284,8 +303,29 @@ def test_of_many_refusals_in_a_minute_the_first_are_told_and_the_others_counted(
     for _twice in range(2):
         record_services.tell_untold(timezone.now() + timedelta(minutes=3))
     last = Event.objects.judged("test").filter(label__contains="未逐条").get()
-    assert (last.actor, last.address, "7 次" in last.label) == (actor, "192.0.2.9", True)
-    assert "7 次" in lines([last])[0].sentence and not Untold.objects.exists()
+    assert (last.actor, last.address, f"{most + 7} 次" in last.label) == (actor, "192.0.2.9", True)
+    assert f"{most + 7} 次" in lines([last])[0].sentence and not Untold.objects.exists()
+
+
+@shared_task(name="record.tests.tell")
+def tell_as_a_worker() -> None:
+    record_services.tell_untold(timezone.now() + timedelta(minutes=3))
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_the_number_is_told_of_who_was_refused_and_not_of_the_worker(cast, one_minute, signed_in):
+    who = acting.Acting(address="192.0.2.9")
+    if signed_in:
+        who = replace(who, actor_id=cast.verifier.pk, principal_id=cast.county_officer.pk, office="320505")
+    with acting.as_told_by(lambda: who):
+        for _twice in range(2):
+            record_services.refused("page", "1", "POST", "不行")
+    tell_as_a_worker.apply(throw=True)
+    first, number = refusals()
+    assert "1 次" in number.label
+    for told in (first, number):
+        assert (told.actor_id, told.principal_id, told.office) == (who.actor_id, who.principal_id, who.office)
+        assert (told.address, told.job) == ("192.0.2.9", "")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -447,6 +487,54 @@ def test_whoever_names_a_row_outside_is_told_of_whatever_the_answer_was(cast, ro
     (event,) = refusals()
     assert (event.actor, event.entity) == (stranger, entity)
     assert "不在其查看范围内" in event.reason
+
+
+def test_all_rows_that_a_selection_names_are_told(cast, stranger):
+    rows = [cast.filed(title=f"第 {n} 个问题") for n in range(desk.PER_PAGE)]
+    chosen = {"move": "accept", "row": [str(row.public_id) for row in rows]}
+    client_of(stranger).get(reverse("projects:desk_bulk"), chosen)
+    assert {event.row for event in refusals()} == {str(row.pk) for row in rows}
+
+
+@pytest.mark.parametrize(("status", "told"), [(200, 0), (404, 2)])
+def test_a_key_typed_beside_it_does_not_hide_what_a_failed_request_was_about(
+    cast, row, stranger, status, told
+):
+    rows = [row, cast.filed()]
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        note_miss(Bottleneck, public_id=UUID(int=7))
+        for asked in rows:
+            with pytest.raises(Bottleneck.DoesNotExist):
+                Bottleneck.objects.visible_to(stranger).get(pk=asked.pk)
+        return HttpResponse(status=status)
+
+    request = RequestFactory().get("/")
+    request.user, request.grant = stranger, stranger.grants_in_force[0]
+    ActingMiddleware(answer)(request)
+    assert [event.row for event in refusals()] == [str(asked.pk) for asked in rows[:told]]
+
+
+def test_a_choice_outside_is_told_though_the_form_is_only_shown_again(cast, stranger):
+    address = reverse("admin:accounts_grant_add")
+    fields = {"organization": cast.firm.pk, "role": "filer", "starts_on": "2026-01-01"}
+    assert client_of(stranger).post(address, fields).status_code == 200
+    (event,) = refusals()
+    assert (event.entity, event.row) == ("enterprises.organization", str(cast.firm.pk))
+
+
+@pytest.mark.parametrize("lent", [False, True])
+def test_a_role_that_one_held_a_moment_ago_is_no_foreign_row(cast, lent):
+    person = cast.verifier if lent else cast.county_officer
+    grant = cast.county_officer.grants.get()
+    if lent:
+        term = {"starts_on": "2026-01-01", "ends_on": "2026-01-02"}
+        Substitution.objects.create(principal=cast.county_officer, substitute=person, **term)
+    else:
+        factories.grant(person, Role.EXPERT, factories.bureau("330000", "浙江省局", factories.bureau()))
+        Grant.objects.filter(pk=grant.pk).update(ended_at=timezone.now())
+    assert client_of(person).post(reverse("role_switch"), {"grant": grant.pk}).status_code == 404
+    assert refusals() == []
 
 
 def test_a_search_for_words_or_for_what_one_sees_asks_for_nothing_outside(cast, row, stranger):

@@ -21,7 +21,6 @@ SECRET = "Zq7vK2xW9"
 # or tell nothing beyond their page.
 CLOSED = {"uidb36", "key", "secret", "token"} | {
     "app_label",
-    "bureau",
     "content_type_id",
     "period",
     "rest",
