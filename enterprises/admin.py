@@ -1,10 +1,11 @@
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportActionModelAdmin, ImportExportModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.import_export.forms import ImportForm, SelectableFieldsExportForm
 
-from common.admin import Inline, PortalAdmin, ReadOnlyAdmin
+from common.admin import Inline, PartsFormSet, PortalAdmin, ReadOnlyAdmin
 from common.workbooks import refuse_oversize
 from enterprises.models import (
     Bureau,
@@ -70,8 +71,27 @@ class NumberSeriesAdmin(ReadOnlyAdmin):
     search_fields = ["prefix"]
 
 
+class SegmentFormSet(PartsFormSet):
+    def clean(self):
+        """Each was judged beside the others as they are stored; this judges what is posted together."""
+        super().clean()
+        if any(self.errors):
+            return
+        kept = {
+            form.instance.pk: form.instance for form in self.initial_forms if form not in self.deleted_forms
+        }
+        for segment in kept.values():
+            above, seen = segment, set()
+            while above is not None:
+                if above.pk in seen:
+                    raise ValidationError(_("“%s”成了自己的下级，请检查上级环节。") % segment)
+                seen.add(above.pk)
+                above = kept.get(above.parent_id)
+
+
 class SegmentInline(Inline):
     model = ChainSegment
+    formset = SegmentFormSet
     fields = ["stream", "name", "parent", "position", "localisation_rate"]
     autocomplete_fields = ["parent"]
 

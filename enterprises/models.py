@@ -245,13 +245,21 @@ class ChainSegment(models.Model):
     def __str__(self):
         return f"{self.get_stream_display()} · {self.name}"
 
+    @property
+    def place(self):
+        """Where a segment and what it consists of stand together."""
+        return self.chain_id, self.stream
+
     def clean(self):
-        parent = self.parent
-        if parent is not None and (parent.chain_id, parent.stream) != (self.chain_id, self.stream):
+        parent, seen = self.parent, {self.pk}
+        if parent is not None and parent.place != self.place:
             raise ValidationError({"parent": _("上级环节应在同一产业链的同一位置（上游、中游或下游）。")})
+        if self.pk and self.children.exclude(chain=self.chain_id, stream=self.stream).exists():
+            raise ValidationError(_("本环节有下级环节，不能改到别的产业链或位置；请先改下级环节的上级。"))
         while parent is not None:
-            if parent.pk == self.pk:
+            if parent.pk in seen:
                 raise ValidationError({"parent": _("“%s”是本环节的下级，不能作为上级。") % self.parent})
+            seen.add(parent.pk)
             parent = parent.parent
 
 
