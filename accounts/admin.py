@@ -187,6 +187,8 @@ class UserAdmin(DjangoUserAdmin, PortalAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             obj.created_by = request.user
+        if "email" in form.changed_data:
+            obj.has_unproven_address = False
         super().save_model(request, obj, form, change)
 
 

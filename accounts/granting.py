@@ -65,12 +65,13 @@ def under(user: User) -> Q:
 def person_for(typed: str, may: Callable[[User], bool]) -> User | None:
     """The only account in use with this login name or e-mail address, if it ``may``.
 
-    Both are looked at together: somebody could have chosen another's address as a login name.
+    Both are looked at together: somebody could have chosen another's address as a login name. By an address
+    that it only claims to have nobody is found, or one could register with an officer's.
 
     Nothing tells an account that may not from one that does not exist.
     """
     in_use = User.objects.filter(is_active=True)
-    named = in_use.filter(Q(username=typed) | Q(email__iexact=typed))
+    named = in_use.filter(Q(username=typed) | Q(email__iexact=typed, has_unproven_address=False))
     people = [person for person in named if may(person)]
     return people[0] if len(people) == 1 else None
 
@@ -248,6 +249,8 @@ def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
         User.objects.select_for_update().get(pk=principal.pk)
         if substitution.starts_on < timezone.localdate():
             raise ValidationError({"starts_on": _("代理不能从过去的日期开始。")})
+        if by.pk != principal.pk and not by.is_superuser:
+            _refuse_to_lend_beyond(by, substitution)
         overlapping = principal.substitutes.filter(
             substitute=substitute,
             ended_at=None,
@@ -270,6 +273,18 @@ def appoint_substitute(by: User, substitution: Substitution) -> Substitution:
         substitution.save()
         notices.tell_of_substitution(substitution, by)
     return substitution
+
+
+def _refuse_to_lend_beyond(by: User, substitution: Substitution) -> None:
+    """Raise ValidationError when somebody else's rights are lent for longer than the administrator's last."""
+    own = by.grants_of(Role.ADMINISTRATOR)
+    last = min(
+        max(held.expires_on or date.max for held in own if held.covers(lent.bureau))  # type: ignore[arg-type]
+        for lent in lendable(substitution.principal)
+    )
+    if substitution.ends_on > last:
+        sentence = _("不能晚于您自己的授权失效的日期 %(day)s。")
+        raise ValidationError({"ends_on": sentence % {"day": formats.day(last)}})
 
 
 def refusal_to_end_substitution(by: User, substitution: Substitution) -> str:

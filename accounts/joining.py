@@ -99,7 +99,7 @@ def apply(application: Application, user: User | None = None) -> Registration:
             if known := same.first():
                 return known
             if user is None:
-                user = _open_account(application.account or {})
+                user = _open_account(application.account or {}, has_unproven_address=True)
             with on_behalf(user):
                 return _register(application, user)
     except ValidationError:
@@ -108,8 +108,8 @@ def apply(application: Application, user: User | None = None) -> Registration:
         raise
 
 
-def _open_account(account: Mapping[str, str]) -> User:
-    user = User(**account)
+def _open_account(account: Mapping[str, str], *, has_unproven_address: bool) -> User:
+    user = User(**account, has_unproven_address=has_unproven_address)
     try:
         user.full_clean()
         with transaction.atomic():
@@ -553,7 +553,9 @@ def accept(
             raise DecidedAlready(closed)
         if user is not None and user.pk == locked.invited_by_id:
             raise ValidationError(_("这是您发出的邀请，请转给同事。"))
-        user = user or _open_account({**(account or {}), "email": locked.email})
+        if user is None:
+            said = {**(account or {}), "email": locked.email}
+            user = _open_account(said, has_unproven_address=False)
         # No longer than the grants that give it.
         giving = passing_on(locked.invited_by, organization.pk, locked.role)
         ends = [grant.expires_on or date.max for grant in giving]

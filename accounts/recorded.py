@@ -19,7 +19,7 @@ def declare() -> None:
     watch(
         User,
         hidden=["username", "name", "email", "password"],
-        ignored=["last_login", "date_joined", "has_old_name"],
+        ignored=["last_login", "date_joined", "has_old_name", "has_unproven_address"],
         nameless=True,
     )
     watch(

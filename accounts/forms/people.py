@@ -21,7 +21,10 @@ from enterprises.models import IndustryChain
 from record.services import looked_up, refused
 
 TOO_OFTEN = "too_often"
-NOBODY = _("没有可以由您这样办理的账号。请向对方核对登录名或邮箱；几个人共用一个邮箱的，请填登录名。")
+NOBODY = _(
+    "没有可以由您这样办理的账号。请向对方核对登录名或邮箱；邮箱未经验证或由几个人共用的，请填登录名。"
+    "自行注册、尚未核实的账号不能授权。"
+)
 
 
 class PersonField(Text):
@@ -75,6 +78,7 @@ class NamesPeople(forms.ModelForm):
                 row=mark,
                 label=f"POST {self.request.path}",
                 reason=gettext("填写的账号不存在，或不能由其这样办理。"),
+                apart="people:",
             )
             self.add_error(name, NOBODY)
         else:

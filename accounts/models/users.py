@@ -47,6 +47,8 @@ class User(AbstractUser):
     has_old_name = models.BooleanField(_("沿用旧用户名"), default=False, editable=False)
     name = models.CharField(_("姓名"), max_length=60)
     email = models.EmailField(_("邮箱"), blank=True)
+    # Typed by the person when joining: nobody knows so far whether mail to it reaches this person.
+    has_unproven_address = models.BooleanField(_("邮箱未经验证"), default=False, editable=False)
     created_by = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -318,7 +320,9 @@ class Grant(models.Model):
             raise ValidationError(clash)
 
     def clash(self) -> str:
-        """Why the person may not hold this role beside what it holds; empty when it may."""
+        """Why the person may not hold this role, beside what it holds; empty when it may."""
+        if self.role in BUREAU_ROLES and self._is_unknown():
+            return _("账号由对方自行注册，尚未核实是何人，不能授予市场监管部门的角色；请由管理员另开账号。")
         others = Grant.objects.judged("the person itself").not_over(timezone.localdate())
         others = others.filter(user=self.user_id)
         if self.role in ORGANIZATION_ROLES and others.filter(role__in=SEEING_ROLES).exists():
@@ -326,6 +330,13 @@ class Grant(models.Model):
         if self.role in SEEING_ROLES and others.filter(role__in=ORGANIZATION_ROLES).exists():
             return _("企业或机构的人员不能同时担任市场监管部门的角色（专家除外）。")
         return ""
+
+    def _is_unknown(self) -> bool:
+        """Whether the person opened the account itself, and nobody has verified so far who that is."""
+        opened_by_itself = User.objects.filter(
+            pk=self.user_id, created_by__isnull=True, registrations__isnull=False, grants__isnull=True
+        )
+        return opened_by_itself.exists()
 
     @property
     def level(self) -> int:

@@ -44,8 +44,8 @@ def change(user: User, token: str) -> bool:
         address = asked_for(locked, token)
         if not address:
             return False
-        old, locked.email = locked.email, address
-        locked.save(update_fields=["email"])
+        old, locked.email, locked.has_unproven_address = locked.email, address, False
+        locked.save(update_fields=["email", "has_unproven_address"])
         if old:
             said = {"address": mask_email(address)}
             get_adapter().send_notification_mail("account/email/address_changed", locked, said, email=old)

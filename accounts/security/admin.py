@@ -88,13 +88,15 @@ class LinkForm(forms.ModelForm):
 
 @admin.register(SocialAccount)
 class LinkAdmin(ActsAsUser, PortalAdmin):
-    """Links between accounts here and people of an identity service."""
+    """Links between accounts here and people of an identity service; only the page of a link shows which."""
 
     form = LinkForm
     fields = ["user", "provider", "uid"]
-    list_display = ["user", "provider", "uid", "date_joined", "last_login"]
+    # Those act on many, also on people for whom the administrator may do nothing.
+    actions = None
+    list_display = ["user", "provider", "date_joined", "last_login"]
     list_select_related = ["user"]
-    search_fields = ["user__username", "user__name", "uid"]
+    search_fields = ["user__username", "user__name"]
     autocomplete_fields = ["user"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

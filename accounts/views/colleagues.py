@@ -115,8 +115,11 @@ def invitation(request: HttpRequest, pk: int) -> HttpResponse:
 def colleague(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a colleague, after asking, or let it manage as well."""
     organization = _organization(request)
-    people = Noting(User).filter(pk__in=joining.people_of(organization).values("user"))
-    person = get_object_or_404(people, pk=pk)
+    ever = Grant.objects.judged("who ever acted for it").filter(organization=organization)
+    person = get_object_or_404(Noting(User).filter(pk__in=ever.values("user")), pk=pk)
+    if not joining.people_of(organization).filter(user=person).exists():
+        messages.info(request, _("%(person)s已经不在本组织。") % {"person": person})
+        return redirect("accounts:colleagues")
     by: Any = request.user
     if request.method != "POST":
         cancel_url = reverse("accounts:colleagues")

@@ -109,6 +109,7 @@ def grant_new(request: HttpRequest) -> HttpResponse:
             (_("姓名"), row.user),
             (_("登录名或邮箱"), typed("user")),
             (_("登录名"), row.user.username),
+            (_("邮箱"), _proof(row.user)),
             (_("您可查看的现有授权"), _held(user, row.user)),
             (_("角色"), row.get_role_display()),
             (_("单位（含下级）"), row.bureau.name),
@@ -137,6 +138,7 @@ def substitute_new(request: HttpRequest) -> HttpResponse:
             (_("代理人"), row.substitute),
             (_("代理人登录名或邮箱"), typed("substitute")),
             (_("登录名"), row.substitute.username),
+            (_("邮箱"), _proof(row.substitute)),
             (_("您可查看的现有授权"), _held(user, row.substitute)),
             (_("被代理人"), row.principal),
             (_("可代为办理"), formats.listed(map(str, granting.lendable(row.principal)))),
@@ -154,6 +156,15 @@ def substitute_new(request: HttpRequest) -> HttpResponse:
             }
         ),
     )
+
+
+def _proof(person: User) -> str:
+    """What is known of the address; which one it is, is the person's own."""
+    if not person.email:
+        return ""
+    if person.has_unproven_address:
+        return _("由本人填写，未经验证，不能说明是何人；请按已知的电话向对方核对登录名")
+    return _("已验证，或由管理员登记")
 
 
 def _held(by: User, person: User) -> str:

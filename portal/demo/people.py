@@ -16,6 +16,7 @@ USER_FIELDS = (
     "is_active",
     "date_joined",
     "has_old_name",
+    "has_unproven_address",
 )
 GRANT_FIELDS = ("user", "role", "bureau", "organization", "is_manager", "starts_on")
 JOINED = "2022-01-04 01:00:00"
@@ -130,7 +131,7 @@ class People:
     ) -> int:
         pk = len(self.users) + 1
         self.users.append(
-            (pk, username, name, "", password, int(superuser), int(staff or superuser), 1, JOINED, 0)
+            (pk, username, name, "", password, int(superuser), int(staff or superuser), 1, JOINED, 0, 0)
         )
         return pk
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import joining, mailing
 from accounts.models import Grant, Invitation, Role, User
 from enterprises.models import Organization
+from record.models import Event
 from tests import factories
 from tests.factories import at_once
 
@@ -298,6 +299,16 @@ def test_the_page_of_the_manager(firm: Organization, manager: User, client: Clie
     assert "移出" in client.get(f"/colleagues/{colleague.pk}/").text
     client.post(f"/colleagues/{colleague.pk}/")
     assert not again(colleague).acts_for(firm.pk, Role.FILER)
+
+
+def test_who_removes_somebody_twice_is_told_so_and_accused_of_nothing(
+    firm: Organization, manager: User, client: Client
+) -> None:
+    colleague = factories.user(Role.FILER, firm, name="孙同事")
+    client.force_login(manager)
+    for said in ("孙同事已移出本组织", "孙同事已经不在本组织"):
+        assert said in client.post(f"/colleagues/{colleague.pk}/", follow=True).text
+    assert not Event.objects.judged("test").filter(kind="refused").exists()
 
 
 def test_others_find_no_such_page_and_no_foreign_rows(

@@ -1,20 +1,27 @@
 """Nobody gives more than it holds, and nothing to itself; by page, by service and in the admin site."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from allauth.core.context import request_context
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
-from accounts import granting
+from accounts import granting, joining
 from accounts.forms.people import NOBODY
 from accounts.models import SUBSTITUTION_DAYS, Grant, Role, Substitution, User
+from accounts.security.address import ask, change
+from record import acting
 from record.models import Event
+from record.services import TOLD_PER_MINUTE, refused
 from tests import factories
+from tests.accounts.signing_in import mails
+from tests.accounts.test_joining import said
 
 pytestmark = pytest.mark.django_db
 
@@ -178,6 +185,21 @@ def test_an_officer_or_its_administrator_names_the_substitute(people, colleague,
     granting.appoint_substitute(getattr(people, who), substitution(people.officer, colleague))
     lent = User.objects.get(pk=colleague.pk).grants_of(Role.OFFICER)
     assert [grant.principal for grant in lent] == [people.officer]
+
+
+@pytest.mark.parametrize(("last", "allowed"), [(None, True), (5, True), (4, False)])
+def test_an_administrator_lends_for_no_longer_than_its_own_grant_lasts(people, colleague, last, allowed):
+    ends = None if last is None else day(last)
+    people.administrator.grants.update(expires_on=ends)
+    # A second one that lasts longer, but does not cover what is lent.
+    factories.grant(people.administrator, Role.ADMINISTRATOR, people.county)
+    row = substitution(people.officer, colleague, ends_on=day(5))
+    if allowed:
+        granting.appoint_substitute(people.administrator, row)
+        return
+    with pytest.raises(ValidationError, match=f"不能晚于您自己的授权失效的日期 {ends}") as refusal:
+        granting.appoint_substitute(people.administrator, row)
+    assert list(refusal.value.message_dict) == ["ends_on"]
 
 
 @pytest.mark.parametrize("who", ["specialist", "peer", "foreign"])
@@ -354,6 +376,87 @@ def test_guessing_names_comes_to_an_end_and_stands_in_the_record(people, setting
     told = Event.objects.judged("test").filter(kind="refused", actor=people.officer)
     assert told.filter(reason__contains="账号不存在").values("row").distinct().count() == 20
     assert "guess" not in str(list(told.values()))
+
+
+def registered(verified: bool, **fields):
+    """Somebody who opened the account itself and gave an address of its own choice."""
+    row = joining.apply(said(account={"password": "!", "name": "张三", **fields}))
+    if verified:
+        joining.verify(row, by=factories.user(Role.OFFICER, factories.county()))
+        Grant.objects.filter(user=row.user).update(ended_at=timezone.now())
+    return row.user
+
+
+@pytest.mark.parametrize("verified", [False, True])
+def test_by_an_address_that_somebody_only_claims_to_have_nobody_is_found(people, verified):
+    registered(verified, username="zhangsan", email="zhang@gov.example")
+    answer = login(people.officer).post(GRANT_NEW, posted(people, user="zhang@gov.example"))
+    assert answer.context["form"].errors == {"user": [str(NOBODY)]}
+
+
+def proven_by_link(people):
+    person = registered(True, username="zhangsan", email="zhang@home.example")
+    with request_context(RequestFactory().get("/")):
+        ask(person, "zhang@gov.example")
+        token = re.search(r"/account/email/([^/\s]+)/", mails()[-1].body)[1]
+        assert change(User.objects.get(pk=person.pk), token)
+    return person
+
+
+def invited_there(people):
+    firm = factories.organization("演示邀请企业")
+    manager = factories.user()
+    factories.grant(manager, Role.FILER, firm, is_manager=True)
+    address = []
+    row = joining.invite(firm, by=manager, email="zhang@gov.example", role=Role.FILER, link=address.append)
+    person = joining.accept(row, account={"username": "zhangsan", "password": "!", "name": "张三"})
+    Grant.objects.filter(user=person).update(ended_at=timezone.now())
+    return person
+
+
+def registered_by_an_administrator(people):
+    address = reverse("admin:accounts_user_change", args=[people.newcomer.pk])
+    form = {"grants-TOTAL_FORMS": "0", "grants-INITIAL_FORMS": "0", "is_active": "on"}
+    form |= {"username": "newcomer", "name": "新来的", "email": "zhang@gov.example"}
+    User.objects.filter(pk=people.newcomer.pk).update(has_unproven_address=True)
+    assert login(people.administrator).post(address, form).status_code == 302
+    return people.newcomer
+
+
+@pytest.mark.parametrize("way", [proven_by_link, invited_there, registered_by_an_administrator])
+def test_by_an_address_that_somebody_has_the_person_is_found(people, way):
+    person = way(people)
+    answer = login(people.officer).post(GRANT_NEW, posted(people, user="Zhang@gov.example"))
+    assert answer.status_code == 200 and answer.context["form"].instance.user == person
+    assert "已验证，或由管理员登记" in answer.text
+
+
+def test_named_by_its_login_name_somebody_is_shown_with_the_address_in_doubt(people):
+    registered(True, username="zhangsan", email="zhang@gov.example")
+    page = login(people.officer).post(GRANT_NEW, posted(people, user="zhangsan")).text
+    assert "授权给张三？" in page and "未经验证，不能说明是何人" in page and "zhang@gov.example" not in page
+
+
+@pytest.mark.parametrize("role", [Role.OFFICER, Role.EXPERT])
+def test_whom_nobody_has_verified_receives_no_bureau_role(people, role):
+    stranger = registered(False, username="zhangsan", email="zhang@gov.example")
+    answer = login(people.administrator).post(GRANT_NEW, posted(people, user="zhangsan", role=role.value))
+    assert answer.context["form"].errors == {"user": [str(NOBODY)]}
+    with pytest.raises(ValidationError, match="尚未核实是何人"):
+        granting.grant_role(people.administrator, people.grant(user=stranger, role=role))
+    address = reverse("admin:accounts_grant_add")
+    fields = {"user": stranger.pk, "role": role.value, "bureau": people.county.pk, "starts_on": day(0)}
+    assert "尚未核实是何人" in login(people.administrator).post(address, fields).text
+    assert not stranger.grants.exists()
+
+
+def test_cheap_refusals_do_not_hide_whom_somebody_tried_to_name(people):
+    client = login(people.officer)
+    with acting.as_told_by(lambda: acting.Acting(actor_id=people.officer.pk)):
+        for number in range(TOLD_PER_MINUTE + 1):
+            refused("page", str(number), "GET /", "不行")
+    client.post(GRANT_NEW, posted(people, user="guess"))
+    assert Event.objects.judged("test").filter(kind="refused", reason__contains="账号不存在").count() == 1
 
 
 def test_names_that_are_right_use_nothing_up_and_are_told_as_looked_up(people):

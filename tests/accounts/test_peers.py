@@ -146,5 +146,16 @@ def test_keys_and_links_of_a_peer_are_not_shown(case: Any, administrator: User) 
             assert allowed or key not in answer.content.decode()
 
 
+def test_the_list_of_links_shows_finds_and_removes_none(case: Any, administrator: User) -> None:
+    """Whoever may be helped or not: a list knows no difference."""
+    peer, _allowed = case
+    SocialAccount.objects.create(user=peer, provider="bureau", uid="me-over-there")
+    client, address = as_user(administrator), reverse("admin:socialaccount_socialaccount_changelist")
+    page = client.get(address)
+    assert "另一管理员" in page.text and "me-over-there" not in page.text
+    found = client.get(address, {"q": "me-over"}).context["cl"].result_list
+    assert [*found] == [] and page.context["action_form"] is None
+
+
 def test_oneself_one_may_change(administrator: User) -> None:
     assert as_user(administrator).get(password(administrator)[0]).status_code == 200
