@@ -24,7 +24,10 @@ LOCAL = frozenset(
         "projects.consortiummembership",
         "projects.keyproject",
         "projects.milestone",
+        "projects.projectresult",
+        "projects.investment",
         "projects.bottleneck",
+        "projects.beneficiary",
         "authtoken.tokenproxy",
         "socialaccount.socialaccount",
     }
@@ -50,6 +53,9 @@ DELETABLE = frozenset(
         "projects.projectregion",
         "projects.projectgoal",
         "projects.milestone",
+        "projects.projectresult",
+        "projects.investment",
+        "projects.beneficiary",
     }
 )
 

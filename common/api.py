@@ -197,15 +197,19 @@ class RowsView(GenericViewSet):
         """The rows of the queryset that the user may see."""
         return rows.visible_to(self.request.user)
 
-    def rows(self, queryset: QuerySet, serializer: Any) -> list[dict[str, Any]]:
-        """A page of the queryset as dictionaries of the serializer's fields.
-
-        First the keys, which an index gives in order; then the columns of these few rows with their joins.
-        """
+    def keys(self, queryset: QuerySet) -> list[int]:
+        """Those of a page of the queryset, which an index gives in order."""
         pages: Any = self.paginator
         order = pages.get_ordering(self.request, queryset, self)[0].removeprefix("-")
         page = self.paginate_queryset(queryset.values(*dict.fromkeys(["id", order])))
-        keys = [row["id"] for row in page or ()]
+        return [row["id"] for row in page or ()]
+
+    def rows(self, queryset: QuerySet, serializer: Any) -> list[dict[str, Any]]:
+        """A page of the queryset as dictionaries of the serializer's fields.
+
+        First the keys; then the columns of these few rows with their joins.
+        """
+        keys = self.keys(queryset)
         paths = serializer.paths()
         columns = self.model._base_manager.filter(pk__in=keys).values("pk", *dict.fromkeys(paths.values()))
         by_key = {row["pk"]: row for row in columns}

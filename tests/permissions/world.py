@@ -173,7 +173,6 @@ class World:
             "attachment": self._attachment(submitted),
             "report": factories.report(firm),
             "published map": self._map(bureau, 1, status="published", is_public=True),
-            "quality map": self._map(bureau, 2),
             "demand": factories.spec_demand(submitted, bureau=bureau),
             "instrument": factories.instrument(bureau),
             "list draft": self._list(place, "problems"),

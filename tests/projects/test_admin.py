@@ -101,6 +101,7 @@ def make_rows(count: int) -> None:
         factories.quality_list(chain=factories.chain(f"L{number:02d}", f"清单链{number}"))
         factories.instrument()
         chain = factories.chain(f"A{number:02d}", f"链{number}")
+        factories.quality_map(chain)
         factories.bureau(f"4{number:05d}", f"局{number}", nation)
         period = Period.objects.create(
             code=str(1900 + number),
