@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Role
 from bulletins import circular, figures, identities, indicators, recount, services
 from bulletins.dashboard import Board, snapshots_before
 from bulletins.figures import Value
@@ -72,6 +74,23 @@ def test_the_rate_is_what_was_solved_of_what_was_listed_before_or_in_the_period(
     assert count.stored("I19", tree.suzhou) == Value(numerator=1, denominator=4)
     assert count.stored("I19", tree.suzhou, factories.chain()) == Value(numerator=1, denominator=4)
     assert (count.text("I19", tree.huqiu), count.text("I19", tree.suzhou)) == ("33.3", "25.0")
+
+
+def test_the_interface_gives_a_rate_with_what_it_is_made_of(tree: Tree, client: Client) -> None:
+    for state in (S.RESOLVED, S.IN_PROGRESS, S.IN_PROGRESS):
+        filed = (S.SUBMITTED, on(4, 1)), (S.ACCEPTED, on(4, 2)), (S.LISTED, on(4, 3))
+        problem(tree.huqiu, *filed, (state, on(5, 1)))
+    Figures("2024Q2")
+    client.force_login(factories.user(Role.STATISTICIAN, tree.huqiu))
+    asked = {"period": "2024Q2", "bureau": tree.huqiu.code, "page_size": 200}
+    rows = client.get("/api/v1/figures/", asked).json()["results"]
+    told = {row["indicator"]: row | {"definition": "?"} for row in rows if row["chain"] is None}
+    of = {"period": "2024Q2", "version": 0, "bureau": tree.huqiu.code, "bureau_name": "虎丘区", "chain": None}
+    of |= {"definition": "?", "late": 0}
+    nothing = {"numerator": None, "denominator": None}
+    assert told["I15"] == of | nothing | {"indicator": "I15", "unit": "个", "value": 1}
+    rate_of_three = {"numerator": 1, "denominator": 3}
+    assert told["I19"] == of | rate_of_three | {"indicator": "I19", "unit": "%", "value": 33.3}
 
 
 def test_a_rate_to_nothing_is_blank_and_differs_from_no_report(tree: Tree) -> None:
