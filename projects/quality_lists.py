@@ -5,10 +5,12 @@ list and judges what it reads under the lock, so of two officers who do the same
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
@@ -286,17 +288,27 @@ def send_back(quality_list: QualityList, *, by: User, reason: str, revision: int
 
 
 @by_whom
-def approve(quality_list: QualityList, *, by: User, revision: int | None = None, at: Any = None) -> None:
-    """Somebody who had no hand in it agrees to what every line says now; no other words are published."""
+def approve(
+    quality_list: QualityList,
+    *,
+    by: User,
+    revision: int | None = None,
+    seen: str | None = None,
+    at: Any = None,
+) -> None:
+    """Somebody who had no hand in it agrees to what every line says now; no other words are published.
+
+    ``seen`` is the mark of what was looked at: raises StaleRow when the lines say something else since.
+    """
     with transaction.atomic():
         locked = _locked(quality_list, "approve", by, revision)
         grant = _approving(locked, by)
         locked.status, locked.approved_at = Status.APPROVED, at or timezone.now()
         locked.approved_by, locked.approved_for = by, grant and grant.principal
-        # Words of the day, such as those of units, are Chinese in what is kept.
-        with translation.override(settings.LANGUAGE_CODE):
-            lines = listed.lines_of(locked)
-        _fix(locked, {line.row.pk: line.facts for line in lines if not line.row.is_excluded})
+        lines = _to_be_kept(locked)
+        if seen is not None and _mark(lines) != seen:
+            raise StaleRow(_("条目的内容在您打开清单后有变化，没有批准。请回到清单页核对后再办理。"))
+        _fix(locked, {line.row.pk: line.facts for line in lines})
         _count_change(locked)
     quality_list.refresh_from_db()
 
@@ -333,6 +345,22 @@ def _freeze(quality_list: QualityList) -> list[ListedRow]:
         rows.append(line.row)
     _write_rows(quality_list, rows, "position", "is_public")
     return rows
+
+
+def _to_be_kept(quality_list: QualityList) -> list[listed.Line]:
+    """What would be published; words of the day, such as those of units, are Chinese in what is kept."""
+    with translation.override(settings.LANGUAGE_CODE):
+        return [line for line in listed.lines_of(quality_list) if not line.row.is_excluded]
+
+
+def mark_of(quality_list: QualityList) -> str:
+    """Another one whenever a line says something else: who approves says by it what was looked at."""
+    return _mark(_to_be_kept(quality_list))
+
+
+def _mark(lines: list[listed.Line]) -> str:
+    content = orjson.dumps([[line.key, line.row.note, line.facts] for line in lines])
+    return hashlib.blake2s(content, digest_size=8).hexdigest()
 
 
 def _fix(quality_list: QualityList, facts: Mapping[int, listed.Facts | None]) -> None:

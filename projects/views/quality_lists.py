@@ -149,10 +149,11 @@ def _actions(row: QualityList, request: HttpRequest) -> list[dict[str, Any]]:
         actions.append({"label": _("编辑草案"), "href": edit, "why": ""})
     for name, step in STEPS.items():
         if row.status in step.sources:
+            href = reverse("projects:quality_list_step", args=[row.public_id, name])
             actions.append(
                 {
                     "label": step.label,
-                    "href": reverse("projects:quality_list_step", args=[row.public_id, name]),
+                    "href": f"{href}?seen={quality_lists.mark_of(row)}" if name == "approve" else href,
                     "why": quality_lists.refusal(row, name, request.user),
                     "primary": name in ("submit", "approve", "publish"),
                     "danger": name == "discard",
@@ -337,7 +338,7 @@ def _make(row: QualityList, name: str, request: HttpRequest, form: ReasonForm | 
             quality_lists.submit(row, **given)
             return [_("已提交，请另一名经办人批准。")]
         case "approve":
-            quality_lists.approve(row, **given)
+            quality_lists.approve(row, seen=request.POST.get("seen", ""), **given)
             return [_("已批准，现在可以发布。")]
         case "publish":
             dropped = quality_lists.publish(row, **given)
@@ -358,12 +359,17 @@ def _step_page(
     **more: Any,
 ) -> HttpResponse:
     lines = [line for line in listed.lines_of(row) if not line.row.is_excluded]
+    # What was read on the page of the list; after a refusal, what stands there now.
+    seen = request.GET.get("seen", "") if request.method != "POST" else ""
+    if name == "approve" and not seen:
+        seen = quality_lists.mark_of(row)
     context = {
         "list": row,
         "step": name,
         "label": STEPS[name].label,
         "form": form or (ReasonForm() if name == "send_back" else None),
         "total": len(lines),
+        "seen": seen,
         "danger": name == "discard",
         "cancel_url": reverse("projects:quality_list", args=[row.public_id]),
     }

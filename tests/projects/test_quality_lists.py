@@ -301,6 +301,24 @@ def test_what_is_published_is_what_was_approved(desk: Desk) -> None:
     assert names(row) == ["批准的名称"]
 
 
+def test_lines_that_changed_since_the_list_was_read_are_not_approved(desk: Desk) -> None:
+    policy = factories.instrument(desk.county)
+    row = desk.draft(Kind.INSTRUMENTS)
+    quality_lists.submit(row, by=desk.drafter)
+    client = as_user(desk.approver)
+    address = reverse("projects:quality_list", args=[row.public_id])
+    approve = next(one for one in client.get(address).context["actions"] if "steps/approve" in one["href"])
+    policy.title = "读过以后改的名称"
+    policy.save()
+    seen = client.get(approve["href"]).context["seen"]
+    assert approve["href"].endswith(f"?seen={seen}")
+    typed = {"revision": row.revision}
+    refused = client.post(approve["href"], typed | {"seen": seen})
+    assert refused.status_code == 409
+    assert "条目的内容在您打开清单后有变化" in refused.content.decode()
+    assert client.post(approve["href"], typed | {"seen": refused.context["seen"]}).status_code == 302
+
+
 def test_sent_back_it_says_again_what_the_live_rows_do(desk: Desk) -> None:
     policy = factories.instrument(desk.county, title="原来的名称")
     row = desk.approved(Kind.INSTRUMENTS)
@@ -808,8 +826,10 @@ def test_a_list_is_made_on_the_pages_alone(desk: Desk) -> None:
     for who, name in ((client, "submit"), (second, "approve"), (client, "publish")):
         row.refresh_from_db()
         address = reverse("projects:quality_list_step", args=[row.public_id, name])
-        assert who.get(address).status_code == 200
-        assert who.post(address, {"revision": row.revision}).status_code == 302
+        asked = who.get(address)
+        assert asked.status_code == 200
+        typed = {"revision": row.revision, "seen": asked.context["seen"]}
+        assert who.post(address, typed).status_code == 302
     row.refresh_from_db()
     assert (row.status, row.notes) == (Status.PUBLISHED, "编制说明")
     assert names(row) == [f"{extra.code} 手工加入的", f"{desk.listed.code} 柔轮疲劳寿命离散"]
