@@ -220,7 +220,17 @@ class KeyProjectDetailSerializer(KeyProjectSerializer):
     technical_path = serializers.CharField()
     milestones = MilestoneSerializer(many=True)
     results = ProjectResultSerializer(many=True)
-    investments = InvestmentSerializer(many=True)
+    investments = InvestmentSerializer(many=True, help_text="Those that this user may read.")
+    invested = serializers.SerializerMethodField(
+        help_text="What all firms paid; null where that would tell what a single other firm paid."
+    )
+
+    @extend_schema_field(serializers.DecimalField(18, 2, allow_null=True))
+    def get_invested(self, row: KeyProject) -> str | None:
+        # Not `row.investments`, of which only those are at hand that the user may read.
+        paid = Investment.objects.filter(key_project=row)
+        total = paid.sum_for(self.context["request"].user)
+        return None if total is None else f"{total:.2f}"
 
 
 class KeyProjectViewSet(CountedView):
@@ -232,10 +242,13 @@ class KeyProjectViewSet(CountedView):
     sorts = {"code": "code", "name": "name", "start": "start_on"}
 
     def detailed(self, queryset):
-        # Results are parts of the project, which not everybody sees who sees its key project.
-        results = ProjectResult.objects.visible_to(self.request.user)
+        # Results are parts of the project, which not everybody sees who sees its key project; what a firm
+        # paid is read by itself and its bureaus.
+        user = self.request.user
+        results = ProjectResult.objects.visible_to(user)
+        investments = Investment.objects.visible_to(user).select_related("organization")
         return queryset.select_related("project__bureau", "lead").prefetch_related(
-            "milestones", Prefetch("results", results), "investments__organization"
+            "milestones", Prefetch("results", results), Prefetch("investments", investments)
         )
 
 

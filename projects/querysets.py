@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from datetime import date
+from decimal import Decimal
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext as _
 
 from common.scope import Parts, Scope, Scoped, Viewer, right
@@ -490,6 +491,30 @@ class OfConsortium(Parts[Any]):
 
 class OfKeyProject(Parts[Any]):
     wholes = ("key_project",)
+
+
+class InvestmentQuerySet(OfKeyProject):
+    @right
+    def visible_to(self, viewer: Viewer) -> Self:
+        """For bureaus what was paid in projects or by firms of their subtree, for organisations what they
+        paid themselves: those who work together on a key project may compete elsewhere."""
+        rows, scope = super().visible_to(viewer), viewer.scope
+        if scope.everything:
+            return rows
+        chain = "key_project__project__chain"
+        return rows.filter(
+            scope.within("key_project__project__bureau__path", chain)
+            | scope.within("organization__bureau__path", chain)
+            | Q(organization__in=scope.organization_ids)
+        )
+
+    def sum_for(self, viewer: Viewer) -> Decimal | None:
+        """What was paid in all; None where that would tell what a single other firm paid."""
+        seen = self.visible_to(viewer)
+        hidden = self.judged("a number only").exclude(pk__in=seen.order_by().values("pk"))
+        if hidden.order_by().values("organization").distinct().count() == 1:
+            return None
+        return self.judged("a sum only").aggregate(total=Sum("amount"))["total"]
 
 
 class OfBottleneck(Parts[Any]):

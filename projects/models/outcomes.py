@@ -14,7 +14,7 @@ from projects.models.base import at_field
 from projects.models.bottlenecks import Bottleneck
 from projects.models.keyprojects import KeyProject
 from projects.models.projects import ChainProject
-from projects.querysets import OfBottleneck, OfKeyProject, OfProject
+from projects.querysets import InvestmentQuerySet, OfBottleneck, OfProject
 
 
 class ProjectResult(models.Model):
@@ -108,7 +108,7 @@ class Investment(models.Model):
     booked_on = models.DateField(_("入账日期"))
     voucher = models.CharField(_("入账凭证号"), max_length=60)
 
-    objects = OfKeyProject.as_manager()
+    objects = InvestmentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("企业投入")

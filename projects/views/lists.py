@@ -497,7 +497,6 @@ def key_project_detail(request: HttpRequest, code: str) -> HttpResponse:
         code=code,
     )
     milestones = list(key_project.milestones.all())
-    booked = key_project.investments.aggregate(Sum("amount"))
     today = timezone.localdate()
     context = {
         "key_project": key_project,
@@ -512,7 +511,7 @@ def key_project_detail(request: HttpRequest, code: str) -> HttpResponse:
             (_("验收日期"), key_project.accepted_on and formats.day(key_project.accepted_on)),
             (_("财政投入"), formats.money(key_project.budget_gov)),
             (_("自筹投入"), formats.money(key_project.budget_own)),
-            (_("已入账企业投入"), formats.money(booked["amount__sum"])),
+            (_("已入账企业投入"), formats.money(key_project.investments.sum_for(user))),
         ],
         "milestones": [(row, *_milestone_state(row, today)) for row in milestones],
         "results": key_project.results.visible_to(user),

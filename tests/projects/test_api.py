@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from rest_framework.authtoken.models import Token
 
 from accounts.models import Role, User
 from bulletins.models import Period
+from common.formats import money
 from enterprises.models import Organization
 from projects.models import Bottleneck
 from tests import factories
@@ -65,6 +67,37 @@ def make_rows(cast: factories.Cast, count: int) -> None:
         factories.key_project(project)
         factories.institution()
         cast.filed()
+
+
+def test_what_a_firm_paid_is_read_by_itself_and_its_bureaus_and_the_sum_tells_it_to_nobody(
+    cast: factories.Cast,
+) -> None:
+    project = factories.project(at=cast.city)
+    key_project = factories.key_project(project)
+    firms = [cast.firm, factories.organization(), factories.organization()]
+    filers = [cast.filer, *(factories.user(Role.FILER, firm) for firm in firms[1:])]
+    for firm in firms:
+        factories.participation(firm, project)
+
+    def paid(by: User) -> tuple[list[str], str | None, bool]:
+        """Whose payments the user reads in the API, the sum there, and whether the page says it."""
+        client = as_user(User.objects.get(pk=by.pk))
+        said = results(client, f"key-projects/{key_project.code}")
+        page = client.get(f"/key-projects/{key_project.code}/").content.decode()
+        return [row["organization"] for row in said["investments"]], said["invested"], money(total) in page
+
+    for count, firm in enumerate(firms, 1):
+        key_project.investments.create(
+            organization=firm, amount=count * 10_000, booked_on=date(2024, 5, 6), voucher="记-1"
+        )
+        total = Decimal(f"{sum(range(1, count + 1)) * 10_000}.00")
+        everybody = [one.uscc for one in firms[:count]]
+        # Whoever knows all but one knows that one by the sum.
+        for filer, own in zip(filers, firms, strict=True):
+            mine = [own.uscc] if own.uscc in everybody else []
+            is_told = count - len(mine) != 1
+            assert paid(filer) == (mine, str(total) if is_told else None, is_told)
+        assert paid(cast.city_officer) == (everybody, str(total), True)
 
 
 def results(client: Client, path: str, **query: Any) -> dict[str, Any]:
