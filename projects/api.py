@@ -639,10 +639,12 @@ class SpecStepSerializer(serializers.ModelSerializer):
 class SpecDemandDetailSerializer(SpecDemandSerializer):
     end_reason = serializers.CharField()
     steps = SpecStepSerializer(many=True)
-    waiting = serializers.SerializerMethodField(help_text="Codes of the problems that this user may read.")
+    waiting = serializers.SerializerMethodField(
+        help_text="Codes of the problems that wait, or have waited, and that this user may read."
+    )
 
     def get_waiting(self, row: SpecDemand) -> list[str]:
-        waits = SpecWait.objects.visible_to(self.context["request"].user).filter(demand=row)
+        waits = SpecWait.objects.visible_to(self.context["request"].user).on(row)
         return list(waits.values_list("bottleneck__code", flat=True))
 
 

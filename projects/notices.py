@@ -186,13 +186,16 @@ def tell_of_answer(question: FollowUp) -> None:
 def tell_of_demand(demand: SpecDemand, step: SpecStep) -> None:
     """Those whose problems wait for a demand hear that it got a plan or a number, or comes to nothing.
 
-    Whose problem was solved meanwhile hears when the document is no more in force.
+    Whose problem was solved meanwhile hears when the document is no more in force. For a problem that was
+    merged its firm waits, and who works on its master.
     """
-    waiting = Bottleneck.objects.judged("whom to tell").filter(
-        spec_waits__demand=demand, voided_at__isnull=True
-    )
     gone = set(Bottleneck.ENDED) - (set(Bottleneck.SOLVED) if step.source in SpecDemand.IN_FORCE else set())
-    rows = list(waiting.exclude(status__in=gone).select_related("handler", "bureau").order_by("pk"))
+    living = Bottleneck.objects.judged("whom to tell").filter(voided_at__isnull=True).not_at(gone)
+    waiting = living.filter(
+        living.related_to(spec_waits__demand=demand)
+        | living.related_to(merged_children__spec_waits__demand=demand)
+    )
+    rows = list(waiting.select_related("handler", "bureau").order_by("pk"))
     parties, desks = Parties(rows), Desks(row.handler.path for row in rows)
     number = demand.plan_no if step.move == "approve" else demand.published_no
     for row in rows:
@@ -200,7 +203,7 @@ def tell_of_demand(demand: SpecDemand, step: SpecStep) -> None:
         told = parties.firm(row) | parties.institution(row)
         source = f"demand:{step.pk}:{row.pk}"
         tell(told - {step.actor_id}, Kind.MOVED, source, details)
-        officers = desks.nearest(row.handler.path, row.chain_id)
+        officers = set() if row.merged_into_id else desks.nearest(row.handler.path, row.chain_id)
         tell(officers - told - {step.actor_id}, Kind.WAITING, source, details)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         PolicyInstrument,
         QualityList,  # noqa: F401 (named in a base)
         QualityMap,  # noqa: F401 (named in a base)
-        SpecDemand,  # noqa: F401 (named in a base)
+        SpecDemand,
         SpecWait,  # noqa: F401 (named in a base)
     )
 
@@ -162,6 +162,11 @@ SEARCHED = {
 }
 
 
+def _not_at(ends: Collection[str], merged: str, path: str = "") -> Q:
+    followed = Q(**{f"{path}status": merged}) & ~Q(**{f"{path}merged_into__status__in": ends})
+    return ~Q(**{f"{path}status__in": ends}) | followed
+
+
 class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     @right
     def visible_to(self, user: Viewer) -> Self:
@@ -222,6 +227,10 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
     def open(self) -> Self:
         """Filed and not yet at an end."""
         return self.exclude(status__in=[self.model.Status.DRAFT, *self.model.ENDED])
+
+    def not_at(self, ends: Collection[str]) -> Self:
+        """Rows at none of these ends; one that was merged is where its master is."""
+        return self.filter(_not_at(ends, self.model.Status.MERGED))
 
     def overdue_on(self, day: date) -> Self:
         """Open rows whose running clock is past its day (`domain.md` 4.1: red)."""
@@ -385,12 +394,19 @@ class SpecWaitQuerySet(Scoped["SpecWait"]):
         )
 
     def waiting(self) -> Self:
-        """The committee has not published, and the problem is not at its end."""
+        """The committee has not published, and the problem, or its master, is not at its end."""
         demand: Any = self.model._meta.get_field("demand").related_model
         problem: Any = self.model._meta.get_field("bottleneck").related_model
-        return self.filter(demand__status__in=demand.OPEN, bottleneck__voided_at__isnull=True).exclude(
-            bottleneck__status__in=problem.ENDED
+        return self.filter(
+            _not_at(problem.ENDED, problem.Status.MERGED, "bottleneck__"),
+            demand__status__in=demand.OPEN,
+            bottleneck__voided_at__isnull=True,
         )
+
+    def on(self, demand: "SpecDemand") -> Self:
+        """Those that wait for the demand; of one that is open no more, those that have waited."""
+        rows = self.filter(demand=demand)
+        return rows.waiting() if demand.status in demand.OPEN else rows
 
 
 # --- Lists ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -171,6 +172,16 @@ def why_not_wait(row: Bottleneck, user: User) -> str:
     if wait := waits.first():
         return _("这个问题已经在等需求单 %(code)s。") % {"code": wait.demand.code}
     return ""
+
+
+def awaited_by(row: Bottleneck) -> list[SpecWait]:
+    """The waits of the problem and of those merged into it, of each demand that which began first."""
+    judged = SpecWait.objects.judged("whoever reads the problem")
+    waits = judged.filter(Q(bottleneck=row) | Q(bottleneck__merged_into=row))
+    first: dict[int, SpecWait] = {}
+    for wait in waits.select_related("demand__committee"):
+        first.setdefault(wait.demand_id, wait)
+    return list(first.values())
 
 
 def alike(row: Bottleneck, user: User, limit: int = 5) -> list[SpecDemand]:

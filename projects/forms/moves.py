@@ -18,7 +18,7 @@ from common import formats
 from common.forms import Text, readable
 from common.workdays import add_months, add_workdays, is_workday
 from enterprises.models import Bureau, Organization
-from projects import files
+from projects import files, specs
 from projects.effects import HIGH_GRADES
 from projects.facts import FIELDS_BY_STEP, facts_of, sentence_of, unit_of
 from projects.forms.evidence import EvidenceFormSet, past_day, proof_words
@@ -379,9 +379,9 @@ class MoveForm(forms.Form):
         ]
 
     def _offered(self) -> list[dict[str, Any]]:
-        """The numbers of the documents for which the problem waited."""
-        waits = self.bottleneck.spec_waits.select_related("demand__committee")
-        return [offer.values() for offer in offers_of(self.bottleneck, [wait.demand for wait in waits])]
+        """The numbers of the documents for which the problem, or one merged into it, waited."""
+        demands = [wait.demand for wait in specs.awaited_by(self.bottleneck)]
+        return [offer.values() for offer in offers_of(self.bottleneck, demands)]
 
     def ask_files(self) -> None:
         self.fields["files"] = Files(

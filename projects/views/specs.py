@@ -190,15 +190,17 @@ def _readable(request: HttpRequest, code: str) -> SpecDemand:
 @require_safe
 def detail(request: HttpRequest, code: str) -> HttpResponse:
     demand, user = _readable(request, code), request.user
-    seen = SpecWait.objects.visible_to(user).filter(demand=demand)
+    seen = SpecWait.objects.visible_to(user).on(demand)
     waits = list(seen.select_related("bottleneck__organization")[:SHOWN])
-    total = SpecWait.objects.judged("a number of problems").filter(demand=demand).count()
+    total = SpecWait.objects.judged("a number of problems").on(demand).count()
+    is_open = demand.status in SpecDemand.OPEN
     shown = seen.count()
-    may_edit = specs.grant_over(demand, user) is not None and demand.status in SpecDemand.OPEN
+    may_edit = is_open and specs.grant_over(demand, user) is not None
     made = demand.steps.select_related("actor", "principal", "bureau")
     context = {
         "demand": demand,
         "facts": _facts(demand, user),
+        "is_open": is_open,
         "waits": [(wait, (timezone.localdate() - wait.since).days) for wait in waits],
         "shown": shown,
         "hidden": total - shown,
@@ -389,7 +391,7 @@ def leave(request: HttpRequest, pk: int) -> HttpResponse:
 
 def waits_of(row: Bottleneck, user: User) -> list[dict[str, Any]]:
     """For the page of a problem: the demands for which it waits, and what each gives as evidence."""
-    waits = list(row.spec_waits.select_related("demand__committee"))
+    waits = specs.awaited_by(row)
     if not waits:
         return []
     keys = [wait.demand_id for wait in waits]

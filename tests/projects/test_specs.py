@@ -377,6 +377,59 @@ def test_withdrawal_is_told_even_to_those_whose_problem_was_solved_by_it(cast: C
     assert "JJF 2001-2026 已废止" in text_of(browser(cast.filer).get("/messages/"))
 
 
+@pytest.fixture
+def merged(cast: Cast) -> tuple[Bottleneck, Bottleneck, User]:
+    """A problem at work, one of another firm that was merged into it, and the filer of that."""
+    master, child = problem(cast), problem(cast)
+    firm = factories.organization("演示同类企业有限公司", at=cast.county)
+    filer = user(Role.FILER, firm)
+    Bottleneck.objects.judged("test").filter(pk=child.pk).update(organization=firm, filer=filer)
+    services.move(child, "merge", by=cast.city_officer, data={"master": master, "reason": "同一缺口。"})
+    for move in ("list", "dispatch", "take"):
+        cast.make(master, move)
+    return master, child, filer
+
+
+def test_what_waits_goes_on_waiting_when_it_is_merged_and_its_master_is_at_work(
+    cast: Cast, merged: tuple[Bottleneck, Bottleneck, User]
+) -> None:
+    master, child, filer = merged
+    demand = bring(spec_demand(child), D.REPORTED, cast.county_officer)
+    officer = browser(cast.city_officer)
+    assert child.code in text_of(officer.get("/spec-demands/waiting/"))
+    assert demand.code in text_of(officer.get(f"/bottlenecks/{master.public_id}/"))
+    Notice.objects.all().delete()
+    make(demand, "publish", cast.county_officer)
+    heard = {
+        (notice.user_id, notice.details["code"], notice.kind)
+        for notice in Notice.objects.filter(details__step="publish")
+    }
+    assert heard == {
+        (filer.pk, child.code, Notice.Kind.MOVED),
+        (cast.filer.pk, master.code, Notice.Kind.MOVED),
+        (cast.engineer.pk, master.code, Notice.Kind.MOVED),
+        (cast.city_officer.pk, master.code, Notice.Kind.WAITING),
+    }
+    form = browser(cast.engineer).get(f"/bottlenecks/{master.public_id}/moves/file_solution/")
+    assert 'value="JJF 2001-2026"' in form.content.decode()
+
+
+@pytest.mark.parametrize("end", ["terminated", "resolved"])
+def test_what_was_merged_waits_no_more_when_its_master_is_at_its_end(
+    cast: Cast, merged: tuple[Bottleneck, Bottleneck, User], end: str
+) -> None:
+    master, child, filer = merged
+    demand = spec_demand(child)
+    if end == "resolved":
+        solved = {"status": end, "result": "bottleneck_solved", "resolved_at": timezone.now()}
+        Bottleneck.objects.judged("test").filter(pk=master.pk).update(**solved)
+    else:
+        services.move(master, "terminate", by=cast.city_officer, data={"reason": "产品停产。"})
+    assert child.code not in text_of(browser(cast.city_officer).get("/spec-demands/waiting/"))
+    make(demand, "approve", cast.county_officer)
+    assert filer.pk not in told("approve")
+
+
 def test_a_declined_demand_is_told_as_such(cast: Cast) -> None:
     row = problem(cast, S.IN_PROGRESS)
     make(spec_demand(row), "decline", cast.county_officer)
@@ -518,6 +571,26 @@ def test_a_bureau_below_reads_the_demand_and_of_the_waiting_problems_its_own(cas
     assert "邻区的题目" in city and "另有" not in city
     of_next = browser(user(Role.OFFICER, next_county))
     assert of_next.get(f"/spec-demands/{spec_demand(ours).code}/").status_code == 404, "of a sibling"
+
+
+def test_the_page_of_a_demand_counts_who_waits_as_the_list_does(cast: Cast) -> None:
+    at_work, ended = problem(cast), problem(cast, S.TERMINATED)
+    demand = spec_demand(at_work, ended)
+    client, address = browser(cast.county_officer), f"/spec-demands/{demand.code}/"
+    text = text_of(client.get(address))
+    assert at_work.code in text and ended.code not in text and "另有" not in text
+    assert client.get(f"/api/v1{address}").json()["waiting"] == [at_work.code]
+
+
+def test_the_page_of_a_decided_demand_says_who_has_waited(cast: Cast) -> None:
+    rows = [problem(cast), problem(cast, S.TERMINATED)]
+    demand = spec_demand(*rows)
+    make(demand, "decline", cast.county_officer)
+    client, address = browser(cast.county_officer), f"/spec-demands/{demand.code}/"
+    page = client.get(address)
+    text = text_of(page)
+    assert "曾等待的问题" in text and all(row.code in text for row in rows)
+    assert "已等" not in text and "/spec-demands/waiting/?q=" not in page.content.decode()
 
 
 def test_an_officer_of_one_chain_sees_demands_of_this_chain(cast: Cast) -> None:
