@@ -496,7 +496,11 @@ SPECTACULAR_SETTINGS = {
     ),
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"BottleneckStatus": "projects.models.Bottleneck.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "BottleneckStatus": "projects.models.Bottleneck.Status",
+        "EvidenceKind": "projects.models.Evidence.Kind",
+        "SpecDemandStatus": "projects.models.SpecDemand.Status",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "portal.api.describe_failures",
