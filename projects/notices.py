@@ -150,9 +150,11 @@ def tell_of_question(asked: ExpertOpinion) -> None:
 
 
 def tell_of_opinion(asked: ExpertOpinion) -> None:
-    """The expert has answered whoever asked."""
-    details = _details("opinion", asked.bottleneck) | {"answer": asked.answer}
-    tell({asked.asked_by_id}, Kind.WAITING, f"opinion-answer:{asked.pk}", details)
+    """The expert has answered whoever asked, and whoever may verify the problem now."""
+    row = asked.bottleneck
+    details = _details("opinion", row) | {"answer": asked.answer}
+    told = {asked.asked_by_id} | Parties([row]).whose_turn(row)
+    tell(told - {asked.expert_id}, Kind.WAITING, f"opinion-answer:{asked.pk}", details)
 
 
 def tell_of_rivals(reports: Collection[InspectionReport]) -> None:

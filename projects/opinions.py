@@ -8,13 +8,14 @@ from datetime import datetime
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Role, User
 from common.saving import save_checked
 from projects import notices
-from projects.models import Bottleneck, ExpertOpinion
+from projects.models import Bottleneck, ExpertOpinion, Transition
 from projects.workflow import (
     JUDGED,
     Attempt,
@@ -22,7 +23,6 @@ from projects.workflow import (
     another_person,
     grade_allows,
     grants_for,
-    handled_by,
     is_above_city,
 )
 from record.acting import by_whom, on_behalf
@@ -47,14 +47,17 @@ def experts_for(row: Bottleneck, but: User | None = None) -> list[User]:
     grants = Grant.objects.judged("experts to be asked").in_force(today).filter(user__is_active=True)
     known = grants.filter(role=Role.EXPERT, bureau__path__in=above).select_related("user", "chain")
     people = {grant.user for grant in known if grant.chain_id in (None, row.chain_id)} - {but}
-    parties = {row.organization_id, row.assigned_to_id}
-    bound = set(
-        grants.filter(organization__in=parties - {None}, user__in=people).values_list("user_id", flat=True)
-    )
+    # Whoever has a part in what was merged into the problem has one in the problem.
+    whole = Bottleneck.objects.judged("who has a part in it").filter(Q(pk=row.pk) | Q(merged_into=row))
+    filed = list(whole.values_list("organization_id", "filer_id"))
+    parties = {row.assigned_to_id, *(firm for firm, _filer in filed)} - {None}
+    bound = set(grants.filter(organization__in=parties, user__in=people).values_list("user_id", flat=True))
+    steps = Transition.objects.judged("who has a part in it").filter(bottleneck__in=whole)
+    acted = {person for step in steps.values_list("actor_id", "principal_id") for person in step}
+    bound |= acted | {filer for _firm, filer in filed}
     asked = set(row.opinions.filter(closed_at=None).values_list("expert_id", flat=True))
     free = [one for one in people if one.pk not in bound | asked]
-    acted = [one for one in free if row.transitions.filter(handled_by([one])).exists()]
-    return sorted((one for one in free if one not in acted), key=lambda one: (str(one), one.pk))
+    return sorted(free, key=lambda one: (str(one), one.pk))
 
 
 def question_for(row: Bottleneck, user: User) -> ExpertOpinion | None:

@@ -7,17 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Role, User
 from common import formats
 from common.saving import save_checked
-from enterprises.models import Bureau
+from enterprises.models import Bureau, Organization
 from projects import services
 from projects.field_classes import FieldClass, open_to, reader_of
-from projects.models import Bottleneck, TwinJudgement
+from projects.models import Beneficiary, Bottleneck, TwinJudgement
 from projects.querysets import BottleneckQuerySet
 from projects.similar import Match, Question, Said
 from projects.workflow import Party, grants_for
@@ -328,7 +328,17 @@ def waiting(row: Bottleneck, user: User) -> int:
 
 
 def beneficiaries(master: Bottleneck) -> int:
-    """How many firms have filed a problem or one that was merged into it."""
-    whole = Bottleneck.objects.judged("a number only").counted()
-    same = whole.filter(Q(pk=master.pk) | Q(merged_into=master)).order_by()
-    return same.values("organization__uscc").distinct().count()
+    """How many firms have filed a problem or one that was merged into it, or are entered as helped by one of
+    them; those that I21 counts once it is solved."""
+    judged = "a number only"
+    filed = Bottleneck.objects.judged(judged).counted().filter(Q(pk=master.pk) | Q(merged_into=master))
+    entered = entered_beneficiaries(Beneficiary.objects.judged(judged), master)
+    firms = Q(pk__in=filed.order_by().values("organization"))
+    firms |= Q(pk__in=entered.order_by().values("organization"))
+    return Organization.objects.judged(judged).filter(firms, is_test=False).count()
+
+
+def entered_beneficiaries(rows: QuerySet[Beneficiary], master: Bottleneck) -> QuerySet[Beneficiary]:
+    """Of the rows those of the problem and of what was merged into it, without firms of tests."""
+    of_master = rows.filter(Q(bottleneck=master) | Q(bottleneck__merged_into=master))
+    return of_master.exclude(organization__is_test=True)

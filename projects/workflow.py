@@ -665,7 +665,7 @@ MOVES: dict[str, Move] = {
             (Party.VERIFIER,),
             _("核验未通过，继续攻关"),
             needs=("reason",),
-            guards=(another_person,),
+            guards=(another_person, no_expert_of_it),
         ),
         Move(
             "continue",

@@ -25,7 +25,7 @@ from projects.field_classes import FIELDS, FieldClass, open_to, reader_of
 from projects.forms.filing import UploadForm
 from projects.forms.followups import FollowUpForm
 from projects.instruments import offered_for
-from projects.models import Attachment, Bottleneck, ChainProject, FollowUp, KeyProject, Measure
+from projects.models import Attachment, Beneficiary, Bottleneck, ChainProject, FollowUp, KeyProject, Measure
 from projects.proof import alarm_of
 from projects.timeline import events_of, file_entry
 from projects.views.opinions import opinions_of
@@ -66,6 +66,8 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     contact, actions = row.contact_for(user), actions_for(row, user)
     children = Bottleneck.objects.visible_to(user).filter(merged_into=row).select_related("organization")
     master = row.merged_into and Bottleneck.objects.visible_to(user).filter(pk=row.merged_into.pk).first()
+    helped = Organization.objects.judged("entered as helped by what the user reads")
+    entered = twins.entered_beneficiaries(Beneficiary.objects.visible_to(user), row)
     evidence = list(row.evidence.select_related("attachment"))
     context = {
         "bottleneck": row,
@@ -92,6 +94,7 @@ def detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "children": children[:CHILDREN_SHOWN],
         "children_total": children.count(),
         "beneficiaries": twins.beneficiaries(row),
+        "entered": helped.filter(pk__in=entered.order_by().values("organization"))[:CHILDREN_SHOWN],
         "twins": twins.waiting(row, user),
         "project": row.project and ChainProject.objects.visible_to(user).filter(pk=row.project.pk).first(),
         "key_projects": KeyProject.objects.visible_to(user).filter(bottlenecks=row),

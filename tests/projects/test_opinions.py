@@ -1,7 +1,7 @@
 """An expert beside the verifier of problems of province and nation: who is asked, and what follows."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -117,6 +117,41 @@ def test_who_has_a_part_in_it_is_not_asked(cast: Judged) -> None:
             opinions.ask(cast.row, somebody, by=cast.officer)
 
 
+def test_who_has_moved_it_in_any_way_is_not_asked(cast: Judged) -> None:
+    """Not only who handled it in the sense of another person who verifies."""
+    officer = user(Role.OFFICER, cast.city)
+    later = (cast.row.clock_due_on or timezone.localdate()) + timedelta(days=5)
+    data = {"extended_to": later, "reason": "等第三批数据。"}
+    services.move(cast.row, "extend", by=officer, data=data)
+    factories.grant(officer, Role.EXPERT, cast.city)
+    assert opinions.experts_for(cast.row) == [cast.expert]
+
+
+def test_who_has_a_part_in_what_was_merged_into_it_is_not_asked(cast: Judged) -> None:
+    firm, of_firm = factories.organization(at=cast.county), user(Role.EXPERT, cast.city)
+    filer = user(Role.FILER, firm)
+    factories.grant(of_firm, Role.FILER, firm)
+    factories.grant(filer, Role.EXPERT, cast.city)
+    child = factories.draft(filer)
+    services.move(child, "submit", by=filer)
+    filer.grants.filter(role=Role.FILER).update(expires_on=date(2021, 1, 1))
+    assert opinions.experts_for(cast.row) == sorted(
+        [cast.expert, of_firm, filer], key=lambda it: (str(it), it.pk)
+    )
+    Bottleneck.objects.judged("test").filter(pk=child.pk).update(status=S.MERGED, merged_into=cast.row)
+    assert opinions.experts_for(cast.row) == [cast.expert]
+
+
+def test_the_answer_reaches_whoever_may_verify_when_the_asker_is_gone(cast: Judged) -> None:
+    asked = opinions.ask(cast.row, cast.expert, by=cast.officer)
+    cast.officer.is_active = False
+    cast.officer.save()
+    successor = user(Role.OFFICER, cast.city)
+    opinions.answer(asked, by=anew(cast.expert), answer="yes", no_conflict=True, text="三批均达标。")
+    told = set(Notice.objects.filter(details__what="opinion").values_list("user", flat=True))
+    assert successor.pk in told and cast.expert.pk not in told
+
+
 def test_only_who_may_verify_asks(cast: Judged) -> None:
     for somebody in (cast.filer, cast.engineer, cast.city_officer, cast.verifier, cast.expert):
         with pytest.raises(PermissionDenied):
@@ -129,8 +164,9 @@ def test_nobody_judges_and_verifies(cast: Judged) -> None:
     with pytest.raises(ValidationError):
         opinions.ask(cast.row, both, by=both)
     opinion(cast.row, cast.officer, expert=both)
-    with pytest.raises(PermissionDenied, match="出具专家意见"):
-        services.move(cast.row, "verify", by=anew(both), data=verification(cast.row))
+    for move, data in (("verify", verification(cast.row)), ("rework", {"reason": "缺第三批。"})):
+        with pytest.raises(PermissionDenied, match="出具专家意见"):
+            services.move(cast.row, move, by=anew(both), data=data)
 
 
 def test_an_expert_is_asked_once_and_answers_once(cast: Judged) -> None:

@@ -390,6 +390,23 @@ def test_the_same_firm_is_one_beneficiary(cast, pair):
     assert twins.beneficiaries(master) == 2
 
 
+def test_firms_entered_as_helped_are_counted_and_named_and_those_of_tests_are_not(cast, pair, client: Client):
+    master, child = pair
+    decide(pair, "same", cast)
+    named = [organization(name, at=cast.county) for name in ("演示受益甲公司", "演示受益乙公司")]
+    of_test = organization("演示测试公司", at=cast.county, is_test=True)
+    today = timezone.localdate()
+    for row, firm in ((master, named[0]), (child, named[1]), (master, of_test), (master, cast.firm)):
+        row.beneficiaries.create(organization=firm, agreed_on=today)
+    assert twins.beneficiaries(master) == 4
+    text = page(client, cast.city_officer, "bottleneck_detail", master.public_id).content.decode()
+    assert "受益企业 4 家" in text and all(f"登记的受益企业 {firm.name}" in text for firm in named)
+    assert f"登记的受益企业 {of_test.name}" not in text
+    # The filer reads nothing of what was merged.
+    text = page(client, cast.filer, "bottleneck_detail", master.public_id).content.decode()
+    assert named[0].name in text and named[1].name not in text
+
+
 def test_a_grant_of_one_chain_reviews_that_chain_only(cast, pair):
     person = user(Role.OFFICER, cast.city)
     held = person.grants.get()
