@@ -22,10 +22,16 @@
     choose(all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)]);
   }
 
-  // A letter belongs to the chosen row first, then to the page: <a data-key="a">.
+  // A key belongs to the chosen row first, then to the page: <a data-key="a">. It never reaches another row, nor what
+  // stands open for another row.
   function deed(key) {
     const selector = `[data-key="${CSS.escape(key)}"]`;
-    return chosenRow()?.querySelector(selector) || document.querySelector(selector);
+    const row = chosenRow();
+    const own = row?.querySelector(selector);
+    if (own) return own;
+    const other = [...document.querySelectorAll(selector)].find((mark) => !mark.closest("[data-row]"));
+    const opened = other?.closest("[data-opened]")?.dataset.opened;
+    return row && opened && row.dataset.rowId !== opened ? null : other;
   }
 
   document.addEventListener("keydown", (event) => {
@@ -40,7 +46,8 @@
       return;
     }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
-      // Done, wherever one is in the form: its main button.
+      // Done, wherever one is in the form: its main button, once however long the keys are held.
+      if (event.repeat) return;
       const button = event.target.form?.querySelector(".form-actions [type='submit']");
       if (button) {
         event.preventDefault();

@@ -1,5 +1,6 @@
 """Problems from the firm to "solved", to the bulletin and back, by six people in six browsers."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
@@ -384,6 +385,52 @@ def test_after_a_move_the_next_row_opens(cast: Cast, sit_down: Callable[..., Pag
     page.get_by_role("button", name="退回补正").click()
     expect(page.get_by_text("已退回补正")).to_be_visible()
     assert state_of(rows[2]) == S.RETURNED
+
+
+def test_keys_act_on_the_chosen_row_and_once(cast: Cast, sit_down: Callable[..., Page]) -> None:
+    rows = {str(row.public_id): row for row in (cast.bring_to(S.IN_PROGRESS) for _n in range(2))}
+    page = sit_down(cast.city_officer, "/desk/area/")
+    opened, form = page.locator("[data-opened]"), page.locator("#beside .move-form")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    first = rows.pop(page.locator("[data-row]").first.get_attribute("data-row-id") or "")
+    (second,) = rows.values()
+    expect(opened).to_have_attribute("data-opened", str(first.public_id))
+    suspend = page.locator("#beside a[href*='/moves/suspend/']")
+    key = suspend.get_attribute("data-key") or ""
+    assert key.isdecimal()
+    # The first stands open, the second is chosen.
+    page.keyboard.press("j")
+    page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    expect(opened).to_have_attribute("data-opened", str(first.public_id))
+    page.keyboard.press("Enter")
+    expect(opened).to_have_attribute("data-opened", str(second.public_id))
+    page.keyboard.press(key)
+    expect(form).to_have_attribute("hx-post", re.compile(f"{second.public_id}/moves/suspend/"))
+    reason = form.get_by_label("暂缓原因")
+    reason.fill("等待试验设备到位，预计下月。")
+    held = {"key": "Enter", "ctrlKey": True, "repeat": True, "bubbles": True}
+    reason.dispatch_event("keydown", held)
+    page.wait_for_timeout(300)
+    assert state_of(second) == S.IN_PROGRESS
+    reason.press("Control+Enter")
+    expect(page.get_by_text(f"已暂缓 {second.code}")).to_be_visible()
+    assert (state_of(first), state_of(second)) == (S.IN_PROGRESS, S.SUSPENDED)
+
+
+def test_a_letter_reaches_no_other_row_than_the_chosen_one(cast: Cast, sit_down: Callable[..., Page]) -> None:
+    accepted, at_work = cast.bring_to(S.ACCEPTED), cast.bring_to(S.IN_PROGRESS)
+    page = sit_down(cast.city_officer, "/desk/area/")
+    letter = page.locator(f"[data-row-id='{accepted.public_id}'] [data-key]").first.get_attribute("data-key")
+    chosen = page.locator(f"[data-row-id='{at_work.public_id}'][aria-selected='true']")
+    page.keyboard.press("j")
+    if not chosen.count():
+        page.keyboard.press("j")
+    expect(chosen).to_have_count(1)
+    page.keyboard.press(letter or "")
+    page.wait_for_timeout(300)
+    expect(page.locator("#beside .move-form")).to_have_count(0)
 
 
 def test_a_colleague_was_quicker(cast: Cast, sit_down: Callable[..., Page]) -> None:
