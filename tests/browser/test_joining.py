@@ -10,6 +10,7 @@ from django.core import mail
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
+from accounts import mailing
 from accounts.models import Registration, Role, User
 from enterprises.models import Division
 from projects.models import Bottleneck
@@ -118,7 +119,8 @@ def test_a_firm_registers_is_verified_and_submits(new_page: Callable[..., Page],
     firm.goto("/colleagues/")
     firm.get_by_label("同事的邮箱").fill("qian@example.cn")
     go_on(firm, "发送邀请")
-    expect(firm.get_by_text("邀请已发到 qian@example.cn")).to_be_visible()
+    expect(firm.get_by_text("邀请邮件正在发往 qian@example.cn")).to_be_visible()
+    mailing.send_due()
     address = re.findall(r"/join/invited/\S+", mail.outbox[-1].body)[0]
     # The colleague opens the mail on a phone.
     colleague = new_page(viewport={"width": 390, "height": 844})
