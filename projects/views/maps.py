@@ -12,17 +12,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_safe
 
-from common import chain_map, formats
+from common import chain_map, downloads, formats
 from common.listing import TwoEndedPaginator
 from common.paper import Column, Row, Sheet, Table, fonts, render_sheet
 from common.workbooks import XLSX, Leaf, workbook
@@ -260,13 +259,6 @@ def _own(request: HttpRequest, chain: IndustryChain) -> dict[int, int]:
     return dict(rows.order_by().values_list("segment").annotate(total=Count("pk")))
 
 
-def _file(content: bytes, mime: str, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=mime)
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["Cache-Control"] = "private, no-store"
-    return response
-
-
 # --- One chain ---------------------------------------------------------------------------------------------
 
 
@@ -318,7 +310,7 @@ def _live(request: HttpRequest, chain: IndustryChain, context: dict[str, Any]) -
     if (kind := request.GET.get("export")) and nodes:
         name = f"{title}-{formats.day(today)}"
         if kind == "xlsx":
-            return _file(drawing.workbook(timezone.now()), XLSX, f"{name}.xlsx")
+            return downloads.made(drawing.workbook(timezone.now()), XLSX, f"{name}.xlsx")
         with override("zh-hans"):
             drawing = Drawing(title, nodes, rule, is_exact=True, rows_at=rows_at)
             sub = _("%(day)s 的实时数据，未经审定") % {"day": formats.day(today)}
@@ -333,7 +325,7 @@ def _live(request: HttpRequest, chain: IndustryChain, context: dict[str, Any]) -
                 sub=sub,
                 watermark=_("实时"),
             )
-        return _file(paper, "application/pdf", f"{name}.pdf")
+        return downloads.made(paper, "application/pdf", f"{name}.pdf")
     context |= _drawn(drawing) | {"draft": _drafting(request, chain, unit)}
     return None
 
@@ -437,7 +429,7 @@ def _actions(request: HttpRequest, row: QualityMap) -> list[dict[str, Any]]:
 def _exported(request: HttpRequest, row: QualityMap, kind: str) -> HttpResponse:
     created = row.published_at or row.approved_at or row.drafted_at
     if kind == "xlsx":
-        return _file(_drawing_of(request, row).workbook(created), XLSX, f"{row}.xlsx")
+        return downloads.made(_drawing_of(request, row).workbook(created), XLSX, f"{row}.xlsx")
     with override("zh-hans"):
         paper = _drawing_of(request, row).paper(
             issuer=row.bureau.name,
@@ -454,7 +446,7 @@ def _exported(request: HttpRequest, row: QualityMap, kind: str) -> HttpResponse:
             watermark="" if row.status in QualityMap.FROZEN else _("草案"),
         )
         name = f"{row}.pdf"
-    return _file(paper, "application/pdf", name)
+    return downloads.made(paper, "application/pdf", name)
 
 
 @require_safe
@@ -463,16 +455,8 @@ def map_file(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     row = _readable(request, public_id)
     if not row.file:
         raise Http404
-    try:
-        content = row.file.open("rb")
-    except FileNotFoundError:
-        raise Http404 from None
     suffix = "pdf" if row.mime == "application/pdf" else "png"
-    response = FileResponse(content, filename=f"{row}.{suffix}", content_type=row.mime)
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return downloads.uploaded(row.file, row.mime, f"{row}.{suffix}")
 
 
 # --- Drafting and publishing -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
-from common import charts, formats
+from common import charts, downloads, formats
 from enterprises.models import Organization
 from projects import followups, services, specs, twins
 from projects.clock import about_clock, clock_of, turn_of
@@ -254,20 +254,7 @@ def attachment(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
         public_id=public_id,
     )
     looked_at(row, row.bottleneck.organization_id, request.user)
-    try:
-        content = row.file.open("rb")
-    except FileNotFoundError:
-        raise Http404 from None
-    response = FileResponse(
-        content,
-        as_attachment=row.mime not in SHOWN_IN_BROWSER,
-        filename=row.name,
-        content_type=row.mime,
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return downloads.uploaded(row.file, row.mime, row.name, shown=row.mime in SHOWN_IN_BROWSER)
 
 
 @login_required

@@ -12,13 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views import View
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Role
+from common import downloads
 from common.listing import Column, Day, ListPage, Number, State, Title, Words
 from common.workbooks import XLSX
 from projects import instruments, list_files, listed, quality_lists
@@ -404,23 +404,14 @@ def changes(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def pdf(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     row = _readable(request, public_id)
     content = list_files.as_pdf(listed.read(row, request.user))
-    return _file(content, "application/pdf", list_files.file_name(row, "pdf"))
+    return downloads.made(content, "application/pdf", list_files.file_name(row, "pdf"))
 
 
 @require_safe
 def xlsx(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     row = _readable(request, public_id)
     content = list_files.as_workbook(listed.read(row, request.user))
-    return _file(content, XLSX, list_files.file_name(row, "xlsx"))
-
-
-def _file(content: bytes, mime: str, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type=mime)
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["X-Content-Type-Options"] = "nosniff"
-    # What one reader may see another may not.
-    response["Cache-Control"] = "private, no-cache"
-    return response
+    return downloads.made(content, XLSX, list_files.file_name(row, "xlsx"))
 
 
 # --- Policy instruments -----------------------------------------------------------------------------------
