@@ -1,7 +1,6 @@
 """Whose accounts an administrator looks after, and the tokens of programs."""
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
@@ -10,15 +9,10 @@ from accounts.models import Registration, Role, User
 from record.models import Event
 from tests import factories
 from tests.accounts.test_joining import said
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "梅雨-harbour-7-lantern"
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.fixture
@@ -34,9 +28,9 @@ def foreign_admin() -> User:
 def sees(administrator: User, person: User) -> bool:
     """By the page and by the choices of grants and tokens, which ask the same rows."""
     address = reverse("admin:accounts_user_change", args=[person.pk])
-    page = as_user(administrator).get(address).status_code
+    page = browser(administrator).get(address).status_code
     password = reverse("admin:auth_user_password_change", args=[person.pk])
-    assert as_user(administrator).get(password).status_code == page
+    assert browser(administrator).get(password).status_code == page
     return page == 200
 
 
@@ -51,7 +45,7 @@ def newcomer(city_admin: User) -> User:
         "grants-TOTAL_FORMS": "0",
         "grants-INITIAL_FORMS": "0",
     }
-    assert as_user(city_admin).post(reverse("admin:accounts_user_add"), form).status_code == 302
+    assert browser(city_admin).post(reverse("admin:accounts_user_add"), form).status_code == 302
     return User.objects.get(username="newcomer")
 
 
@@ -86,7 +80,7 @@ def test_an_applicant_is_the_business_of_the_bureau_that_decides(
 
 
 def test_a_token_is_given_out_and_withdrawn_and_its_key_stands_in_no_record(city_admin: User) -> None:
-    person, client = factories.user(Role.OFFICER, factories.county()), as_user(city_admin)
+    person, client = factories.user(Role.OFFICER, factories.county()), browser(city_admin)
     answer = client.post(reverse("admin:authtoken_tokenproxy_add"), {"user": person.pk})
     token = Token.objects.get()
     assert (answer.status_code, token.user) == (302, person)

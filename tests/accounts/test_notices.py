@@ -20,6 +20,7 @@ from projects.notices import tell_of_clocks
 from tests import factories
 from tests.accounts.signing_in import sign_in
 from tests.factories import Cast
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 S = Bottleneck.Status
@@ -38,12 +39,6 @@ def told(user, kind=None):
 
 def forget():
     Notice.objects.all().delete()
-
-
-def signed_in(user):
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def notice(user, kind=Kind.ACCOUNT, source="", **fields):
@@ -278,21 +273,21 @@ def test_the_inbox_shows_the_unread_first_and_nothing_of_others(cast):
         cast.filer, at=now - timedelta(days=3), details={"what": "acceptance", "organization": "没读的公司"}
     )
     notice(cast.engineer, details={"what": "acceptance", "organization": "别人的公司"})
-    page = signed_in(cast.filer).get("/messages/").content.decode()
+    page = browser(cast.filer).get("/messages/").content.decode()
     assert page.index("没读的公司") < page.index("读过的公司")
     assert "别人的公司" not in page
     assert 'href="/messages/"' in page
 
 
 def test_an_empty_inbox_says_what_will_stand_there(cast):
-    assert "还没有消息" in signed_in(cast.filer).get("/messages/").content.decode()
+    assert "还没有消息" in browser(cast.filer).get("/messages/").content.decode()
 
 
 def test_the_inbox_can_be_narrowed_to_a_kind_and_paged(cast):
     for _each in range(30):
         notice(cast.filer)
     notice(cast.filer, Kind.RED, details={"what": "acceptance", "organization": "只此一条"})
-    client = signed_in(cast.filer)
+    client = browser(cast.filer)
     assert "只此一条" in client.get("/messages/?kind=red").content.decode()
     assert "只此一条" not in client.get("/messages/?kind=account").content.decode()
     assert "没有这一类消息" in client.get("/messages/?kind=amber").content.decode()
@@ -301,7 +296,7 @@ def test_the_inbox_can_be_narrowed_to_a_kind_and_paged(cast):
 
 
 def test_the_rail_counts_the_unread_in_one_query_however_many(cast):
-    client = signed_in(cast.county_officer)
+    client = browser(cast.county_officer)
 
     def queries():
         with CaptureQueriesContext(connection) as captured:
@@ -321,7 +316,7 @@ def test_the_rail_counts_the_unread_in_one_query_however_many(cast):
 def test_a_message_leads_to_its_page_and_is_read_then(cast):
     row = cast.filed()
     message = cast.county_officer.notices.get()
-    response = signed_in(cast.county_officer).get(f"/messages/{message.pk}/")
+    response = browser(cast.county_officer).get(f"/messages/{message.pk}/")
     assert response.headers["Location"] == f"/bottlenecks/{row.public_id}/"
     message.refresh_from_db()
     assert message.read_at
@@ -329,7 +324,7 @@ def test_a_message_leads_to_its_page_and_is_read_then(cast):
 
 def test_one_message_is_marked_read_and_unread_again(cast):
     message, other = notice(cast.filer), notice(cast.filer)
-    client = signed_in(cast.filer)
+    client = browser(cast.filer)
     assert client.post("/messages/?kind=account", {"read": message.pk}).headers["Location"] == (
         "/messages/?kind=account"
     )
@@ -343,7 +338,7 @@ def test_one_message_is_marked_read_and_unread_again(cast):
 def test_all_that_are_listed_are_marked_read(cast):
     notice(cast.filer)
     red, foreign = notice(cast.filer, Kind.RED), notice(cast.engineer)
-    client = signed_in(cast.filer)
+    client = browser(cast.filer)
     client.post("/messages/?kind=red", {"read": ""})
     assert cast.filer.notices.filter(read_at=None).count() == 1
     client.post("/messages/", {"read": ""})
@@ -355,7 +350,7 @@ def test_all_that_are_listed_are_marked_read(cast):
 
 def test_messages_of_others_are_nowhere_to_be_found(cast):
     foreign = notice(cast.engineer)
-    client = signed_in(cast.filer)
+    client = browser(cast.filer)
     assert client.get(f"/messages/{foreign.pk}/").status_code == 404
     for key in (foreign.pk, "x", "9" * 30):
         assert client.post("/messages/", {"read": key}).status_code == 404
@@ -368,7 +363,7 @@ def test_messages_of_others_are_nowhere_to_be_found(cast):
 
 
 def test_a_choice_is_kept_for_each_kind_and_the_rest_comes_daily(cast):
-    client = signed_in(cast.filer)
+    client = browser(cast.filer)
     page = client.get("/messages/choices/").content.decode()
     assert page.count('value="daily"') == page.count("checked") == len(Kind)
     chosen = dict.fromkeys(Kind.values, "daily") | {"red": "at_once", "bulletin": "off"}
@@ -379,7 +374,7 @@ def test_a_choice_is_kept_for_each_kind_and_the_rest_comes_daily(cast):
 
 
 def test_an_unknown_choice_is_refused(cast):
-    client = signed_in(cast.filer)
+    client = browser(cast.filer)
     response = client.post("/messages/choices/", dict.fromkeys(Kind.values, "daily") | {"red": "hourly"})
     assert response.status_code == 200
     assert not NoticeChoice.objects.exists()

@@ -10,6 +10,7 @@ from accounts.forms.joining import AccountForm, NewColleagueForm
 from accounts.models import Role, User
 from tests import factories
 from tests.accounts.signing_in import is_in, sign_in
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "梅雨-harbour-7-lantern"
@@ -32,7 +33,7 @@ def in_admin_site(name: str) -> list[str]:
         "grants-TOTAL_FORMS": "0",
         "grants-INITIAL_FORMS": "0",
     }
-    answer = client_of(administrator).post(reverse("admin:accounts_user_add"), form)
+    answer = browser(administrator).post(reverse("admin:accounts_user_add"), form)
     return [] if answer.status_code == 302 else answer.context["adminform"].form.errors["username"]
 
 
@@ -42,12 +43,6 @@ def by_command(name: str) -> list[str]:
     except CommandError as fault:
         return [str(fault)]
     return []
-
-
-def client_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.mark.parametrize(
@@ -100,7 +95,7 @@ def test_an_old_name_is_kept_or_changed_for_one_that_keeps_the_rule(old, name, t
         "grants-0-bureau": grant.bureau_id,
         "grants-0-starts_on": str(grant.starts_on),
     }
-    answer = client_of(administrator).post(reverse("admin:accounts_user_change", args=[old.pk]), form)
+    answer = browser(administrator).post(reverse("admin:accounts_user_change", args=[old.pk]), form)
     assert (answer.status_code == 302) == taken
     old.refresh_from_db()
     assert (old.username, old.name == "王敏") == ((name, True) if taken else (ADDRESS, False))

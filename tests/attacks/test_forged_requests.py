@@ -17,16 +17,11 @@ from projects.views.lists import BottleneckList, ConsortiumList, KeyProjectList,
 from record.models import Event
 from tests import factories
 from tests.factories import Cast
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 FOREIGN = "外省绝密"
-
-
-def browser(user: User, **options: Any) -> Client:
-    client = Client(**options)
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @world

@@ -14,23 +14,17 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
 from projects import services
 from projects.models import Attachment, Bottleneck
 from tests import factories
 from tests.factories import Cast
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
 # As long as the shortest of the fields into which it goes: PostgreSQL refuses more.
 SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert()>{{7}}"
 RAW = ("<script>alert", "<img src=x")
-
-
-def browser(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @world

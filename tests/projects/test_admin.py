@@ -19,6 +19,7 @@ from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from enterprises.models import Bureau, Division, NumberSeries
 from projects.models import Bottleneck, TwinJudgement
 from tests import factories
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -46,12 +47,6 @@ ELSEWHERE = {
 }
 MODELS = [model for model in admin.site._registry if model._meta.app_label in (*OURS, "authtoken")]
 READ_ONLY = ("projects.transition", "bulletins.statvalue", "bulletins.snapshot", "bulletins.bulletin")
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def changelist(model: Any) -> str:
@@ -145,7 +140,7 @@ def test_every_model_stands_in_the_admin_site() -> None:
 
 def test_a_changelist_asks_as_often_for_20_rows_as_for_1(superuser: User) -> None:
     def counts() -> dict[str, int]:
-        client = as_user(superuser)
+        client = browser(superuser)
         found = {}
         for model in MODELS:
             client.get(changelist(model))
@@ -165,7 +160,7 @@ def test_a_changelist_asks_as_often_for_20_rows_as_for_1(superuser: User) -> Non
 
 def test_every_changelist_is_searched_and_every_row_opens(city_admin: User) -> None:
     make_rows(1)
-    client = as_user(city_admin)
+    client = browser(city_admin)
     for model in MODELS:
         assert client.get(changelist(model), {"q": "a"}).status_code == 200, model
         for row in client.get(changelist(model)).context["cl"].result_list[:1]:
@@ -176,7 +171,7 @@ def test_every_changelist_is_searched_and_every_row_opens(city_admin: User) -> N
 
 @pytest.mark.parametrize("role", [Role.OFFICER, Role.STATISTICIAN, Role.AUDITOR])
 def test_other_roles_stay_outside(role: str) -> None:
-    client = as_user(factories.user(role, factories.county(), is_staff=True))
+    client = browser(factories.user(role, factories.county(), is_staff=True))
     assert client.get(reverse("admin:index")).status_code == 302
 
 
@@ -186,7 +181,7 @@ def test_the_first_page_says_what_needs_a_hand(city_admin: User) -> None:
     Bottleneck.objects.filter(pk=row.pk).update(
         clock_started_on=date(2019, 12, 2), clock_amber_on=date(2019, 12, 30), clock_due_on=date(2020, 1, 1)
     )
-    page = as_user(city_admin).get(reverse("admin:index")).content.decode()
+    page = browser(city_admin).get(reverse("admin:index")).content.decode()
     assert "超期问题" in page and "管理范围内的数据" in page
 
 
@@ -194,10 +189,10 @@ def test_an_administrator_sees_the_own_subtree_only(city_admin: User) -> None:
     nation = factories.county().parent.parent.parent
     other = factories.bureau("330000", "浙江省局", nation)
     here, there = factories.project(), factories.project(at=other)
-    page = as_user(city_admin).get(changelist(type(here))).content.decode()
+    page = browser(city_admin).get(changelist(type(here))).content.decode()
     assert here.code in page and there.code not in page
     stranger = factories.user(Role.OFFICER, other, username="stranger")
-    client = as_user(city_admin)
+    client = browser(city_admin)
     assert "stranger" not in client.get(changelist(User)).content.decode()
     assert client.get(reverse("admin:accounts_user_change", args=[stranger.pk])).status_code == 404
 
@@ -206,7 +201,7 @@ def test_other_roles_lend_nothing_to_the_admin_site(city_admin: User) -> None:
     nation = factories.county().parent.parent.parent
     factories.grant(city_admin, Role.OFFICER, nation)
     there = factories.project(at=factories.bureau("330000", "浙江省局", nation))
-    page = as_user(User.objects.get(pk=city_admin.pk)).get(changelist(type(there))).content.decode()
+    page = browser(User.objects.get(pk=city_admin.pk)).get(changelist(type(there))).content.decode()
     assert there.code not in page
 
 
@@ -216,7 +211,7 @@ def grant_form(user: User, role: str, bureau: Any) -> dict[str, Any]:
 
 def test_nobody_grants_more_than_is_under_the_own_administration(city_admin: User) -> None:
     city = factories.county().parent
-    client, person = as_user(city_admin), factories.user(created_by=city_admin)
+    client, person = browser(city_admin), factories.user(created_by=city_admin)
     address = reverse("admin:accounts_grant_add")
     page = client.post(address, grant_form(person, Role.ADMINISTRATOR, city.parent)).content.decode()
     assert "不在您的管理范围内" in page
@@ -227,7 +222,7 @@ def test_nobody_grants_more_than_is_under_the_own_administration(city_admin: Use
 
 def test_a_guessed_user_or_organisation_is_refused_and_not_named(city_admin: User) -> None:
     other = factories.bureau("330000", "浙江省局", factories.bureau())
-    client, address = as_user(city_admin), reverse("admin:accounts_grant_add")
+    client, address = browser(city_admin), reverse("admin:accounts_grant_add")
     stranger = factories.user(Role.OFFICER, other, name="外省经办")
     page = client.post(address, grant_form(stranger, Role.OFFICER, factories.county())).content.decode()
     assert "没有这条记录，或它不在您的管理范围内。" in page and "外省经办" not in page
@@ -247,7 +242,7 @@ def test_a_grant_is_ended_although_its_user_serves_elsewhere_too(city_admin: Use
     here = factories.grant(person, Role.OFFICER, factories.county())
     form = grant_form(person, Role.OFFICER, factories.county()) | {"expires_on": "2024-06-30"}
     address = reverse("admin:accounts_grant_change", args=[here.pk])
-    assert as_user(city_admin).post(address, form).status_code == 302
+    assert browser(city_admin).post(address, form).status_code == 302
     here.refresh_from_db()
     assert here.expires_on == date(2024, 6, 30)
 
@@ -269,7 +264,7 @@ def test_what_is_offered_for_a_grant_lies_under_the_own_administration(
     factories.organization("苏州厂")
     factories.organization("外省厂", at=other)
     query = {"app_label": "accounts", "model_name": "grant", "field_name": field, "term": ""}
-    answer = as_user(city_admin).get(reverse("admin:autocomplete"), query).json()
+    answer = browser(city_admin).get(reverse("admin:autocomplete"), query).json()
     offered = [row["text"] for row in answer["results"]]
     if field == "bureau":
         offered = list(
@@ -291,7 +286,7 @@ def test_a_local_administrator_makes_no_superuser(city_admin: User) -> None:
         "grants-TOTAL_FORMS": 0,
         "grants-INITIAL_FORMS": 0,
     }
-    as_user(city_admin).post(reverse("admin:accounts_user_change", args=[person.pk]), form)
+    browser(city_admin).post(reverse("admin:accounts_user_change", args=[person.pk]), form)
     person.refresh_from_db()
     assert not person.is_superuser
 
@@ -313,7 +308,7 @@ def test_a_row_that_would_leave_the_scope_is_not_saved(city_admin: User) -> None
         },
     }
     address = reverse("admin:enterprises_organization_change", args=[firm.pk])
-    assert as_user(city_admin).post(address, form).status_code == 403
+    assert browser(city_admin).post(address, form).status_code == 403
     firm.refresh_from_db()
     assert firm.name == "苏州厂"
 
@@ -323,7 +318,7 @@ def test_what_services_write_is_not_typed(name: str, superuser: User) -> None:
     make_rows(1)
     app, model = name.split(".")
     row = apps.get_model(name)._default_manager.first()
-    client = as_user(superuser)
+    client = browser(superuser)
     assert client.get(reverse(f"admin:{app}_{model}_add")).status_code == 403
     change = reverse(f"admin:{app}_{model}_change", args=[row.pk])
     assert client.get(change).status_code == 200
@@ -336,7 +331,7 @@ def test_what_services_write_is_not_typed(name: str, superuser: User) -> None:
 def test_whom_to_call_about_a_problem_stands_on_its_page_only(city_admin: User) -> None:
     """Administrators are no party: there alone it is decided who reads the number in full."""
     row = factories.Cast().filed()
-    client = as_user(city_admin)
+    client = browser(city_admin)
     assert client.get(f"/admin/projects/bottleneckcontact/{row.pk}/change/").status_code == 404
     page = client.get(reverse("admin:projects_bottleneck_change", args=[row.pk])).content.decode()
     assert "13800000000" not in page
@@ -347,7 +342,7 @@ def test_whom_to_call_about_a_problem_stands_on_its_page_only(city_admin: User) 
 
 def test_states_are_not_typed(superuser: User) -> None:
     row = factories.Cast().filed()
-    client = as_user(superuser)
+    client = browser(superuser)
     for name, pk in (
         ("bottleneck", row.pk),
         ("chainproject", factories.project().pk),
@@ -363,7 +358,7 @@ def test_who_may_see_a_problem_and_what_it_says_is_the_firms_business(superuser:
     row = factories.Cast().filed()
     before = Bottleneck.objects.filter(pk=row.pk).values().get()
     address = reverse("admin:projects_bottleneck_change", args=[row.pk])
-    client = as_user(superuser)
+    client = browser(superuser)
     form = client.get(address).context["adminform"].form
     assert set(form.fields) == {"is_test", "project"}
     inlines = {
@@ -383,7 +378,7 @@ def test_who_may_see_a_problem_and_what_it_says_is_the_firms_business(superuser:
 
 @pytest.mark.parametrize("key", ["9" * 30, "9223372036854775808", "-9223372036854775809", "²"])
 def test_a_row_with_an_impossible_key_is_absent(key: str, superuser: User) -> None:
-    client = as_user(superuser)
+    client = browser(superuser)
     for model in MODELS:
         for page in ("change", "delete", "history"):
             name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
@@ -394,13 +389,13 @@ def test_a_row_with_an_impossible_key_is_absent(key: str, superuser: User) -> No
     "query", [{name: "9" * 30} for name in ("id__in", "bottleneck__id__exact", "bureau__id__exact", "p")]
 )
 def test_a_filter_by_an_impossible_number_breaks_no_list(query: dict[str, str], superuser: User) -> None:
-    client = as_user(superuser)
+    client = browser(superuser)
     for model in MODELS:
         assert client.get(changelist(model), query).status_code in (200, 302, 400), model
 
 
 def test_an_impossible_choice_is_refused(superuser: User) -> None:
-    client = as_user(superuser)
+    client = browser(superuser)
     form = {"user": "9" * 30, "role": Role.OFFICER, "bureau": "9" * 30, "starts_on": "2024-01-01"}
     assert client.post(reverse("admin:accounts_grant_add"), form).status_code in (200, 400)
     selected = {"action": "delete_selected", "_selected_action": ["9" * 30]}
@@ -418,7 +413,7 @@ def void(client: Client, row: Any, **more: str) -> Any:
 
 
 def test_a_row_is_struck_out_with_a_reason(city_admin: User) -> None:
-    project, client = factories.project(), as_user(city_admin)
+    project, client = factories.project(), browser(city_admin)
     page = void(client, project).content.decode()
     assert project.name in page and "作废原因" in page
     void(client, project, confirm="1", reason=" ")
@@ -435,7 +430,7 @@ def test_periods_are_rolled_up_and_refusals_are_read(superuser: User) -> None:
     period = Period.objects.create(
         code="2024", kind="year", start_on=date(2024, 1, 1), end_on=date(2024, 12, 31)
     )
-    client = as_user(superuser)
+    client = browser(superuser)
 
     def act(name: str) -> str:
         form = {"action": name, "_selected_action": [period.pk]}
@@ -451,10 +446,10 @@ def test_periods_are_rolled_up_and_refusals_are_read(superuser: User) -> None:
 
 def test_a_period_is_added_by_its_code_alone(superuser):
     add = reverse("admin:bulletins_period_add")
-    refused = as_user(superuser).post(add, {"code": "abc", "kind": "year", "start_on": "2030-01-01"})
+    refused = browser(superuser).post(add, {"code": "abc", "kind": "year", "start_on": "2030-01-01"})
     assert refused.status_code == 200
     assert "不是期间代码" in refused.content.decode()
-    assert as_user(superuser).post(add, {"code": "2030q1", "kind": "year"}).status_code == 302
+    assert browser(superuser).post(add, {"code": "2030q1", "kind": "year"}).status_code == 302
     period = Period.objects.get()
     assert (period.code, period.kind) == ("2030Q1", Period.Kind.QUARTER)
     assert (period.start_on, period.end_on) == (date(2030, 1, 1), date(2030, 3, 31))
@@ -471,6 +466,6 @@ def test_what_other_bureaus_published_is_whole_for_their_own_administrators_alon
     page = reverse(f"admin:projects_{model}_change", args=[row.pk])
     rows = reverse(f"admin:projects_{model}_changelist")
     for place, status in ((county, 200), (county.parent, 200), (elsewhere, 404)):
-        client = as_user(factories.user(Role.ADMINISTRATOR, place))
+        client = browser(factories.user(Role.ADMINISTRATOR, place))
         assert client.get(page).status_code == status
         assert (f"/{row.pk}/change/" in client.get(rows).content.decode()) == (status == 200)

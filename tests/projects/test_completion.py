@@ -2,7 +2,6 @@
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
@@ -12,6 +11,7 @@ from projects.completion import Change, changes_of
 from projects.timeline import events_of
 from tests import factories
 from tests.factories import Cast, S
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -32,12 +32,6 @@ def returned(cast: Cast) -> services.Bottleneck:
     row = cast.filed()
     services.move(row, "return", by=cast.county_officer, data={"gaps": GAPS})
     return row
-
-
-def as_user(user: services.User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def completed(cast: Cast) -> services.Bottleneck:
@@ -62,7 +56,7 @@ def test_the_officer_reads_gap_by_gap_what_was_answered_and_changed(cast: Cast) 
         Change("题目", "", "", "柔轮热处理后疲劳寿命离散过大", "柔轮疲劳寿命离散"),
     ]
     assert next(event.changes for event in events_of(row)) == changes_of(row.transitions.last())
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     for name, args in (("bottleneck_detail", []), ("bottleneck_move", ["accept"])):
         page = client.get(reverse(f"projects:{name}", args=[row.public_id, *args])).content.decode()
         assert f"<del>{before}</del>" in page
@@ -84,7 +78,7 @@ def test_the_same_words_in_another_language_are_no_change(cast: Cast) -> None:
 
 
 def test_a_colleague_goes_on_with_a_draft_and_is_told(cast: Cast) -> None:
-    row, client = factories.draft(cast.filer), as_user(cast.filer)
+    row, client = factories.draft(cast.filer), browser(cast.filer)
     colleague = factories.user(Role.FILER, cast.firm, name="同事")
     stranger = factories.user(Role.FILER)
     address = reverse("projects:bottleneck_hand_over", args=[row.public_id])
@@ -101,8 +95,8 @@ def test_a_colleague_goes_on_with_a_draft_and_is_told(cast: Cast) -> None:
     assert row.filer == colleague
     assert [notice.user for notice in Notice.objects.filter(source__startswith="handed:")] == [colleague]
     services.move(row, "submit", by=colleague)
-    assert as_user(cast.filer).get(address).status_code == 403
-    assert as_user(stranger).get(address).status_code == 404
+    assert browser(cast.filer).get(address).status_code == 403
+    assert browser(stranger).get(address).status_code == 404
 
 
 def test_a_first_filing_has_nothing_to_complete(cast: Cast) -> None:
@@ -110,7 +104,7 @@ def test_a_first_filing_has_nothing_to_complete(cast: Cast) -> None:
 
 
 def test_the_firm_answers_on_the_page_from_which_it_submits(cast: Cast) -> None:
-    row, client = returned(cast), as_user(cast.filer)
+    row, client = returned(cast), browser(cast.filer)
     row = services.revise(row, by=cast.filer, version=row.version, values={"symptom": "自 3 月起。"})
     address = reverse("projects:bottleneck_edit", args=[row.public_id, "check"])
     page = client.get(address).content.decode()

@@ -20,6 +20,7 @@ from projects.models import Bottleneck
 from projects.workflow import amber_day
 from tests import factories
 from tests.factories import Cast, S
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -33,18 +34,12 @@ def cast():
     return Cast()
 
 
-def as_user(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def codes(answer):
     return [line["row"].code for line in answer.context["rows"]]
 
 
 def queue(user, name, **query):
-    return codes(as_user(user).get(reverse("projects:desk_queue", args=[name]), query))
+    return codes(browser(user).get(reverse("projects:desk_queue", args=[name]), query))
 
 
 def clock(row, started, due, **fields):
@@ -72,7 +67,7 @@ def test_each_queue_holds_the_rows_that_wait_for_the_same(cast):
 def test_the_numbers_on_the_tabs_are_the_rows_behind_them(cast):
     for status in (S.SUBMITTED, S.ACCEPTED, S.SOLUTION_FILED, S.RESOLVED):
         cast.bring_to(status)
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     for tab in client.get(DESK).context["tabs"]:
         assert client.get(tab["href"]).context["page"].paginator.count == tab["number"]
 
@@ -146,7 +141,7 @@ def test_the_most_urgent_clock_stands_first_and_headings_sort(cast):
     clock(late, today, today + timedelta(days=9))
     clock(none, None, None)
     clock(soon, today, today + timedelta(days=2))
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     assert codes(client.get(DESK)) == [soon.code, late.code, none.code]
     assert codes(client.get(DESK, {"sort": "-clock"})) == [late.code, soon.code, none.code]
     assert codes(client.get(DESK, {"sort": "code"})) == [late.code, none.code, soon.code]
@@ -186,7 +181,7 @@ def test_a_search_by_number_and_credit_code_finds_the_row(cast):
 
 def test_a_row_opens_beside_the_list_and_after_a_move_the_next(cast):
     first, second = cast.filed(title="第一条"), cast.filed(title="第二条")
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     panel = client.get(DESK, {"open": first.public_id}, headers=BESIDE)
     assert "<html" not in panel.content.decode()
     assert "第一条" in panel.content.decode() and "第二条" not in panel.content.decode()
@@ -204,14 +199,14 @@ def test_a_row_opens_beside_the_list_and_after_a_move_the_next(cast):
 
 def test_the_last_row_of_the_list_is_followed_by_the_one_before(cast):
     first, second = cast.filed(), cast.filed()
-    opened = as_user(cast.county_officer).get(DESK, {"open": second.public_id}).context["opened"]
+    opened = browser(cast.county_officer).get(DESK, {"open": second.public_id}).context["opened"]
     assert str(first.public_id) in opened["next"]
 
 
 def test_what_may_not_be_seen_does_not_open(cast):
     stranger = factories.user(Role.FILER)
     foreign = factories.draft(stranger)
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     assert client.get(DESK, {"open": foreign.public_id}).context["opened"] is None
     assert client.get(DESK, {"open": "nonsense"}).context["opened"] is None
 
@@ -219,7 +214,7 @@ def test_what_may_not_be_seen_does_not_open(cast):
 def test_a_refused_move_beside_the_list_says_why(cast):
     row = cast.bring_to(S.VERIFICATION)
     url = reverse("projects:bottleneck_move", args=[row.public_id, "verify"])
-    answer = as_user(cast.county_officer).get(url, headers=BESIDE)
+    answer = browser(cast.county_officer).get(url, headers=BESIDE)
     assert answer.status_code == 403
     assert "您经手过这个问题" in answer.content.decode() and "<html" not in answer.content.decode()
 
@@ -228,7 +223,7 @@ def test_a_refused_move_beside_the_list_says_why(cast):
 def test_a_form_beside_the_list_repeats_no_id_of_the_page(cast, name):
     """A label of the form would otherwise tick a filter."""
     row = cast.bring_to(S.ACCEPTED)
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     form = client.get(reverse("projects:bottleneck_move", args=[row.public_id, name]), headers=BESIDE)
     ids = [re.findall(r' id="([^"]+)"', answer.content.decode()) for answer in (client.get(DESK), form)]
     assert len(ids[1]) == len(set(ids[1])) > 3
@@ -241,7 +236,7 @@ def test_a_form_beside_the_list_repeats_no_id_of_the_page(cast, name):
 @pytest.mark.parametrize("role", [Role.STATISTICIAN, Role.AUDITOR, Role.ADMINISTRATOR])
 def test_who_only_reads_has_no_inbox_and_no_buttons(cast, role):
     row = cast.filed()
-    answer = as_user(factories.user(role, cast.city)).get(DESK, {"open": row.public_id})
+    answer = browser(factories.user(role, cast.city)).get(DESK, {"open": row.public_id})
     page = answer.content.decode()
     assert "只读" in page and codes(answer) == [row.code]
     assert answer.context["bulk"] == [] and "待我办理" not in page
@@ -249,18 +244,18 @@ def test_who_only_reads_has_no_inbox_and_no_buttons(cast, role):
 
 
 def test_the_desk_is_for_bureaus(cast):
-    answer = as_user(cast.filer).get(DESK)
+    answer = browser(cast.filer).get(DESK)
     assert answer.status_code == 403 and "市场监管部门使用" in answer.content.decode()
     assert Client().get(DESK).status_code == 302
     assert (
-        as_user(cast.county_officer).get(reverse("projects:desk_queue", args=["nonsense"])).status_code == 404
+        browser(cast.county_officer).get(reverse("projects:desk_queue", args=["nonsense"])).status_code == 404
     )
 
 
 def test_who_has_two_desks_sees_the_chosen_one(cast):
     row = cast.bring_to(S.ACCEPTED)
     other = factories.grant(cast.county_officer, Role.OFFICER, cast.city)
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     assert codes(client.get(DESK)) == [row.code]  # the wider desk first
     county = cast.county_officer.grants.exclude(pk=other.pk).get()
     answer = client.post("/role/", {"grant": county.pk}, follow=True)
@@ -274,7 +269,7 @@ BULK = "/desk/bulk/"
 
 def test_many_rows_are_previewed_and_then_accepted_one_by_one(cast):
     ready, also, done = cast.filed(), cast.filed(), cast.bring_to(S.ACCEPTED)
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     rows = [str(row.public_id) for row in (ready, also, done)]
     preview = client.get(BULK, {"move": "accept", "row": rows})
     outcomes = {outcome.row.code: outcome for outcome in preview.context["outcomes"]}
@@ -298,7 +293,7 @@ def test_many_rows_are_listed_with_one_plan(cast):
     rows = [cast.bring_to(S.ACCEPTED) for _ in range(2)]
     bare = cast.bring_to(S.ACCEPTED)
     bare.measures.all().delete()
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     preview = client.get(BULK, {"move": "list", "row": [str(row.public_id) for row in (*rows, bare)]})
     tokens = [outcome.token for outcome in preview.context["outcomes"] if not outcome.refusal]
     assert len(tokens) == 2 and "量化的现值和目标值" in preview.content.decode()
@@ -311,7 +306,7 @@ def test_many_rows_are_listed_with_one_plan(cast):
 
 def test_many_rows_are_dispatched_to_one_institution(cast):
     rows = [cast.bring_to(S.LISTED) for _ in range(2)]
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     preview = client.get(BULK, {"move": "dispatch", "row": [str(row.public_id) for row in rows]})
     assert cast.lab.name in preview.content.decode()
     tokens = [outcome.token for outcome in preview.context["outcomes"]]
@@ -321,7 +316,7 @@ def test_many_rows_are_dispatched_to_one_institution(cast):
 
 def test_a_selection_of_nothing_or_of_foreign_rows_leads_back(cast):
     foreign = factories.draft(factories.user(Role.FILER))
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     for rows in ([], ["nonsense"], [str(foreign.public_id)]):
         assert client.get(BULK, {"move": "accept", "row": rows})["Location"] == DESK
     assert client.get(BULK, {"move": "terminate", "row": [str(foreign.public_id)]}).status_code == 404
@@ -340,7 +335,7 @@ def queries(client, url, **extra):
 
 def test_the_desk_costs_the_same_for_one_row_and_for_twenty(cast):
     first = cast.filed()
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     url, opened = reverse("projects:desk_queue", args=["mine"]), f"{DESK}?open={first.public_id}"
     bulk = f"{BULK}?move=accept&row={first.public_id}"
     client.get(opened, headers=BESIDE)  # the first look is written into the record

@@ -1,22 +1,21 @@
 """Whether a solution lasts: asked 3 and 12 months after striking off, answered by the firm."""
 
-import re
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Notice, Role, User
+from accounts.models import Notice, Role
 from common.workdays import add_months
 from projects import followups
 from projects.models import Bottleneck, FollowUp
 from projects.workflow import MOVES, judge
 from tests.factories import Cast, user
+from tests.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
 S = Bottleneck.Status
@@ -34,16 +33,6 @@ def solved(cast: Cast) -> Bottleneck:
 
 def day_of(row: Bottleneck) -> date:
     return timezone.localdate(row.resolved_at)
-
-
-def browser(of: User) -> Client:
-    client = Client()
-    client.force_login(of, "django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def text_of(response: Any) -> str:
-    return re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
 
 
 def asked(row: Bottleneck, months: int = 3) -> FollowUp:

@@ -18,6 +18,7 @@ from common.listing import TwoEndedPaginator, disarmed
 from enterprises.models import Organization
 from projects.models import ChainProject
 from tests import factories
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -30,12 +31,6 @@ LISTS = (
     "projects:key_project_list",
     "projects:bottleneck_list",
 )
-
-
-def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @world
@@ -67,7 +62,7 @@ def make_rows(count: int) -> None:
 
 def test_every_list_asks_as_often_for_20_rows_as_for_1(officer: User) -> None:
     def counts() -> dict[str, int]:
-        client = as_user(officer)
+        client = browser(officer)
         found = {}
         for name in LISTS:
             client.get(reverse(name))  # fills caches of the process, and writes when the session was used
@@ -93,7 +88,7 @@ def test_a_list_is_for_those_who_logged_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_an_empty_list_says_what_will_stand_there(name: str, officer: User) -> None:
-    page = as_user(officer).get(reverse(name)).content.decode()
+    page = browser(officer).get(reverse(name)).content.decode()
     assert "empty-title" in page
     assert "这里将列出" in page
 
@@ -101,13 +96,13 @@ def test_an_empty_list_says_what_will_stand_there(name: str, officer: User) -> N
 @pytest.mark.parametrize("name", [name for name in LISTS if "institution" not in name])
 def test_rows_of_another_province_are_not_listed(name: str, officer: User, foreign: User) -> None:
     make_rows(1)
-    assert "data-row>" in as_user(officer).get(reverse(name)).content.decode()
-    assert "data-row>" not in as_user(foreign).get(reverse(name)).content.decode()
+    assert "data-row>" in browser(officer).get(reverse(name)).content.decode()
+    assert "data-row>" not in browser(foreign).get(reverse(name)).content.decode()
 
 
 def test_institutions_are_open_to_every_bureau(foreign: User) -> None:
     lab = factories.institution("演示计量院")
-    client = as_user(foreign)
+    client = browser(foreign)
     assert "演示计量院" in client.get(reverse("enterprises:institution_list")).content.decode()
     assert client.get(reverse("enterprises:organization_detail", args=[lab.uscc])).status_code == 200
 
@@ -115,7 +110,7 @@ def test_institutions_are_open_to_every_bureau(foreign: User) -> None:
 def test_filters_stand_in_the_address_and_as_chips(officer: User) -> None:
     kept = factories.organization("演示甲厂", size="small")
     factories.organization("演示乙厂", size="large")
-    answer = as_user(officer).get(reverse("enterprises:organization_list"), {"size": "small"})
+    answer = browser(officer).get(reverse("enterprises:organization_list"), {"size": "small"})
     page = answer.content.decode()
     assert kept.name in page and "演示乙厂" not in page
     assert '<span class="chip-label">企业规模</span>小型' in page
@@ -134,7 +129,7 @@ def test_a_fault_in_the_address_is_named_and_shows_no_row(
     officer: User, query: dict[str, str], sentence: str
 ) -> None:
     firm = factories.organization()
-    page = as_user(officer).get(reverse("enterprises:organization_list"), query).content.decode()
+    page = browser(officer).get(reverse("enterprises:organization_list"), query).content.decode()
     assert sentence in page.replace("&#x27;", "'")
     assert firm.name not in page
 
@@ -144,7 +139,7 @@ def test_the_bureau_filter_takes_the_subtree_and_offers_the_next_level() -> None
     province = county.parent.parent
     other = factories.bureau("320600", "南通市市场监督管理局", province)
     here, there = factories.organization("苏州厂", at=county), factories.organization("南通厂", at=other)
-    client = as_user(factories.user(Role.OFFICER, province))
+    client = browser(factories.user(Role.OFFICER, province))
     page = client.get(reverse("enterprises:organization_list"), {"bureau": "320500"}).content.decode()
     assert here.name in page and there.name not in page
     assert '<option value="320509"' in page
@@ -173,7 +168,7 @@ def test_organisations_by_their_part_in_projects() -> None:
 def test_sorting_by_a_heading_and_back(officer: User) -> None:
     for name, employees in (("甲", 30), ("乙", 10), ("丙", None)):
         factories.organization(name, employees=employees)
-    client = as_user(officer)
+    client = browser(officer)
     address = reverse("enterprises:organization_list")
     client.post(address, {"columns": ["employees"]})
 
@@ -193,7 +188,7 @@ def test_every_page_is_complete_from_either_end(officer: User) -> None:
     pages = TwoEndedPaginator(keys, 3)
     assert [key for number in pages.page_range for key in pages.page(number).object_list] == list(keys)
     address = reverse("enterprises:organization_list")
-    assert as_user(officer).get(address, {"page": "999"}).status_code == 200
+    assert browser(officer).get(address, {"page": "999"}).status_code == 200
 
 
 def test_the_last_page_is_read_from_the_end() -> None:
@@ -208,7 +203,7 @@ def test_the_last_page_is_read_from_the_end() -> None:
 
 def test_the_choice_of_columns_is_remembered(officer: User) -> None:
     factories.organization(employees=1234)
-    client = as_user(officer)
+    client = browser(officer)
     address = reverse("enterprises:organization_list")
     assert "1,234" not in client.get(address).content.decode()
     client.post(f"{address}?size=", {"columns": ["employees"]})
@@ -220,7 +215,7 @@ def test_the_choice_of_columns_is_remembered(officer: User) -> None:
 def test_the_export_is_what_is_seen_and_no_formula(officer: User) -> None:
     factories.organization("=HYPERLINK(1)", size="small", employees=12)
     factories.organization("大厂", size="large")
-    client = as_user(officer)
+    client = browser(officer)
     address = reverse("enterprises:organization_list")
     answer = client.get(address, {"size": "small", "export": "csv"})
     body = b"".join(answer.streaming_content)
@@ -246,7 +241,7 @@ def test_search_by_name_code_and_credit_code(officer: User) -> None:
     project = factories.project(name="轴承强链项目")
     factories.participation(firm, project)
     factories.project(name="别的项目")
-    client = as_user(officer)
+    client = browser(officer)
     for text in ("轴承", project.code.lower(), firm.uscc):
         page = client.get(reverse("projects:project_list"), {"q": text}).content.decode()
         assert project.name in page and "别的项目" not in page
@@ -254,7 +249,7 @@ def test_search_by_name_code_and_credit_code(officer: User) -> None:
 
 def test_void_and_test_rows_are_not_listed(officer: User) -> None:
     factories.project(name="测试项目", is_test=True)
-    page = as_user(officer).get(reverse("projects:project_list")).content.decode()
+    page = browser(officer).get(reverse("projects:project_list")).content.decode()
     assert "测试项目" not in page
 
 
@@ -279,15 +274,15 @@ def addresses() -> list[str]:
 
 def test_a_foreign_row_is_not_found(officer: User, foreign: User) -> None:
     for address in addresses():
-        assert as_user(officer).get(address).status_code == 200
-        assert as_user(foreign).get(address).status_code == 404
+        assert browser(officer).get(address).status_code == 200
+        assert browser(foreign).get(address).status_code == 404
 
 
 def test_a_project_page_pages_its_parties_by_role(officer: User) -> None:
     project = factories.project()
     for _number in range(25):
         factories.participation(factories.organization(), project)
-    client = as_user(officer)
+    client = browser(officer)
     address = reverse("projects:project_detail", args=[project.code])
     first = client.get(address).content.decode()
     assert first.count('class="cell-sub">91') == 20
@@ -297,7 +292,7 @@ def test_a_project_page_pages_its_parties_by_role(officer: User) -> None:
 
 def test_a_project_page_asks_as_often_for_20_parties_as_for_1(officer: User) -> None:
     project = factories.project()
-    client = as_user(officer)
+    client = browser(officer)
     address = reverse("projects:project_detail", args=[project.code])
     counts = []
     for more in (1, 19):
@@ -314,7 +309,7 @@ def test_a_project_page_asks_as_often_for_20_parties_as_for_1(officer: User) -> 
 
 def test_goals_and_milestones_show_how_far_they_are(officer: User) -> None:
     project_page, key_page, *_rest = addresses()
-    client = as_user(officer)
+    client = browser(officer)
     assert "50.0%" in client.get(project_page).content.decode()
     page = client.get(key_page).content.decode()
     assert "40.0%" in page
@@ -326,20 +321,20 @@ def test_regions_of_a_cross_region_project(officer: User) -> None:
     project = factories.project(is_cross_region=True, tier="cross_region")
     project.region_links.create(bureau=other)
     address = reverse("projects:project_detail", args=[project.code])
-    page = as_user(officer).get(address).content.decode()
+    page = browser(officer).get(address).content.decode()
     assert "浙江省市场监督管理局" in page and "牵头" in page and "参与" in page
-    assert as_user(factories.user(Role.OFFICER, other)).get(address).status_code == 200
+    assert browser(factories.user(Role.OFFICER, other)).get(address).status_code == 200
 
 
 def test_contacts_are_masked_outside_the_parties(officer: User, foreign: User) -> None:
     lab = factories.institution()
     address = reverse("enterprises:organization_detail", args=[lab.uscc])
-    assert "13800000001" in as_user(officer).get(address).content.decode()
-    page = as_user(foreign).get(address).content.decode()
+    assert "13800000001" in browser(officer).get(address).content.decode()
+    page = browser(foreign).get(address).content.decode()
     assert "138****0001" in page and "13800000001" not in page
     assert "王*" in page and "王敏" not in page
     own = factories.user(Role.INSTITUTION, lab)
-    assert "13800000001" in as_user(own).get(address).content.decode()
+    assert "13800000001" in browser(own).get(address).content.decode()
 
 
 def test_an_organisation_page_names_its_parts_and_problems(officer: User) -> None:
@@ -348,7 +343,7 @@ def test_an_organisation_page_names_its_parts_and_problems(officer: User) -> Non
     factories.participation(cast.firm, project, "leader")
     problem = cast.filed()
     page = (
-        as_user(officer)
+        browser(officer)
         .get(reverse("enterprises:organization_detail", args=[cast.firm.uscc]))
         .content.decode()
     )
@@ -359,7 +354,7 @@ def test_an_organisation_page_names_its_parts_and_problems(officer: User) -> Non
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 def test_a_day_at_the_end_of_the_calendar_is_refused_at_its_field(officer, name, day):
     for address in ("/bottlenecks/", "/api/v1/bottlenecks/"):
-        answer = as_user(officer).get(address, {name: day})
+        answer = browser(officer).get(address, {name: day})
         assert answer.status_code in (200, 400)
         assert "日期应在 1900 年到 2199 年之间" in answer.content.decode()
 
@@ -369,8 +364,8 @@ def test_contacts_are_masked_for_those_who_only_read(officer: User, role: Role) 
     lab = factories.institution()
     address = reverse("enterprises:organization_detail", args=[lab.uscc])
     reader = factories.user(role, lab.bureau)
-    assert "13800000001" in as_user(officer).get(address).content.decode()
-    page = as_user(reader).get(address).content.decode()
+    assert "13800000001" in browser(officer).get(address).content.decode()
+    page = browser(reader).get(address).content.decode()
     assert "138****0001" in page and "13800000001" not in page
 
 

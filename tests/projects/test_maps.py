@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from openpyxl import load_workbook
@@ -21,6 +20,7 @@ from projects.maps import Node, Rule, band, exact, told
 from projects.models import Bottleneck, QualityMap
 from projects.services import StaleRow
 from tests import factories
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -84,13 +84,6 @@ class Stage:
 @world
 def stage() -> Stage:
     return Stage()
-
-
-def browser(user: User | None = None) -> Client:
-    client = Client()
-    if user:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 # --- Counting ----------------------------------------------------------------------------------------------

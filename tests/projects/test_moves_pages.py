@@ -18,6 +18,7 @@ from projects.timeline import events_of
 from projects.workflow import MOVES
 from tests import factories
 from tests.factories import Cast, S
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -92,12 +93,6 @@ def address(row, name):
     return reverse("projects:bottleneck_move", args=[row.public_id, name])
 
 
-def as_user(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def typed(row, name, cast):
     """What somebody types into the form of a move."""
     today = timezone.localdate()
@@ -154,7 +149,7 @@ def test_every_move_of_the_table_is_tried_here():
 def test_a_move_is_made_from_its_page(cast, name):
     status, who = STARTS[name]
     row = started(cast, name)
-    client = as_user(getattr(cast, who))
+    client = browser(getattr(cast, who))
     page = client.get(address(row, name))
     assert page.status_code == 200
     assert row.title in page.content.decode()
@@ -169,7 +164,7 @@ def test_a_move_is_made_from_its_page(cast, name):
 def test_an_empty_form_is_sent_back_with_the_faults_at_their_fields(cast, name):
     status, who = STARTS[name]
     row = started(cast, name)
-    answer = as_user(getattr(cast, who)).post(
+    answer = browser(getattr(cast, who)).post(
         address(row, name),
         {"version": row.version, "evidence-TOTAL_FORMS": "1", "evidence-INITIAL_FORMS": "0"},
     )
@@ -181,7 +176,7 @@ def test_an_empty_form_is_sent_back_with_the_faults_at_their_fields(cast, name):
 
 def test_the_gaps_are_kept_by_field(cast):
     row = cast.filed()
-    as_user(cast.county_officer).post(address(row, "return"), typed(row, "return", cast))
+    browser(cast.county_officer).post(address(row, "return"), typed(row, "return", cast))
     assert row.transitions.last().details["gaps"] == [
         {"field": "symptom", "text": "请写明从什么时候开始。"},
         {"field": "", "text": "请附检测报告。"},
@@ -191,7 +186,7 @@ def test_the_gaps_are_kept_by_field(cast):
 
 def test_a_rejection_keeps_what_was_typed_and_is_read_in_the_language_of_the_reader(cast):
     row = cast.filed()
-    client = as_user(cast.county_officer)
+    client = browser(cast.county_officer)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     client.post(address(row, "reject"), typed(row, "reject", cast))
     step = row.transitions.last()
@@ -221,7 +216,7 @@ def test_scans_and_files_come_with_the_solution(cast):
         "evidence-0-file": factories.pdf(),
         "files": [factories.png("现场.png")],
     }
-    as_user(cast.engineer).post(address(row, "file_solution"), data)
+    browser(cast.engineer).post(address(row, "file_solution"), data)
     row.refresh_from_db()
     assert row.status == S.SOLUTION_FILED
     assert {attachment.name for attachment in row.attachments.all()} == {"报告.pdf", "现场.png"}
@@ -231,7 +226,7 @@ def test_scans_and_files_come_with_the_solution(cast):
 def test_a_file_that_is_not_what_it_says_is_refused_at_its_field(cast):
     row = cast.bring_to(S.IN_PROGRESS)
     data = typed(row, "file_solution", cast) | {"evidence-0-file": factories.png("报告.pdf")}
-    page = as_user(cast.engineer).post(address(row, "file_solution"), data).content.decode()
+    page = browser(cast.engineer).post(address(row, "file_solution"), data).content.decode()
     assert "与文件名不符" in page
     assert "调整渗碳工艺窗口。" in page
     assert not row.attachments.exists() and not Evidence.objects.exists()
@@ -240,7 +235,7 @@ def test_a_file_that_is_not_what_it_says_is_refused_at_its_field(cast):
 def test_too_many_files_are_refused_before_any_is_kept(cast):
     row = cast.bring_to(S.IN_PROGRESS)
     files = [factories.png(f"{n}.png", salt=bytes([n])) for n in range(11)]
-    page = as_user(cast.engineer).post(
+    page = browser(cast.engineer).post(
         address(row, "file_solution"), typed(row, "file_solution", cast) | {"files": files}
     )
     assert "最多 10 个附件" in page.content.decode()
@@ -256,7 +251,7 @@ def test_another_row_of_evidence_is_asked_for_without_judging(cast):
         "evidence-INITIAL_FORMS": "0",
         "add_evidence": "1",
     }
-    page = as_user(cast.engineer).post(address(row, "file_solution"), data).content.decode()
+    page = browser(cast.engineer).post(address(row, "file_solution"), data).content.decode()
     assert "写到一半" in page and "evidence-1-number" in page
     assert "error-summary" not in page
 
@@ -265,7 +260,7 @@ def test_a_day_in_the_future_is_refused(cast):
     row = cast.bring_to(S.IN_PROGRESS)
     data = typed(row, "file_solution", cast)
     data["evidence-0-issued_on"] = (timezone.localdate() + timedelta(days=1)).isoformat()
-    page = as_user(cast.engineer).post(address(row, "file_solution"), data).content.decode()
+    page = browser(cast.engineer).post(address(row, "file_solution"), data).content.decode()
     assert "不能晚于今天" in page
 
 
@@ -273,7 +268,7 @@ def test_a_day_long_past_is_refused_at_its_field(cast):
     row = cast.bring_to(S.IN_PROGRESS)
     field = f"after_{row.measures.get().pk}_on"
     data = typed(row, "file_solution", cast) | {field: "0001-01-01", "evidence-0-issued_on": "0001-01-01"}
-    form = as_user(cast.engineer).post(address(row, "file_solution"), data).context["form"]
+    form = browser(cast.engineer).post(address(row, "file_solution"), data).context["form"]
     wrong = ["日期早于 1949-10-01，请核对年份。"]
     assert (form.errors, form.evidence.errors) == ({field: wrong}, [{"issued_on": wrong}])
 
@@ -284,7 +279,7 @@ def test_a_day_long_past_is_refused_at_its_field(cast):
 def test_every_evidence_is_checked_and_marked(cast):
     row = cast.bring_to(S.VERIFICATION)
     data = typed(row, "verify", cast)
-    client = as_user(cast.verifier)
+    client = browser(cast.verifier)
     page = client.post(address(row, "verify"), data | {"checked": []}).content.decode()
     assert "error-summary" in page
     client.post(address(row, "verify"), data)
@@ -295,7 +290,7 @@ def test_a_missed_target_is_not_solved(cast):
     row = cast.bring_to(S.IN_PROGRESS)
     services.move(row, "file_solution", by=cast.engineer, data=factories.solution(row, after="80"))
     cast.make(row, "confirm")
-    client = as_user(cast.verifier)
+    client = browser(cast.verifier)
     page = client.post(address(row, "verify"), typed(row, "verify", cast)).content.decode()
     assert "没有达到目标" in page and "台架寿命达标率" in page
     row.refresh_from_db()
@@ -313,7 +308,7 @@ def test_institutions_that_fit_come_first(cast):
     standards.institution_profile.nqi_elements = ("STD",)
     standards.institution_profile.save()
     row = cast.bring_to(S.LISTED)
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     page = client.get(address(row, "dispatch")).content.decode()
     assert page.index(cast.lab.name) < page.index(standards.name)
     assert "在办 0 件" in page
@@ -326,14 +321,14 @@ def test_institutions_that_fit_come_first(cast):
 def test_institutions_are_looked_up_by_the_handling_officer_only(cast):
     row = cast.bring_to(S.LISTED)
     url = reverse("projects:institution_choices", args=[row.public_id])
-    assert as_user(cast.filer).get(url).status_code == 403
-    assert as_user(factories.user(Role.FILER)).get(url).status_code == 404
+    assert browser(cast.filer).get(url).status_code == 403
+    assert browser(factories.user(Role.FILER)).get(url).status_code == 404
 
 
 def test_a_firm_without_abilities_is_no_institution(cast):
     row = cast.bring_to(S.LISTED)
     data = typed(row, "dispatch", cast) | {"assigned_to": cast.firm.uscc}
-    page = as_user(cast.city_officer).post(address(row, "dispatch"), data).content.decode()
+    page = browser(cast.city_officer).post(address(row, "dispatch"), data).content.decode()
     assert "没有这家机构" in page
     row.refresh_from_db()
     assert row.status == S.LISTED
@@ -341,7 +336,7 @@ def test_a_firm_without_abilities_is_no_institution(cast):
 
 def test_the_master_is_looked_at_before_merging(cast):
     row, master = cast.bring_to(S.ACCEPTED), cast.bring_to(S.ACCEPTED, title="另一家企业的同一问题")
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     page = client.get(address(row, "merge")).content.decode()
     assert master.code in page  # same chain and gap
     page = client.post(
@@ -367,7 +362,7 @@ def test_a_stale_form_tells_who_did_what_and_keeps_the_text(cast):
     row = cast.filed()
     data = typed(row, "return", cast)
     cast.make(row, "accept")
-    answer = as_user(cast.county_officer).post(address(row, "return"), data)
+    answer = browser(cast.county_officer).post(address(row, "return"), data)
     # Accepted meanwhile and now with the city: the county can no longer return it.
     page = answer.content.decode()
     assert answer.status_code == 409
@@ -381,7 +376,7 @@ def test_a_stale_form_that_still_may_be_sent_stands_again_as_typed(cast):
     row = cast.bring_to(S.IN_PROGRESS)
     data = typed(row, "suspend", cast) | {"reason": "等待设备到位。"}
     Bottleneck.objects.filter(pk=row.pk).update(version=row.version + 1)
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     answer = client.post(address(row, "suspend"), data)
     assert answer.status_code == 409
     assert "等待设备到位。" in answer.content.decode() and "您的操作还没有执行" in answer.content.decode()
@@ -391,14 +386,14 @@ def test_a_stale_form_that_still_may_be_sent_stands_again_as_typed(cast):
 
 def test_a_page_opened_too_late_says_what_happened(cast):
     row = cast.bring_to(S.ACCEPTED)
-    answer = as_user(cast.county_officer).get(address(row, "accept"))
+    answer = browser(cast.county_officer).get(address(row, "accept"))
     assert answer.status_code == 409
     assert "已受理" in answer.content.decode()
 
 
 def test_the_second_click_has_no_effect_and_says_so(cast):
     row = cast.filed()
-    client, data = as_user(cast.county_officer), typed(row, "accept", cast)
+    client, data = browser(cast.county_officer), typed(row, "accept", cast)
     client.post(address(row, "accept"), data)
     answer = client.post(address(row, "accept"), data, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("projects:bottleneck_detail", args=[row.public_id])
@@ -415,7 +410,7 @@ def test_of_two_who_click_at_once_one_wins(cast):
 
     def click(user):
         try:
-            client = as_user(user)
+            client = browser(user)
             gate.wait()
             answers.append(client.post(address(row, "accept"), {"version": row.version}).status_code)
         finally:
@@ -433,7 +428,7 @@ def test_of_two_who_click_at_once_one_wins(cast):
 @pytest.mark.parametrize("version", ["9" * 5000, "٣", "-1", "x", ""])
 def test_a_version_that_is_none_is_a_stale_form(cast, version):
     row = cast.filed()
-    answer = as_user(cast.county_officer).post(address(row, "accept"), {"version": version})
+    answer = browser(cast.county_officer).post(address(row, "accept"), {"version": version})
     assert answer.status_code == 409
     row.refresh_from_db()
     assert row.status == S.SUBMITTED
@@ -449,7 +444,7 @@ def test_a_version_that_is_none_is_a_stale_form(cast, version):
 )
 def test_a_nul_in_a_choice_is_no_fault_of_ours(cast, status, name, fields):
     row = cast.bring_to(status)
-    answer = as_user(cast.city_officer).post(address(row, name), {"version": row.version, **fields})
+    answer = browser(cast.city_officer).post(address(row, name), {"version": row.version, **fields})
     assert answer.status_code == 200
     row.refresh_from_db()
     assert row.status == status
@@ -461,8 +456,8 @@ def test_a_nul_in_a_choice_is_no_fault_of_ours(cast, status, name, fields):
 def test_a_move_of_another_party_is_refused_with_the_reason(cast):
     row = cast.filed()
     for answer in (
-        as_user(cast.filer).get(address(row, "accept")),
-        as_user(cast.filer).post(address(row, "accept"), {"version": row.version}),
+        browser(cast.filer).get(address(row, "accept")),
+        browser(cast.filer).post(address(row, "accept"), {"version": row.version}),
     ):
         assert answer.status_code == 403
         assert "这一步由办理单位办理" in answer.content.decode()
@@ -472,29 +467,29 @@ def test_a_move_of_another_party_is_refused_with_the_reason(cast):
 
 def test_the_one_who_handled_it_does_not_verify(cast):
     row = cast.bring_to(S.VERIFICATION)
-    answer = as_user(cast.county_officer).get(address(row, "verify"))
+    answer = browser(cast.county_officer).get(address(row, "verify"))
     assert answer.status_code == 403
     assert "您经手过这个问题" in answer.content.decode()
 
 
 def test_foreign_and_unknown_addresses_are_not_found(cast):
     row = cast.filed()
-    stranger = as_user(factories.user(Role.FILER))
+    stranger = browser(factories.user(Role.FILER))
     assert stranger.get(address(row, "withdraw")).status_code == 404
     assert stranger.post(address(row, "withdraw"), {"version": row.version}).status_code == 404
-    assert as_user(cast.filer).get(address(row, "explode")).status_code == 404
+    assert browser(cast.filer).get(address(row, "explode")).status_code == 404
     assert Client().get(address(row, "accept")).status_code == 302
 
 
 def test_submit_has_its_own_page(cast):
     row = factories.draft(cast.filer)
-    answer = as_user(cast.filer).get(address(row, "submit"))
+    answer = browser(cast.filer).get(address(row, "submit"))
     assert answer["Location"] == reverse("projects:bottleneck_edit", args=[row.public_id, "check"])
 
 
 def test_who_loses_sight_by_a_move_lands_on_the_own_pages(cast):
     row = cast.bring_to(S.DISPATCHED)
-    answer = as_user(cast.engineer).post(
+    answer = browser(cast.engineer).post(
         address(row, "decline"), {"version": row.version, "reason": "没有这项能力。"}, follow=True
     )
     assert answer.status_code == 200
@@ -504,7 +499,7 @@ def test_who_loses_sight_by_a_move_lands_on_the_own_pages(cast):
 
 def test_after_a_move_one_goes_on_to_an_address_of_this_site_only(cast):
     row = cast.bring_to(S.IN_PROGRESS)
-    client = as_user(cast.city_officer)
+    client = browser(cast.city_officer)
     data = typed(row, "suspend", cast)
     answer = client.post(address(row, "suspend"), data | {"next": "https://example.org/"})
     assert answer["Location"] == reverse("projects:bottleneck_detail", args=[row.public_id])
@@ -514,7 +509,7 @@ def test_after_a_move_one_goes_on_to_an_address_of_this_site_only(cast):
 
 def test_what_has_a_way_back_offers_it(cast):
     row = cast.bring_to(S.IN_PROGRESS)
-    answer = as_user(cast.city_officer).post(
+    answer = browser(cast.city_officer).post(
         address(row, "suspend"), typed(row, "suspend", cast), follow=True
     )
     page = answer.content.decode()
@@ -526,7 +521,7 @@ def test_what_has_a_way_back_offers_it(cast):
 
 def test_a_move_page_costs_the_same_for_one_and_for_many(cast, django_assert_max_num_queries):
     def queries(row):
-        client = as_user(cast.verifier)
+        client = browser(cast.verifier)
         with transaction.atomic(), CountQueries() as count:
             assert client.get(address(row, "verify")).status_code == 200
         return count.n

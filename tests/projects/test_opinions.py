@@ -1,13 +1,11 @@
 """An expert beside the verifier of problems of province and nation: who is asked, and what follows."""
 
-import re
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Notice, Role, User
@@ -15,6 +13,7 @@ from projects import opinions, services
 from projects.models import Attachment, Bottleneck, ExpertOpinion
 from tests import factories
 from tests.factories import Cast, opinion, png, user, verification
+from tests.pages import browser, text_of
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -40,16 +39,6 @@ class Judged(Cast):
 @world
 def cast() -> Judged:
     return Judged()
-
-
-def browser(of: User) -> Client:
-    client = Client()
-    client.force_login(of, "django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def text_of(response: Any) -> str:
-    return re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
 
 
 def anew(person: User) -> User:

@@ -26,6 +26,7 @@ from record.models import Event
 from tests import factories
 from tests.bulletins import pdfs
 from tests.factories import Cast
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -77,13 +78,6 @@ class Desk:
 @world
 def desk() -> Desk:
     return Desk()
-
-
-def as_user(user: User | None) -> Client:
-    client = Client()
-    if user:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def read_page(client: Client, row: QualityList) -> str:
@@ -164,7 +158,7 @@ def test_a_policy_for_two_chains_stands_once_on_lists_pages_and_problems(desk: D
     both = factories.instrument(desk.county, chains=[desk.chain, factories.chain("C02", "光伏")])
     assert keys(desk.draft(Kind.INSTRUMENTS)) == [both.pk]
     assert [one.pk for one in instruments.offered_for(desk.listed)] == [both.pk]
-    page = as_user(desk.drafter).get(reverse("projects:instrument_list"), {"chain": desk.chain.code})
+    page = browser(desk.drafter).get(reverse("projects:instrument_list"), {"chain": desk.chain.code})
     assert page.context["page"].paginator.count == 1
 
 
@@ -195,7 +189,7 @@ def test_a_refresh_says_which_rows_went_and_why(desk: Desk) -> None:
     line = row.entries.get()
     quality_lists.edit(row, by=desk.drafter, rows={line.pk: {"note": "省里关注"}})
     desk.solve(desk.listed)
-    answer = as_user(desk.drafter).post(
+    answer = browser(desk.drafter).post(
         reverse("projects:quality_list_refresh", args=[row.public_id]),
         {"revision": row.revision},
         follow=True,
@@ -222,7 +216,7 @@ def test_a_draft_longer_than_a_form_is_saved_page_by_page(
     for number in range(4):
         desk.cast.bring_to(S.LISTED, title=f"问题{number}")
     row = desk.draft()
-    client, address = as_user(desk.drafter), reverse("projects:quality_list_edit", args=[row.public_id])
+    client, address = browser(desk.drafter), reverse("projects:quality_list_edit", args=[row.public_id])
     entries = list(row.entries.order_by("position"))
     page = client.get(address, {"page": 2}).content.decode()
     shown = [number for number, one in enumerate(entries) if f"note_{one.pk}" in page]
@@ -305,7 +299,7 @@ def test_lines_that_changed_since_the_list_was_read_are_not_approved(desk: Desk)
     policy = factories.instrument(desk.county)
     row = desk.draft(Kind.INSTRUMENTS)
     quality_lists.submit(row, by=desk.drafter)
-    client = as_user(desk.approver)
+    client = browser(desk.approver)
     address = reverse("projects:quality_list", args=[row.public_id])
     approve = next(one for one in client.get(address).context["actions"] if "steps/approve" in one["href"])
     policy.title = "读过以后改的名称"
@@ -682,13 +676,13 @@ PAGES = ("quality_list", "quality_list_pdf", "quality_list_xlsx", "quality_list_
 def test_drafts_are_absent_outside_the_line(desk: Desk, outsiders: list[User | None]) -> None:
     row = desk.draft()
     for user in outsiders:
-        client = as_user(user)
+        client = browser(user)
         for page in PAGES:
             assert client.get(reverse(f"projects:{page}", args=[row.public_id])).status_code == 404
         assert row.code not in client.get(reverse("projects:quality_lists")).content.decode()
     for user in (desk.drafter, desk.cast.city_officer, factories.user(Role.AUDITOR, desk.county)):
         for page in PAGES[:1]:
-            assert as_user(user).get(reverse(f"projects:{page}", args=[row.public_id])).status_code == 200
+            assert browser(user).get(reverse(f"projects:{page}", args=[row.public_id])).status_code == 200
 
 
 def test_outsiders_read_solved_problems_that_firms_publish_and_a_band_of_the_others(
@@ -708,7 +702,7 @@ def test_outsiders_read_solved_problems_that_firms_publish_and_a_band_of_the_oth
     quality_lists.publish(row, by=desk.drafter)
     secret = (open_one.title, withheld.title, desk.cast.firm.name, desk.listed.code, "演示减速器备注")
     for user in outsiders:
-        client = as_user(user)
+        client = browser(user)
         page = read_page(client, row)
         assert desk.listed.title in page
         assert "公开 1 项；不公开的项数：不足 5。" in page
@@ -724,7 +718,7 @@ def test_outsiders_read_solved_problems_that_firms_publish_and_a_band_of_the_oth
     text = "".join(pdfs.text(one) for one in pdfs.read(paper).pages).replace("\n", "")
     assert "不公开的项数：不足 5" in text.replace("不足5", "不足 5")
     assert not [word for word in secret if word in text]
-    full = read_page(as_user(desk.approver), row)
+    full = read_page(browser(desk.approver), row)
     assert all(word in full for word in secret)
 
 
@@ -781,7 +775,7 @@ def test_key_projects_of_withheld_problems_are_counted_only(desk: Desk, agreed: 
 
 def test_the_interface_tells_no_more_than_the_page(desk: Desk) -> None:
     draft, row = desk.draft(Kind.KEY_PROJECTS), desk.published()
-    officer, filer = as_user(desk.drafter), as_user(desk.cast.filer)
+    officer, filer = browser(desk.drafter), browser(desk.cast.filer)
 
     def get(client: Client, one: QualityList) -> Any:
         return client.get(f"/api/v1/quality-lists/{one.public_id}/")
@@ -798,7 +792,7 @@ def test_the_interface_tells_no_more_than_the_page(desk: Desk) -> None:
 
 
 def test_a_list_is_made_on_the_pages_alone(desk: Desk) -> None:
-    client, second = as_user(desk.drafter), as_user(desk.approver)
+    client, second = browser(desk.drafter), browser(desk.approver)
     extra = desk.cast.bring_to(S.RESOLVED, title="手工加入的")
     answer = client.post(
         reverse("projects:quality_list_new"),
@@ -840,17 +834,17 @@ def test_a_button_that_may_not_be_pressed_says_why(desk: Desk) -> None:
     row = desk.draft()
     quality_lists.submit(row, by=desk.drafter)
     address = reverse("projects:quality_list", args=[row.public_id])
-    assert "批准人不能是拟稿" in as_user(desk.drafter).get(address).content.decode()
-    assert "批准人不能是拟稿" not in as_user(desk.approver).get(address).content.decode()
+    assert "批准人不能是拟稿" in browser(desk.drafter).get(address).content.decode()
+    assert "批准人不能是拟稿" not in browser(desk.approver).get(address).content.decode()
     step = reverse("projects:quality_list_step", args=[row.public_id, "approve"])
-    assert as_user(desk.drafter).get(step).status_code == 403
+    assert browser(desk.drafter).get(step).status_code == 403
 
 
 def test_faults_of_the_draft_page_stand_on_it_together(desk: Desk) -> None:
     row = desk.draft()
     line = row.entries.get()
     typed = {f"note_{line.pk}": "字" * 201, f"position_{line.pk}": "0", "effective_on": "x"}
-    answer = as_user(desk.drafter).post(
+    answer = browser(desk.drafter).post(
         reverse("projects:quality_list_edit", args=[row.public_id]), typed | {"revision": row.revision}
     )
     page = answer.content.decode()
@@ -860,7 +854,7 @@ def test_faults_of_the_draft_page_stand_on_it_together(desk: Desk) -> None:
 
 
 def test_pages_ask_as_often_for_many_rows_as_for_few(desk: Desk) -> None:
-    client = as_user(desk.drafter)
+    client = browser(desk.drafter)
 
     def counts(row: QualityList) -> list[int]:
         found = []
@@ -897,7 +891,7 @@ POLICY = {
 
 
 def test_officers_enter_change_and_strike_out_policies(desk: Desk) -> None:
-    client = as_user(desk.drafter)
+    client = browser(desk.drafter)
     typed = POLICY | {"bureau": desk.county.pk, "chains": [desk.chain.pk]}
     for wrong, sentence in (
         ({"link": "javascript:alert(1)"}, "请填写以 http:// 或 https:// 开头"),
@@ -914,7 +908,7 @@ def test_officers_enter_change_and_strike_out_policies(desk: Desk) -> None:
     edit = answer["Location"] + "edit/"
     assert client.post(edit, typed | {"title": "改名", "version": 1}).status_code == 302
     assert client.post(edit, typed | {"title": "再改", "version": 1}).status_code == 409
-    foreign = as_user(factories.user(Role.OFFICER, factories.bureau("320505", "虎丘", desk.county.parent)))
+    foreign = browser(factories.user(Role.OFFICER, factories.bureau("320505", "虎丘", desk.county.parent)))
     assert foreign.get(edit).status_code == 403
     withdraw = answer["Location"] + "withdraw/"
     assert client.post(withdraw, {"reason": ""}).status_code == 422
@@ -924,7 +918,7 @@ def test_officers_enter_change_and_strike_out_policies(desk: Desk) -> None:
 
 
 def test_a_refused_policy_is_corrected_without_being_called_stale(desk: Desk) -> None:
-    client = as_user(desk.drafter)
+    client = browser(desk.drafter)
     policy = factories.instrument(desk.county)
     address = reverse("projects:instrument_edit", args=[policy.public_id])
     typed = POLICY | {"bureau": desk.county.pk, "version": policy.version, "title": "同名", "doc_no": "1"}
@@ -942,7 +936,7 @@ def test_firms_see_what_they_could_apply_for_on_the_page_of_their_problem(desk: 
     factories.instrument(desk.county, title="过期的政策", valid_to=date(2024, 6, 1))
     factories.instrument(desk.county, title="别链的政策", chains=[factories.chain("C02", "光伏")])
     address = reverse("projects:bottleneck_detail", args=[desk.listed.public_id])
-    page = as_user(desk.cast.filer).get(address).content.decode()
+    page = browser(desk.cast.filer).get(address).content.decode()
     assert offered.title in page
     for title in ("别区的政策", "过期的政策", "别链的政策"):
         assert title not in page

@@ -1,7 +1,6 @@
 """Inspection reports, lodged by institutions and checked by anybody; evidence and its look-up."""
 
 import hashlib
-import re
 import threading
 from contextlib import suppress
 from datetime import date, timedelta
@@ -14,7 +13,6 @@ from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
@@ -28,6 +26,7 @@ from projects.proof import contradicted, missing_proof, only_partly, verdict_of
 from projects.timeline import events_of
 from tests import factories
 from tests.factories import Cast, at_once, institution, pdf, report, user
+from tests.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
 Status = InspectionReport.Status
@@ -54,17 +53,6 @@ def no_throttle_left_over() -> None:
 @pytest.fixture
 def cast() -> Cast:
     return Cast()
-
-
-def browser(of: User | None) -> Client:
-    client = Client()
-    if of:
-        client.force_login(of, "django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def text_of(response: Any) -> str:
-    return re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
 
 
 # --- Lodging ------------------------------------------------------------------------------------------------

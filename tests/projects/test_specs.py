@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
 
@@ -21,6 +20,7 @@ from projects.specs import STEPS
 from record.models import Event
 from tests import factories
 from tests.factories import Cast, at_once, bureau, committee, pdf, spec_demand, user
+from tests.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
 S, D = Bottleneck.Status, SpecDemand.Status
@@ -90,16 +90,6 @@ def bring(demand: SpecDemand, status: str, by: User) -> SpecDemand:
             make(demand, name, by)
     assert demand.status == status
     return demand
-
-
-def browser(of: User) -> Client:
-    client = Client()
-    client.force_login(of, "django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def text_of(response: Any) -> str:
-    return re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
 
 
 # --- From a problem -----------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F, Value
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from projects.models import KeyProject
 from record import acting, recording
 from record.models import Event
 from tests import factories
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -30,12 +30,6 @@ def cast() -> factories.Cast:
 def last(entity: str = "") -> Event:
     rows = Event.objects.all()
     return (rows.filter(entity=entity) if entity else rows).first()
-
-
-def client_of(user) -> Client:
-    client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 # --- What is told of a change ------------------------------------------------------------------------------
@@ -202,7 +196,7 @@ def test_events_are_appended_never_changed():
 def test_a_request_tells_who_acts_in_which_office_and_from_where(cast):
     row = factories.draft(cast.filer)
     address = reverse("projects:bottleneck_edit", args=[row.public_id, "check"])
-    client_of(cast.filer).post(address, {"version": row.version}, REMOTE_ADDR="192.0.2.7")
+    browser(cast.filer).post(address, {"version": row.version}, REMOTE_ADDR="192.0.2.7")
     row.refresh_from_db()
     assert row.status == "submitted"
     event = Event.objects.about(row).filter(entity="projects.bottleneck").first()
