@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from bulletins import agencies, periods
-from bulletins.querysets import BulletinQuerySet, PeriodQuerySet, SnapshotQuerySet
+from bulletins.querysets import BulletinQuerySet, OfSnapshot, PeriodQuerySet, SnapshotQuerySet
 from common.jobs import Job
 from enterprises.models import Bureau, IndustryChain
 
@@ -93,7 +94,8 @@ class Period(models.Model):
 class Snapshot(Job):
     """One roll-up of a period for all units; version 0 is the working one, frozen ones count from 1.
 
-    Readers look at `done` snapshots only, so nobody sees half a roll-up.
+    Readers look at `done` snapshots only, so nobody sees half a roll-up. A frozen one is never changed again:
+    the models refuse it, and its digests, which stand in the record, tell what was changed past them.
     """
 
     period = models.ForeignKey(Period, models.PROTECT, related_name="snapshots", verbose_name=_("期间"))
@@ -104,6 +106,7 @@ class Snapshot(Job):
         _("各指标口径版本"), default=dict, blank=True, help_text=_("指标代码及其口径版本。")
     )
     row_hash = models.CharField(_("数值摘要（SHA-256）"), max_length=64, blank=True)
+    counted_hash = models.CharField(_("计数行摘要（SHA-256）"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -133,8 +136,38 @@ class Snapshot(Job):
     def __str__(self):
         return f"{self.period} v{self.version}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        type(self).objects.filter(pk=self.pk).refuse_frozen()
+        super().save(*args, **kwargs)
 
-class StatValue(models.Model):
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        type(self).objects.filter(pk=self.pk).refuse_frozen()
+        return super().delete(*args, **kwargs)
+
+    @property
+    def code(self) -> str:
+        """2024Q3.1: the period and the version."""
+        return f"{self.period.code}.{self.version}"
+
+
+class PartOfSnapshot(models.Model):
+    """A row that goes with its snapshot and, once that is frozen, is neither changed, added nor taken away."""
+
+    objects = OfSnapshot.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        Snapshot.objects.filter(pk=self.snapshot_id).refuse_frozen()  # type: ignore[attr-defined]
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        Snapshot.objects.filter(pk=self.snapshot_id).refuse_frozen()  # type: ignore[attr-defined]
+        return super().delete(*args, **kwargs)
+
+
+class StatValue(PartOfSnapshot):
     """The value of one indicator for one unit, in all or for one chain.
 
     ``value`` is a whole number in the smallest unit of its indicator: things, fen of money, half days of a
@@ -183,7 +216,7 @@ class StatValue(models.Model):
         return f"{self.indicator} {self.bureau_id} {self.value}"
 
 
-class CountedRow(models.Model):
+class CountedRow(PartOfSnapshot):
     """A ledger row that a frozen snapshot counted, as it stood then (design decision 7).
 
     `base` names the set of rows in the catalogue, `row_id` the row there, `key` what is counted once,

@@ -1,10 +1,12 @@
 """Which periods, snapshots and bulletins: the named questions."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
 from common.jobs import JobQuerySet
@@ -24,6 +26,47 @@ class SnapshotQuerySet(JobQuerySet["Snapshot"]):
     def readable(self) -> Self:
         """Finished roll-ups only, the newest of a period first."""
         return self.filter(job_state=self.model.State.DONE).order_by("-version", "-pk")
+
+    def frozen(self) -> Self:
+        """Numbered versions that are finished: nothing of them changes any more."""
+        return self.filter(job_state=self.model.State.DONE, version__gt=0)
+
+    def refuse_frozen(self) -> None:
+        """Raise ValidationError when one of the rows is a frozen version."""
+        if self.frozen().exists():
+            raise ValidationError(_("冻结的快照不能修改；需要更正时，请写明原因，重新冻结为新版本。"))
+
+    def update(self, **kwargs: Any) -> int:
+        self.refuse_frozen()
+        return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        self.refuse_frozen()
+        return super().delete()
+
+
+class OfSnapshot(models.QuerySet[Any]):
+    """Figures and counted rows, which stay with the snapshot that they belong to."""
+
+    def refuse_frozen(self) -> None:
+        self._of(self.order_by().values("snapshot")).refuse_frozen()
+
+    def _of(self, keys: Any) -> SnapshotQuerySet:
+        snapshots: Any = self.model._meta.get_field("snapshot").related_model
+        return snapshots.objects.filter(pk__in=keys)
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        rows = list(objs)
+        self._of({row.snapshot_id for row in rows}).refuse_frozen()
+        return super().bulk_create(rows, *args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        self.refuse_frozen()
+        return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        self.refuse_frozen()
+        return super().delete()
 
 
 class BulletinQuerySet(Scoped["Bulletin"], JobQuerySet["Bulletin"]):  # type: ignore[override]

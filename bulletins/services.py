@@ -167,13 +167,15 @@ def _roll_up(snapshot: Snapshot) -> None:
             if faults := identities.breaches(snapshot):
                 raise ValidationError(faults)
             results["row_hash"] = rollup.digest(snapshot)
+            results["counted_hash"] = rollup.digest_of_rows(snapshot)
             if not period.is_frozen:
                 period.status = Period.Status.FROZEN
                 period.frozen_at, period.frozen_by = timezone.now(), snapshot.created_by
                 period.save(update_fields=["status", "frozen_at", "frozen_by"])
         snapshot.finish(**results)
         if snapshot.version:
-            write(Event.Kind.CHANGED, snapshot, after={"row_hash": snapshot.row_hash})
+            digests = {name: results[name] for name in ("row_hash", "counted_hash")}
+            write(Event.Kind.CHANGED, snapshot, after=digests)
 
 
 @by_whom

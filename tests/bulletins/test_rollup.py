@@ -273,12 +273,12 @@ def test_superseded_roll_ups_go_after_a_while(tree: Tree) -> None:
     snapshots = [services.rollup_now(period) for _n in range(3)]
     services.discard_superseded()
     assert period.snapshots.count() == 3
-    Snapshot.objects.update(finished_at=timezone.now() - timedelta(hours=1))
+    Snapshot._base_manager.update(finished_at=timezone.now() - timedelta(hours=1))
     services.discard_superseded()
     assert list(period.snapshots.all()) == [snapshots[-1]]
     assert snapshots[-1].values.exists()
     frozen = services.freeze_now(period, None)
-    Snapshot.objects.update(finished_at=timezone.now() - timedelta(hours=1))
+    Snapshot._base_manager.update(finished_at=timezone.now() - timedelta(hours=1))
     services.discard_superseded()
     assert list(period.snapshots.all()) == [frozen]
 
@@ -293,6 +293,43 @@ def test_the_same_rows_give_the_same_hash(tree: Tree) -> None:
     assert first.row_hash == second.row_hash
     project(tree.huqiu)
     assert services.freeze_now(period, None, "补一项").row_hash != first.row_hash
+
+
+def test_digests_tell_what_was_changed_past_the_models(tree: Tree) -> None:
+    project(tree.huqiu)
+    period = services.get_period("2024")
+    snapshot = services.freeze_now(period, None)
+    assert rollup.is_untouched(snapshot)
+    CountedRow._base_manager.filter(snapshot=snapshot, base="projects").update(bureau=tree.binhu)
+    assert snapshot.row_hash == rollup.digest(snapshot)
+    assert not rollup.is_untouched(snapshot)
+    second = services.freeze_now(period, None, "核对")
+    StatValue._base_manager.filter(snapshot=second, indicator="I01", bureau=tree.nation).update(value=2)
+    assert not rollup.is_untouched(second)
+
+
+@pytest.mark.parametrize("kept", [Snapshot, StatValue, CountedRow])
+def test_what_is_frozen_is_neither_changed_nor_deleted_nor_added_to(tree: Tree, kept: Any) -> None:
+    project(tree.huqiu)
+    period = services.get_period("2024")
+    working = services.rollup_now(period)
+    frozen = services.freeze_now(period, None)
+    rows = kept.objects.filter(**({"pk": frozen.pk} if kept is Snapshot else {"snapshot": frozen}))
+    for refused in (
+        rows.first().save,
+        rows.first().delete,
+        rows.delete,
+        lambda: rows.update(**{"version" if kept is Snapshot else "late": 3}),
+    ):
+        with pytest.raises(ValidationError, match="冻结的快照不能修改"):
+            refused()
+    if kept is not Snapshot:
+        with pytest.raises(ValidationError, match="冻结的快照不能修改"):
+            kept.objects.bulk_create([rows.first()])
+    assert rollup.is_untouched(frozen)
+    StatValue.objects.filter(snapshot=working).update(late=0)
+    StatValue.objects.filter(snapshot=working).delete()
+    working.delete()
 
 
 def test_no_temporary_table_stays_behind(tree: Tree) -> None:

@@ -245,9 +245,9 @@ class World:
             "projects_policyinstrument": rows["instrument"],
             "projects_qualitylist": rows["list published"],
             "projects_measure": Measure.objects.create(bottleneck=submitted, **factories.MEASURE),
-            "bulletins_statvalue": StatValue.objects.create(
-                snapshot=self.published, indicator="I01", bureau=bureau, value=1
-            ),
+            "bulletins_statvalue": StatValue._base_manager.bulk_create(
+                [StatValue(snapshot=self.published, indicator="I01", bureau=bureau, value=1)]
+            )[0],
             "bulletins_bulletin": draft_bulletin,
             "record_event": rows["event"],
             "record_seal": Seal.objects.create(
