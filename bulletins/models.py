@@ -151,7 +151,7 @@ class Snapshot(Job):
 
 
 class PartOfSnapshot(models.Model):
-    """A row that goes with its snapshot and, once that is frozen, is neither changed, added nor taken away."""
+    """A row that goes with its snapshot; once that is frozen it is neither changed, added nor deleted."""
 
     objects = OfSnapshot.as_manager()
 
