@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl
 import pytest
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.db import transaction
 from django.template.response import TemplateResponse
@@ -20,6 +22,7 @@ from django.urls import get_resolver, reverse
 from django.views import defaults
 from unfold.sites import UnfoldAdminSite
 
+from portal import middleware
 from portal.permissions import (
     ADMINISTRATORS,
     ANONYMOUS,
@@ -29,8 +32,10 @@ from portal.permissions import (
     Entry,
     Kind,
     Relation,
+    Rule,
     addresses,
 )
+from projects import list_files
 from tests.permissions.world import World
 
 pytestmark = pytest.mark.any_database
@@ -72,10 +77,14 @@ def test_everybody_is_answered_as_the_table_says(
     caplog.set_level(logging.CRITICAL, "django.request")
     visitor = Visitor(world, kind)
     monkeypatch.setattr(ModelBackend, "get_user", lambda _backend, _key: visitor.person)
+    session = dict(visitor.client.session)
+    monkeypatch.setattr(SessionStore, "load", lambda _store: deepcopy(session))
     # What pages of the admin site and refusals look like is the business of other tests; it costs the most.
     monkeypatch.setattr(TemplateResponse, "rendered_content", "")
     blank = SimpleNamespace(render=lambda *_given, **_named: "")
     monkeypatch.setattr(defaults, "loader", SimpleNamespace(get_template=lambda _name: blank))
+    # Who may read it is judged before it is printed.
+    monkeypatch.setattr(list_files, "as_pdf", lambda _reading: b"%PDF")
     # What stands around every page of the admin site is the same for one visitor.
     frame: dict[str, Any] = {}
     framed = UnfoldAdminSite.each_context
@@ -84,6 +93,9 @@ def test_everybody_is_answered_as_the_table_says(
         "each_context",
         lambda site, request: frame or frame.update(framed(site, request)) or frame,
     )
+    # Each row and each page is recorded as refused once for a person: what is undone would be written anew.
+    at_first_only(monkeypatch, "kept_from", lambda asked, _by: (asked.model, repr(asked.key)))
+    at_first_only(monkeypatch, "record_refusal", lambda request, _response: request.resolver_match.view_name)
     faults = []
     for entry, relation, method in steps(kind):
         answer, status, address = visitor.ask(entry, relation, method)
@@ -116,11 +128,24 @@ def test_nothing_is_written_without_the_token_of_the_form(
     assert open_to_all == {"api/v1/<path:rest>"}, "absent, whoever asks"
 
 
+def at_first_only(monkeypatch: pytest.MonkeyPatch, name: str, key: Callable[..., Any]) -> None:
+    told = set()
+    tell = getattr(middleware, name)
+
+    def tell_once(*given: Any) -> None:
+        if key(*given) not in told:
+            told.add(key(*given))
+            tell(*given)
+
+    monkeypatch.setattr(middleware, name, tell_once)
+
+
 def steps(kind: Kind) -> Iterator[tuple[Entry, Relation | None, str]]:
     """Every entry on rows in every relation, read and written.
 
     A method that there is not, and the door of the admin site, do not look at the row: one is enough. Those
-    before the door try it by turns with one method and the other.
+    before the door try it by turns with one method and the other. Where no rule asks where the row stands, it
+    is asked for where it is nearest and where it is farthest.
     """
     for number, entry in enumerate(TABLE):
         outside = entry.is_of_admin and not ADMINISTRATORS.holds(kind, None)
@@ -128,9 +153,28 @@ def steps(kind: Kind) -> Iterator[tuple[Entry, Relation | None, str]]:
             if outside and method == ("GET", "POST")[number % 2]:
                 continue
             relations: tuple[Relation | None, ...] = kind.relations if entry.row else (None,)
-            once = outside or (entry.read if method == "GET" else entry.write) is None
-            for relation in relations[:1] if once else relations:
+            rule = entry.read if method == "GET" else entry.write
+            if outside or rule is None:
+                relations = relations[:1]
+            elif not asks_where(entry, rule, kind):
+                relations = tuple(dict.fromkeys((relations[0], relations[-1])))
+            for relation in relations:
                 yield entry, relation, method
+
+
+def asks_where(entry: Entry, rule: Rule, kind: Kind) -> bool:
+    """Whether the table lets the answer depend on where the row stands."""
+    refused = not may_anywhere(entry.door, kind) or (entry.right_first and not may_anywhere(rule, kind))
+    return not refused and any(map(knows_places, (entry.door, entry.sees, rule)))
+
+
+def may_anywhere(rule: Rule, kind: Kind) -> bool:
+    return any(rule.holds(kind, relation) for relation in kind.relations)
+
+
+@cache
+def knows_places(rule: Rule) -> bool:
+    return any(len({rule.holds(kind, relation) for relation in kind.relations}) > 1 for kind in KINDS)
 
 
 def accepted(entry: Entry, kind: Kind, relation: Relation | None, method: str) -> set[Answer]:
