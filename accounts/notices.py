@@ -104,16 +104,17 @@ def members(organizations: Collection[int], *roles: str) -> dict[int, set[int]]:
 
 
 class Desks:
-    """The officers of some bureaus and of those above them, with their substitutes of today."""
+    """The officers, or people of other roles, of some bureaus and of those above them, with their substitutes
+    of today."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], roles: Collection[str] = (Role.OFFICER,)) -> None:
         above = {step for path in paths for step in _steps(path)}
         today = timezone.localdate()
         self.officers: dict[str, list[tuple[int, int | None, int]]] = defaultdict(list)
         grants = (
             Grant.objects.judged("to be told")
             .in_force(today)
-            .filter(bureau__path__in=above, role=Role.OFFICER, user__is_active=True)
+            .filter(bureau__path__in=above, role__in=roles, user__is_active=True)
         )
         for path, level, chain, user in grants.values_list(
             "bureau__path", "bureau__level", "chain_id", "user_id"

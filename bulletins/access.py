@@ -26,7 +26,7 @@ def may_read(user: User | AnonymousUser, period: Period, bureau: Bureau) -> bool
     """
     if isinstance(user, User) and user.scope.covers(bureau):
         return True
-    return period.status == Period.Status.PUBLISHED and (isinstance(user, User) or is_public(bureau))
+    return period.is_public and (isinstance(user, User) or is_public(bureau))
 
 
 def readable(user: User | AnonymousUser, periods: Iterable[Period], bureau: Bureau) -> list[Period]:
@@ -49,7 +49,7 @@ def latest(periods: Iterable[Period]) -> Period | None:
     """What to show first: the latest published year, else the latest published period, else the latest."""
     order = sorted(
         periods,
-        key=lambda p: (p.status == Period.Status.PUBLISHED, p.kind == Period.Kind.YEAR, p.end_on),
+        key=lambda p: (p.is_public, p.kind == Period.Kind.YEAR, p.end_on),
         reverse=True,
     )
     return order[0] if order else None

@@ -15,7 +15,7 @@ from unfold.decorators import action
 
 from accounts.models import Role
 from bulletins import services
-from bulletins.models import Bulletin, Period, Snapshot, StatValue
+from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
 from common.admin import BigTable, PortalAdmin, ReadOnlyAdmin
 
 
@@ -37,11 +37,11 @@ def for_each(request: HttpRequest, rows: QuerySet, service: Callable[[Any], Any]
 class PeriodAdmin(PortalAdmin):
     """Periods are rolled up and frozen in the background; progress stands in the list of snapshots."""
 
-    list_display = ["code", "kind", "start_on", "end_on", "status", "frozen_at", "frozen_by"]
-    list_filter = ["kind", "status"]
+    list_display = ["code", "kind", "start_on", "end_on", "status", "is_collected", "frozen_at", "frozen_by"]
+    list_filter = ["kind", "status", "is_collected"]
     list_select_related = ["frozen_by"]
     search_fields = ["code"]
-    readonly_fields = ["status", "frozen_at", "frozen_by"]
+    readonly_fields = ["status", "is_collected", "freeze_on", "frozen_at", "frozen_by"]
     actions = ["roll_up", "freeze", "publish", "issue_bulletin"]
 
     def get_readonly_fields(self, request, obj=None):
@@ -123,6 +123,32 @@ class StatValueAdmin(BigTable, ReadOnlyAdmin):
             if administrator.scope.everything
             else rows.filter(administrator.scope.within("bureau__path"))
         )
+
+
+class OfUnit(ReadOnlyAdmin):
+    """What units do with their figures; the pages of a period do it, here one looks it up."""
+
+    list_filter_submit = True
+    search_fields = ["bureau__code__exact", "bureau__name", "period__code__exact"]
+
+    def in_scope(self, rows, administrator):
+        if not administrator.scope.everything:
+            rows = rows.filter(administrator.scope.within("bureau__path"))
+        return rows.judged("the administrator of the unit")
+
+
+@admin.register(Submission)
+class SubmissionAdmin(OfUnit):
+    list_display = ["period", "bureau", "status", "round", "submitted_at", "decided_at"]
+    list_filter = ["status", "period", ["bureau", AutocompleteSelectFilter]]
+    list_select_related = ["period", "bureau"]
+
+
+@admin.register(Excuse)
+class ExcuseAdmin(OfUnit):
+    list_display = ["bureau", "period", "until", "reason", "given_at", "lifted_at"]
+    list_filter = ["period", ["bureau", AutocompleteSelectFilter]]
+    list_select_related = ["period", "bureau"]
 
 
 @admin.register(Bulletin)

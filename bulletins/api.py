@@ -10,8 +10,9 @@ from rest_framework import serializers
 from accounts.models import User
 from bulletins import figures
 from bulletins.filters import BulletinFilter
+from bulletins.filters import PeriodFilter as ByPeriod
 from bulletins.indicators import CATALOGUE, Indicator
-from bulletins.models import Bulletin, Period, StatValue
+from bulletins.models import Bulletin, Excuse, Period, StatValue, Submission
 from common.api import DetailView, MomentField, RowSerializer, RowsView
 from common.filters import CodeFilter, RowField
 from enterprises.filters import BureauFilter, ChainFilter
@@ -23,12 +24,18 @@ class PeriodSerializer(RowSerializer):
     start_on = serializers.DateField()
     end_on = serializers.DateField()
     status = serializers.CharField()
+    stage = serializers.CharField(
+        help_text="Where an open period stands, too: open, collecting or reviewing; else as `status`."
+    )
+    is_collected = serializers.BooleanField(help_text="Its figures are confirmed bureau by bureau.")
+    freeze_due = serializers.DateField(help_text="The day on which it is frozen, whoever is missing.")
     frozen_at = MomentField(allow_null=True)
 
 
 class PeriodFilter(df.FilterSet):
     kind = CodeFilter("kind", choices=Period.Kind.choices, label=_("类型"))
     status = CodeFilter("status", choices=Period.Status.choices, label=_("状态"))
+    stage = CodeFilter("stage", choices=Period.Stage.choices, label=_("阶段"))
 
     class Meta:
         model = Period
@@ -45,7 +52,75 @@ class PeriodViewSet(DetailView):
     sorts = {"code": "code", "end": "end_on"}
 
     def visible(self, rows):
-        return rows
+        return rows.staged()
+
+    def rows(self, queryset, serializer):
+        """The stage and the day of the freeze are no columns."""
+        keys = self.keys(queryset)
+        known = Period.objects.staged().in_bulk(keys)
+        return serializer([known[key] for key in keys if key in known], many=True).data
+
+
+class SubmissionSerializer(RowSerializer):
+    period = serializers.CharField(source="period.code")
+    bureau = serializers.CharField(source="bureau.code")
+    bureau_name = serializers.CharField(source="bureau.short_name")
+    status = serializers.CharField()
+    round = serializers.IntegerField(help_text="How often the unit has handed in.")
+    counted_at = MomentField(help_text="When the figures that it confirmed were counted.")
+    note = serializers.CharField()
+    submitted_at = MomentField()
+    decided_at = MomentField(allow_null=True)
+    reason = serializers.CharField(help_text="Why it was sent back.")
+
+
+class OfUnitFilter(df.FilterSet):
+    period = ByPeriod("period", label=_("期间"))
+    bureau = BureauFilter("bureau", label=_("单位（含下级）"))
+
+
+class SubmissionFilter(OfUnitFilter):
+    status = CodeFilter("status", choices=Submission.Status.choices, label=_("状态"))
+
+    class Meta:
+        model = Submission
+        fields: list[str] = []
+
+
+class SubmissionViewSet(RowsView):
+    """Which units have confirmed their figures of a period, in the reader's subtree."""
+
+    model = Submission
+    serializer_class = SubmissionSerializer
+    filterset_class = SubmissionFilter
+    sorts = {"submitted": "submitted_at", "bureau": "bureau__code"}
+
+
+class ExcuseSerializer(RowSerializer):
+    bureau = serializers.CharField(source="bureau.code")
+    bureau_name = serializers.CharField(source="bureau.short_name")
+    period = serializers.CharField(
+        source="period.code", allow_null=True, default=None, help_text="Null: all periods until the day."
+    )
+    until = serializers.DateField(allow_null=True)
+    reason = serializers.CharField()
+    given_at = MomentField()
+    lifted_at = MomentField(allow_null=True)
+
+
+class ExcuseFilter(OfUnitFilter):
+    class Meta:
+        model = Excuse
+        fields: list[str] = []
+
+
+class ExcuseViewSet(RowsView):
+    """Units that need not confirm figures, in the reader's subtree."""
+
+    model = Excuse
+    serializer_class = ExcuseSerializer
+    filterset_class = ExcuseFilter
+    sorts = {"given": "given_at", "bureau": "bureau__code"}
 
 
 class FigureSerializer(RowSerializer):
@@ -109,7 +184,7 @@ class PeriodChoice(df.Filter):
             return qs.none()
         rows = qs.filter(snapshot=snapshot)
         user: User = self.parent.request.user
-        if value.status == Period.Status.PUBLISHED or user.scope.everything:
+        if value.is_public or user.scope.everything:
             return rows
         return rows.filter(user.scope.within("bureau__path"))
 

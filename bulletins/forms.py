@@ -18,8 +18,10 @@ from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Period
 from common import formats
 from common.filters import CodeField, QuickSelect
+from common.forms import Text
 from enterprises.filters import BureauField, OneBureauField
 from enterprises.models import Bureau
+from projects.forms.filing import Day
 
 PDF_MAGIC = b"%PDF-"
 
@@ -118,7 +120,7 @@ class SwitchForm(forms.Form):
             (
                 p.code,
                 p.name
-                if p.status == Period.Status.PUBLISHED
+                if p.is_public
                 else _("%(name)s（%(status)s）") % {"name": p.name, "status": p.get_status_display()},
             )
             for p in shown
@@ -131,6 +133,26 @@ class SwitchForm(forms.Form):
         }
 
 
+class CollectForm(forms.Form):
+    """Lets every bureau confirm the figures of a period; on which day it is frozen."""
+
+    freeze_on = Day(label=_("冻结日"), required=False)
+
+    def __init__(self, *args: Any, period: Period, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.period = period
+        due = formats.day_weekday(periods.freeze_day(period.end_on))
+        self.fields["freeze_on"].help_text = _("留空为截止后第 10 个工作日，即 %(day)s。") % {"day": due}
+
+    def clean_freeze_on(self) -> Any:
+        day = self.cleaned_data["freeze_on"]
+        if day and day <= self.period.end_on:
+            raise ValidationError(
+                _("冻结日应晚于截止日 %(day)s。"), params={"day": formats.day(self.period.end_on)}
+            )
+        return day
+
+
 class PeriodForm(forms.Form):
     """Opens a period by its code."""
 
@@ -139,6 +161,13 @@ class PeriodForm(forms.Form):
         max_length=7,
         help_text=_("2024（年）、2024H1（半年）、2024Q3（季度）或 2024-11（月）。"),
         error_messages={"required": _("请填期间代码，例如 2024Q3。")},
+    )
+
+    is_collected = forms.BooleanField(
+        label=_("逐级确认"),
+        required=False,
+        initial=True,
+        help_text=_("截止后由县、市、省逐级提交和审核数字；一般季度和年度逐级确认，月度不用。"),
     )
 
     def clean_code(self) -> str:
@@ -160,6 +189,59 @@ class ReasonForm(forms.Form):
         help_text=_("将与新旧版本一起保存，并向读者显示。"),
         error_messages={"required": _("请写明原因，例如“更正苏州市重复计数的 2 个项目”。")},
     )
+
+
+class NoteForm(forms.Form):
+    """What a bureau says to its figures when it hands them in."""
+
+    note = Text(
+        label=_("说明"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("数字有大的增减时，请说明原因，方便上级审核；可以不填。"),
+    )
+
+
+class ReturnForm(forms.Form):
+    """Why figures go back."""
+
+    reason = Text(
+        label=_("退回原因"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("写清哪个数字有什么问题、怎样改正；对方会在自己的页面上看到。"),
+        error_messages={"required": _("请写明原因，例如“解决问题数比上期多三倍，请核对 3 月的销号记录”。")},
+    )
+
+
+class ExcuseForm(forms.Form):
+    """Excuses a unit for the period or until a day."""
+
+    scope = forms.ChoiceField(
+        label=_("免报范围"),
+        choices=[("period", _("只免这一期")), ("until", _("到某一天为止的各期"))],
+        initial="period",
+        widget=forms.RadioSelect,
+    )
+    until = Day(
+        label=_("最后一天"), required=False, help_text=_("含当日，次日起自动恢复报送。只免一期的不填。")
+    )
+    reason = Text(
+        label=_("免报原因"),
+        max_length=200,
+        help_text=_("会印在统计说明里，例如“因洪灾停工，经省局同意”。"),
+        error_messages={"required": _("请写明免报的原因。")},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("scope") == "until":
+            if not data.get("until") and "until" not in self.errors:
+                self.add_error("until", _("请填免报的最后一天。"))
+        else:
+            data["until"] = None
+        return data
 
 
 class BulletinForm(forms.Form):

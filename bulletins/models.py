@@ -1,7 +1,7 @@
 """Periods, frozen figures and the bulletins that print them (`domain.md` 5.5, 3.14, chapter 6)."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -11,13 +11,24 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from bulletins import agencies, periods
-from bulletins.querysets import BulletinQuerySet, OfSnapshot, PeriodQuerySet, SnapshotQuerySet
+from bulletins.querysets import (
+    BulletinQuerySet,
+    ExcuseQuerySet,
+    OfSnapshot,
+    PeriodQuerySet,
+    SnapshotQuerySet,
+    SubmissionQuerySet,
+)
 from common.jobs import Job
 from enterprises.models import Bureau, IndustryChain
 
 
 class Period(models.Model):
-    """A reporting period; its code is ``2024``, ``2024H1``, ``2024Q3`` or ``2024-11``."""
+    """A reporting period; its code is ``2024``, ``2024H1``, ``2024Q3`` or ``2024-11``.
+
+    ``status`` is what somebody did with it. What the clock and the submissions make of an open one stands in
+    its `Stage`, told by `PeriodQuerySet.staged`.
+    """
 
     class Kind(models.TextChoices):
         MONTH = "month", _("月")
@@ -26,15 +37,37 @@ class Period(models.Model):
         YEAR = "year", _("年")
 
     class Status(models.TextChoices):
-        OPEN = "open", _("填报中")
+        OPEN = "open", pgettext_lazy("period", "未冻结")
         FROZEN = "frozen", _("已冻结")
         PUBLISHED = "published", _("已发布")
+        REVISED = "revised", pgettext_lazy("period", "已更正")
+
+    class Stage(models.TextChoices):
+        """The way of a period (`domain.md` 5.5)."""
+
+        OPEN = "open", _("填报中")
+        COLLECTING = "collecting", pgettext_lazy("period", "逐级确认")
+        REVIEWING = "reviewing", pgettext_lazy("period", "总局审核")
+        FROZEN = "frozen", _("已冻结")
+        PUBLISHED = "published", _("已发布")
+        REVISED = "revised", pgettext_lazy("period", "已更正")
+
+    # The public reads its figures.
+    PUBLIC = (Status.PUBLISHED, Status.REVISED)
 
     code = models.CharField(_("期间"), max_length=7, unique=True)
     kind = models.CharField(_("类型"), max_length=7, choices=Kind)
     start_on = models.DateField(_("起始日"))
     end_on = models.DateField(_("截止日"), help_text=_("截止到当日 24:00（北京时间）。"))
     status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.OPEN)
+    is_collected = models.BooleanField(
+        _("逐级确认"),
+        default=False,
+        help_text=_("截止后，县、市、省逐级提交和审核数字，再由总局冻结；不逐级确认的，由总局直接核对。"),
+    )
+    freeze_on = models.DateField(
+        _("冻结日"), null=True, blank=True, help_text=_("留空为截止后第 10 个工作日。")
+    )
     frozen_at = models.DateTimeField(_("冻结时间"), null=True, blank=True)
     frozen_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -62,6 +95,11 @@ class Period(models.Model):
                 condition=Q(status="open") | Q(frozen_at__isnull=False),
                 violation_error_message=_("已冻结的期间要有冻结时间。"),
             ),
+            models.CheckConstraint(
+                name="period_freezes_after_its_end",
+                condition=Q(freeze_on__isnull=True) | Q(freeze_on__gt=F("end_on")),
+                violation_error_message=_("冻结日应晚于期间的截止日。"),
+            ),
         ]
 
     def __str__(self):
@@ -87,8 +125,161 @@ class Period(models.Model):
         return periods.cut_off(self.end_on)
 
     @property
+    def freeze_due(self) -> date:
+        """On this day it is frozen, whoever is missing."""
+        return self.freeze_on or periods.freeze_day(self.end_on)
+
+    @property
     def is_frozen(self) -> bool:
         return self.status != self.Status.OPEN
+
+    @property
+    def stage_label(self) -> Any:
+        """The name of the stage, of a period that was asked for with it."""
+        return self.Stage(self.stage).label  # type: ignore[attr-defined]
+
+    @property
+    def is_public(self) -> bool:
+        return self.status in self.PUBLIC
+
+
+def _person(words: Any, **options: Any) -> models.ForeignKey:
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=words, **options
+    )
+
+
+class Submission(models.Model):
+    """What a bureau confirms of a period and its superior approves or sends back: one row, handed in again
+    and again (``round``) until it is approved.
+
+    ``figures`` are what was confirmed: value, numerator and denominator by the code of the indicator, as
+    they were counted at ``counted_at``.
+    """
+
+    class Status(models.TextChoices):
+        SUBMITTED = "submitted", pgettext_lazy("figures", "待上级审核")
+        APPROVED = "approved", pgettext_lazy("figures", "已通过")
+        RETURNED = "returned", pgettext_lazy("figures", "已退回")
+
+    # Handed in, and not come back.
+    STANDING = (Status.SUBMITTED, Status.APPROVED)
+
+    period = models.ForeignKey(Period, models.PROTECT, related_name="submissions", verbose_name=_("期间"))
+    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="+", verbose_name=_("单位"))
+    status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.SUBMITTED)
+    round = models.PositiveSmallIntegerField(_("提交次数"), default=1)
+    figures = models.JSONField(_("确认的数字"), default=dict)
+    counted_at = models.DateTimeField(_("数字的汇总时间"))
+    note = models.CharField(_("说明"), max_length=500, blank=True)
+    submitted_at = models.DateTimeField(_("提交时间"))
+    submitted_by = _person(_("提交人"))
+    submitted_for = _person(_("提交人代理的人"), null=True, blank=True)
+    decided_at = models.DateTimeField(_("审核时间"), null=True, blank=True)
+    decided_by = _person(_("审核人"), null=True, blank=True)
+    decided_for = _person(_("审核人代理的人"), null=True, blank=True)
+    reason = models.CharField(_("退回原因"), max_length=500, blank=True)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("数字确认")
+        verbose_name_plural = _("数字确认")
+        ordering = ["period", "bureau__code"]
+        constraints = [
+            models.UniqueConstraint(
+                name="submission_once",
+                fields=["period", "bureau"],
+                violation_error_message=_("这个单位已经提交了这个期间的数字。"),
+            ),
+            models.CheckConstraint(
+                name="submission_decided_by_somebody",
+                condition=Q(status="submitted", decided_at__isnull=True, decided_by__isnull=True)
+                | Q(status__in=["approved", "returned"], decided_at__isnull=False, decided_by__isnull=False),
+                violation_error_message=_("通过或退回要有审核人和审核时间。"),
+            ),
+            models.CheckConstraint(
+                name="submission_returned_for_a_reason",
+                condition=Q(status="returned") & ~Q(reason="") | ~Q(status="returned") & Q(reason=""),
+                violation_error_message=_("退回要写明原因。"),
+            ),
+            models.CheckConstraint(
+                name="submission_decided_by_another",
+                condition=~(
+                    Q(decided_by=F("submitted_by"))
+                    | Q(decided_by__isnull=False, submitted_for=F("decided_by"))
+                    | Q(decided_for__isnull=False, submitted_by=F("decided_for"))
+                    | Q(decided_for__isnull=False, submitted_for=F("decided_for"))
+                ),
+                violation_error_message=_("审核人不能是提交的人，请由另一名人员审核。"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.period} {self.bureau.short_name}"
+
+
+class Excuse(models.Model):
+    """A bureau, with all below it, need not confirm one period, or none until a day; it ends by itself."""
+
+    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="+", verbose_name=_("单位"))
+    period = models.ForeignKey(
+        Period,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="excuses",
+        verbose_name=_("期间"),
+        help_text=_("只免这一个期间；不选则到下面的日期为止。"),
+    )
+    until = models.DateField(_("免报到"), null=True, blank=True, help_text=_("含当日，次日起自动恢复报送。"))
+    reason = models.CharField(_("免报原因"), max_length=200)
+    given_at = models.DateTimeField(_("批准时间"))
+    given_by = _person(_("批准人"))
+    given_for = _person(_("批准人代理的人"), null=True, blank=True)
+    lifted_at = models.DateTimeField(_("撤销时间"), null=True, blank=True)
+    lifted_by = _person(_("撤销人"), null=True, blank=True)
+
+    objects = ExcuseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("免报")
+        verbose_name_plural = _("免报")
+        ordering = ["-given_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="excuse_for_a_period_or_until_a_day",
+                condition=Q(period__isnull=False, until__isnull=True)
+                | Q(period__isnull=True, until__isnull=False),
+                violation_error_message=_("免报要么限于一个期间，要么到某一天为止。"),
+            ),
+            models.CheckConstraint(
+                name="excuse_has_reason",
+                condition=~Q(reason=""),
+                violation_error_message=_("免报要写明原因。"),
+            ),
+            models.CheckConstraint(
+                name="excuse_lifted_by_somebody",
+                condition=Q(lifted_at__isnull=True, lifted_by__isnull=True)
+                | Q(lifted_at__isnull=False, lifted_by__isnull=False),
+                violation_error_message=_("撤销免报要有撤销人和时间。"),
+            ),
+            models.UniqueConstraint(
+                name="excuse_once_for_a_period",
+                fields=["bureau", "period"],
+                condition=Q(lifted_at__isnull=True, period__isnull=False),
+                violation_error_message=_("这个单位在这个期间已经免报。"),
+            ),
+            models.UniqueConstraint(
+                name="excuse_once_until_a_day",
+                fields=["bureau", "until"],
+                condition=Q(lifted_at__isnull=True, until__isnull=False),
+                violation_error_message=_("这个单位已经免报到这一天。"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.bureau.short_name} {self.period or self.until}"
 
 
 class Snapshot(Job):
@@ -107,6 +298,13 @@ class Snapshot(Job):
     )
     row_hash = models.CharField(_("数值摘要（SHA-256）"), max_length=64, blank=True)
     counted_hash = models.CharField(_("计数行摘要（SHA-256）"), max_length=64, blank=True)
+    coverage = models.JSONField(
+        _("报送情况"),
+        default=dict,
+        blank=True,
+        help_text=_("冻结时经批准免报的单位及原因，和没有通过审核的单位。"),
+    )
+    warnings = models.JSONField(_("冻结时的提示"), default=list, blank=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -1,4 +1,6 @@
-"""Who is told that a bulletin is out."""
+"""Who is told that a bulletin is out, and whose turn it is with the figures of a period."""
+
+from collections.abc import Iterable
 
 from django.db.models import Q
 from django.urls import reverse
@@ -6,8 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Notice, Role
-from accounts.notices import Details, say, tell
-from bulletins.models import Bulletin
+from accounts.notices import Desks, Details, day_of, say, tell
+from bulletins import periods
+from bulletins.ladder import Rung, Standing
+from bulletins.models import Bulletin, Excuse, Period, Submission
+from enterprises.models import Bureau
 
 READERS = (Role.OFFICER, Role.STATISTICIAN)
 
@@ -36,9 +41,149 @@ def tell_of_issue(bulletin: Bulletin) -> None:
     )
 
 
+# --- Confirming figures -----------------------------------------------------------------------------------
+
+
+def _details(what: str, period: Period, unit: Bureau, **more: str) -> dict[str, str]:
+    return {"what": what, "period": period.code, "unit": unit.short_name, "row": unit.code, **more}
+
+
+def _superior(bureau: Bureau) -> str:
+    """The path of the bureau above."""
+    return bureau.path.removesuffix(f"{bureau.code}/")
+
+
+def tell_of_submission(row: Submission) -> None:
+    """The superior is to approve; where nobody works there, the next one above."""
+    above = _superior(row.bureau)
+    readers = Desks([above], READERS).nearest(above, without={row.submitted_by_id})
+    details = _details("figures_submitted", row.period, row.bureau)
+    tell(readers, Notice.Kind.WAITING, f"figures_submitted:{row.pk}:{row.round}", details)
+
+
+def tell_of_return(row: Submission) -> None:
+    """The unit is to put its figures right and hand them in again."""
+    readers = Desks([row.bureau.path], READERS).nearest(row.bureau.path)
+    details = _details("figures_returned", row.period, row.bureau)
+    tell(readers, Notice.Kind.WAITING, f"figures_returned:{row.pk}:{row.round}", details)
+
+
+def tell_of_turn(period: Period, rung: Rung) -> None:
+    """All below the unit are settled, so it is its turn; of the nation, to freeze."""
+    unit = rung.bureau
+    readers = Desks([unit.path], READERS).nearest(unit.path)
+    what = "figures_turn" if unit.parent_id else "figures_complete"
+    tell(readers, Notice.Kind.WAITING, _source("begun", period, rung), _details(what, period, unit))
+
+
+def tell_of_excuse(row: Excuse) -> None:
+    """The unit need not confirm, one period or until a day."""
+    readers = Desks([row.bureau.path], READERS).nearest(row.bureau.path, without={row.given_by_id})
+    details = {
+        "what": "figures_excused",
+        "period": row.period.code if row.period else "",
+        "until": row.until.isoformat() if row.until else "",
+        "unit": row.bureau.short_name,
+    }
+    tell(readers, Notice.Kind.WAITING, f"excuse:{row.pk}", details)
+
+
+def remind(period: Period, stage: str, rungs: Iterable[Rung]) -> None:
+    """Whose turn it is, once for each stage: ``begun``, ``soon`` or ``due``."""
+    found = [(rung, "review" if rung.standing == Standing.SUBMITTED else "submit") for rung in rungs]
+    paths = {
+        rung.bureau.pk: _superior(rung.bureau) if what == "review" else rung.bureau.path
+        for rung, what in found
+    }
+    desks = Desks(paths.values(), READERS)
+    for rung, what in found:
+        tell(
+            desks.nearest(paths[rung.bureau.pk]),
+            Notice.Kind.WAITING if stage == "begun" else Notice.Kind.AMBER,
+            _source(stage, period, rung),
+            _details(f"figures_{what}_{stage}", period, rung.bureau, until=period.freeze_due.isoformat()),
+        )
+
+
+def _source(stage: str, period: Period, rung: Rung) -> str:
+    """Each turn is told of once at each stage."""
+    return f"figures:{stage}:{period.pk}:{rung.bureau.pk}:{rung.standing}:{rung.round}"
+
+
+# --- Words ------------------------------------------------------------------------------------------------
+
+
 def _page(details: Details) -> str:
     return reverse("bulletins:bulletin_detail", args=[details["row"]])
 
 
+def _unit_page(details: Details) -> str:
+    return reverse("bulletins:period_unit", args=[details["period"], details["row"]])
+
+
+def _freeze_page(details: Details) -> str:
+    return reverse("bulletins:period_detail", args=[details["period"]])
+
+
+def _named(details: Details) -> dict[str, str]:
+    values = {"unit": details["unit"], "period": periods.name(details["period"])}
+    return values | {"day": day_of(details, "until")} if details.get("until") else values
+
+
+def _excused(details: Details) -> str:
+    if details["period"]:
+        return _("%(unit)s的%(period)s数字经批准免报。") % _named(details)
+    return _("%(unit)s经批准免报，到 %(day)s 为止。") % {
+        "unit": details["unit"],
+        "day": day_of(details, "until"),
+    }
+
+
 def declare() -> None:
     say("bulletin", lambda details: _("%(unit)s印发%(number)s：%(title)s。") % details, _page)
+    say(
+        "figures_submitted",
+        lambda details: _("%(unit)s提交了%(period)s的数字，等您审核。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_returned",
+        lambda details: _("%(unit)s的%(period)s数字被退回，请查看原因，改正后重新提交。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_turn",
+        lambda details: _("下级的%(period)s数字已全部通过，轮到%(unit)s提交。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_complete",
+        lambda details: _("各地区的%(period)s数字已全部通过，可以冻结。") % _named(details),
+        _freeze_page,
+    )
+    say("figures_excused", _excused, lambda details: reverse("bulletins:period_list"))
+    say(
+        "figures_submit_begun",
+        lambda details: _("%(period)s已截止，请核对%(unit)s的数字并提交，%(day)s 冻结。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_submit_soon",
+        lambda details: _("%(unit)s的%(period)s数字还没有提交，%(day)s 就要冻结。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_submit_due",
+        lambda details: _("%(unit)s的%(period)s数字没有提交，%(day)s 起随时冻结。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_review_soon",
+        lambda details: _("%(unit)s的%(period)s数字还在等您审核，%(day)s 就要冻结。") % _named(details),
+        _unit_page,
+    )
+    say(
+        "figures_review_due",
+        lambda details: _("%(unit)s的%(period)s数字没有审核，%(day)s 起随时冻结。") % _named(details),
+        _unit_page,
+    )

@@ -8,6 +8,10 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common.workdays import add_workdays
+
+# Working days between the cut-off and the freeze (`domain.md` 5.4 rule 6).
+FREEZE_AFTER = 10
 CODE = re.compile(
     r"(?P<year>20\d\d)(?:(?P<half>H[12])|(?P<quarter>Q[1-4])|-(?P<month>0[1-9]|1[0-2]))?", re.ASCII
 )
@@ -71,6 +75,18 @@ def year_before(code: str) -> str:
     return f"{int(code[:4]) - 1}{code[4:]}"
 
 
+def before(code: str) -> str:
+    """The code of the period of the same kind right before: the last month, quarter, half or year."""
+    spec = parse(code)
+    last = spec.start_on - timedelta(days=1)
+    return {
+        "year": f"{last.year}",
+        "half": f"{last.year}H{(last.month + 5) // 6}",
+        "quarter": f"{last.year}Q{(last.month + 2) // 3}",
+        "month": f"{last.year}-{last.month:02}",
+    }[spec.kind]
+
+
 def midnight(day: date) -> datetime:
     """The moment at which a day begins, Asia/Shanghai."""
     return timezone.make_aware(datetime.combine(day, time.min))
@@ -79,3 +95,8 @@ def midnight(day: date) -> datetime:
 def cut_off(end_on: date) -> datetime:
     """24:00 of the last day, Asia/Shanghai; events before this moment belong to the period."""
     return midnight(end_on + timedelta(days=1))
+
+
+def freeze_day(end_on: date) -> date:
+    """The day on which a period is frozen unless another one was set."""
+    return add_workdays(end_on, FREEZE_AFTER)

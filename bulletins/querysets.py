@@ -1,16 +1,19 @@
 """Which periods, snapshots and bulletins: the named questions."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
 from common.jobs import JobQuerySet
 from common.scope import Scoped, right
+from enterprises.models import Bureau
 
 if TYPE_CHECKING:
     from bulletins.models import Bulletin, Period, Snapshot
@@ -19,7 +22,57 @@ if TYPE_CHECKING:
 class PeriodQuerySet(models.QuerySet["Period"]):
     def published(self) -> Self:
         """Periods whose figures the public reads, the latest first."""
-        return self.filter(status=self.model.Status.PUBLISHED)
+        return self.filter(status__in=self.model.PUBLIC)
+
+    def collecting(self) -> Self:
+        """Periods whose figures are being confirmed: the cut-off is passed, the freeze is not."""
+        return self.filter(status=self.model.Status.OPEN, is_collected=True, end_on__lt=timezone.localdate())
+
+    def staged(self) -> Self:
+        """With the `stage` of each.
+
+        A collected period is collected until every province has handed in its figures or is excused; what is
+        not collected goes to the nation's review at once.
+        """
+        stage, today = self.model.Stage, timezone.localdate()
+        handed_in: Any = self.model.submissions.rel.related_model._base_manager.filter(
+            period=OuterRef(OuterRef("pk")), bureau=OuterRef("pk")
+        )
+        excused: Any = self.model.excuses.rel.related_model._base_manager.filter(
+            Q(period=OuterRef(OuterRef("pk"))) | Q(until__gte=today),
+            bureau=OuterRef("pk"),
+            lifted_at__isnull=True,
+        )
+        lacking = Bureau.objects.reporting_rows().exclude(
+            Exists(handed_in.filter(status__in=handed_in.model.STANDING))
+        )
+        lacking = lacking.exclude(Exists(excused)).order_by()
+        return self.annotate(
+            stage=Case(
+                When(~Q(status=self.model.Status.OPEN), then=F("status")),
+                When(end_on__gte=today, then=Value(stage.OPEN)),
+                When(Q(is_collected=True) & Exists(lacking), then=Value(stage.COLLECTING)),
+                default=Value(stage.REVIEWING),
+                output_field=CharField(choices=stage.choices),
+            )
+        )
+
+
+class SubmissionQuerySet(Scoped[Any]):
+    @right
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Unpublished figures are for the unit and those above it; whoever reads one chain reads none."""
+        return self.filter(user.scope.within("bureau__path")) if isinstance(user, User) else self.none()
+
+
+class ExcuseQuerySet(Scoped[Any]):
+    @right
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return self.filter(user.scope.within("bureau__path")) if isinstance(user, User) else self.none()
+
+    def in_force(self, period: "Period", day: date) -> Self:
+        """Those by which units need not confirm a period on a day."""
+        return self.filter(Q(period=period) | Q(until__gte=day), lifted_at__isnull=True)
 
 
 class SnapshotQuerySet(JobQuerySet["Snapshot"]):

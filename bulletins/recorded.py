@@ -3,7 +3,7 @@
 Working roll-ups come and go by themselves and decide nothing; the figures follow from their snapshot.
 """
 
-from bulletins.models import Bulletin, Period, Snapshot
+from bulletins.models import Bulletin, Excuse, Period, Snapshot, Submission
 from common.jobs import Job
 from record.recording import watch
 
@@ -13,6 +13,8 @@ JOB = [field.name for field in Job._meta.get_fields()]
 def declare() -> None:
     watch(Period)
     watch(Snapshot, topic="period", ignored=[*JOB, "created_at", "created_by"], when=_is_frozen)
+    watch(Submission, path=["bureau__path"], ignored=["figures", "counted_at"])
+    watch(Excuse, path=["bureau__path"])
     watch(Bulletin, path=["bureau__path"], ignored=[*JOB, "public_id", "created_at", "created_by"])
 
 

@@ -22,7 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from bulletins import circular, figures, identities, notices, paper, periods, rollup, tasks
+from bulletins import circular, figures, identities, ladder, notices, paper, periods, rollup, tasks
 from bulletins.indicators import DEFINITION_VERSION
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
 from common import formats
@@ -73,7 +73,7 @@ def may_freeze(user: User) -> bool:
     return any(unit is not None and unit.level == Bureau.Level.NATIONAL for unit in units)
 
 
-def _refuse_others_to_freeze(by: User | None) -> None:
+def refuse_others_to_freeze(by: User | None) -> None:
     if by is not None and not may_freeze(by):
         raise PermissionDenied(_("冻结和发布统计期间由总局的管理员或统计员办理。"))
 
@@ -82,7 +82,7 @@ def request_rollup(period: Period, by: User | None = None, *, in_background: boo
     """Queue a working roll-up of an open period; one that is already under way is returned."""
     with transaction.atomic():
         period = Period.objects.select_for_update().get(pk=period.pk)
-        _refuse_frozen(period)
+        refuse_frozen(period)
         snapshot = period.snapshots.filter(version=0, job_state__in=UNDER_WAY).first()
         if snapshot is None:
             snapshot = Snapshot.objects.create(
@@ -93,7 +93,7 @@ def request_rollup(period: Period, by: User | None = None, *, in_background: boo
     return snapshot
 
 
-def _refuse_frozen(period: Period) -> None:
+def refuse_frozen(period: Period) -> None:
     if period.is_frozen:
         raise ValidationError(
             _("%(period)s已于 %(when)s 冻结，数据不再变动；需要更正时，请写明原因重新冻结为新版本。"),
@@ -116,7 +116,7 @@ def request_freeze(
     The period counts as frozen when the job is done; one under way is returned. Raises PermissionDenied or
     ValidationError.
     """
-    _refuse_others_to_freeze(by)
+    refuse_others_to_freeze(by)
     with transaction.atomic():
         period = Period.objects.select_for_update().get(pk=period.pk)
         if timezone.now() < period.cut_off:
@@ -125,7 +125,9 @@ def request_freeze(
                 params={"period": period.name, "day": formats.day(period.end_on)},
             )
         if not reason.strip():
-            _refuse_frozen(period)
+            refuse_frozen(period)
+        if not period.is_frozen and (why := ladder.why_not_freeze(period)):
+            raise ValidationError(why)
         versions = period.snapshots.filter(version__gt=0)
         if under_way := versions.filter(job_state__in=UNDER_WAY).first():
             return under_way
@@ -160,7 +162,7 @@ def _roll_up(snapshot: Snapshot) -> None:
     with rollup.consistent_moment():
         period = Period.objects.get(pk=snapshot.period_id)
         if not snapshot.version:
-            _refuse_frozen(period)
+            refuse_frozen(period)
         rollup.store(snapshot)
         results: dict[str, Any] = {"finished_at": timezone.now(), "definitions": snapshot.definitions}
         if snapshot.version:
@@ -168,7 +170,12 @@ def _roll_up(snapshot: Snapshot) -> None:
                 raise ValidationError(faults)
             results["row_hash"] = rollup.digest(snapshot)
             results["counted_hash"] = rollup.digest_of_rows(snapshot)
-            if not period.is_frozen:
+            results["warnings"] = identities.warnings(snapshot)
+            results["coverage"] = _coverage(period)
+            if period.is_public:
+                period.status = Period.Status.REVISED
+                period.save(update_fields=["status"])
+            elif not period.is_frozen:
                 period.status = Period.Status.FROZEN
                 period.frozen_at, period.frozen_by = timezone.now(), snapshot.created_by
                 period.save(update_fields=["status", "frozen_at", "frozen_by"])
@@ -178,16 +185,26 @@ def _roll_up(snapshot: Snapshot) -> None:
             write(Event.Kind.CHANGED, snapshot, after=digests)
 
 
+def _coverage(period: Period) -> dict[str, Any]:
+    """Who confirmed the figures is judged once, by the first freeze; corrections repeat what it said."""
+    if not period.is_collected:
+        return {}
+    if period.is_frozen:
+        return frozen_snapshot(period).coverage
+    return ladder.Ladder(period).coverage()
+
+
 @by_whom
 def publish(period: Period, by: User | None) -> Period:
     """Open the figures of a frozen period to the public."""
-    _refuse_others_to_freeze(by)
+    refuse_others_to_freeze(by)
     with transaction.atomic():
         period = Period.objects.select_for_update().get(pk=period.pk)
         if not period.is_frozen:
             raise ValidationError(_("%(period)s还没有冻结，不能发布。"), params={"period": period.name})
-        period.status = Period.Status.PUBLISHED
-        period.save(update_fields=["status"])
+        if not period.is_public:
+            period.status = Period.Status.PUBLISHED
+            period.save(update_fields=["status"])
     return period
 
 

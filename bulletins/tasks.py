@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from bulletins import services
+from bulletins import collecting, services
 
 
 @shared_task
@@ -18,3 +18,8 @@ def print_bulletin(bulletin_pk: int) -> None:
 @shared_task
 def sweep() -> None:
     services.sweep()
+
+
+@shared_task
+def remind_of_figures() -> None:
+    collecting.remind()

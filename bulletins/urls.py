@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from bulletins.views import figures, papers, periods, verify
+from bulletins.views import figures, papers, periods, units, verify
 
 
 class PeriodConverter(StringConverter):
@@ -47,6 +47,13 @@ urlpatterns = [
     path("periods/<period:code>/rollup/", periods.period_rollup, name="period_rollup"),
     path("periods/<period:code>/freeze/", periods.period_freeze, name="period_freeze"),
     path("periods/<period:code>/publish/", periods.period_publish, name="period_publish"),
+    path("periods/<period:code>/collect/", periods.period_collect, name="period_collect"),
+    path("periods/<period:code>/<unit:unit>/", units.period_unit, name="period_unit"),
+    path("periods/<period:code>/<unit:unit>/submit/", units.unit_submit, name="unit_submit"),
+    path("periods/<period:code>/<unit:unit>/approve/", units.unit_approve, name="unit_approve"),
+    path("periods/<period:code>/<unit:unit>/return/", units.unit_return, name="unit_return"),
+    path("periods/<period:code>/<unit:unit>/excuse/", units.unit_excuse, name="unit_excuse"),
+    path("periods/<period:code>/<unit:unit>/lift/", units.unit_lift, name="unit_lift"),
     path("verify/", verify.verify_page, name="verify"),
     path("verify/<str:code>/", verify.verify_page, name="verify_code"),
 ]

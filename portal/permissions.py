@@ -157,6 +157,18 @@ PREPARING = Rule(
     "statisticians, auditors and administrators of the bureau line", _line(*ISSUERS, Role.AUDITOR)
 )
 
+CONFIRMERS = (Role.OFFICER, Role.STATISTICIAN)
+CONFIRMING = Rule(
+    "officers and statisticians of the unit",
+    lambda kind, relation: (
+        kind.role in CONFIRMERS and relation == Relation.OWN and kind.level != Level.NATIONAL
+    ),
+)
+ABOVE = Rule(
+    "officers and statisticians of the bureaus above",
+    lambda kind, relation: kind.role in CONFIRMERS and relation == Relation.SUBORDINATE,
+)
+
 ADMINISTRATORS = Rule(
     "administrators and superusers",
     lambda kind, _relation: kind.role == Role.ADMINISTRATOR or kind.is_superuser,
@@ -416,12 +428,6 @@ def _rest() -> Iterator[Entry]:
             f"bulletins:{name}", USERS, chosen, row="published", note="published, of a county or city"
         )
         yield Entry(f"bulletins:{name}", LINE, chosen and LINE, row="frozen", note="not published")
-    yield Entry("bulletins:period_list", READERS, NATIONAL_STATISTICS, right_first=True)
-    yield Entry("bulletins:period_detail", READERS, row="period")
-    yield Entry("bulletins:period_progress", READERS, row="period")
-    yield Entry("bulletins:period_rollup", None, STATISTICS, row="period")
-    for name in ("freeze", "publish"):
-        yield Entry(f"bulletins:period_{name}", NATIONAL_STATISTICS, NATIONAL_STATISTICS, row="period")
     yield _list("bulletins:bulletin_list", ANYBODY, public=True)
     yield Entry("bulletins:bulletin_new", STATISTICS, STATISTICS)
     for row, sees in (("issued", ANYBODY), ("bulletin draft", PREPARING)):
@@ -435,6 +441,25 @@ def _rest() -> Iterator[Entry]:
     yield Entry("bulletins:bulletin_retry", None, ISSUING, row="bulletin draft", sees=PREPARING)
     yield Entry("bulletins:verify", ANYBODY, ANYBODY, public=True)
     yield Entry("bulletins:verify_code", ANYBODY, ANYBODY, public=True, args={"code": "ZLTB"})
+
+
+def _periods() -> Iterator[Entry]:
+    """Periods, and the units that confirm their figures."""
+    yield Entry("bulletins:period_list", READERS, NATIONAL_STATISTICS, right_first=True)
+    yield Entry("bulletins:period_detail", READERS, row="period")
+    yield Entry("bulletins:period_progress", READERS, row="period")
+    yield Entry("bulletins:period_rollup", None, STATISTICS, row="period")
+    for name in ("collect", "freeze", "publish"):
+        yield Entry(f"bulletins:period_{name}", NATIONAL_STATISTICS, NATIONAL_STATISTICS, row="period")
+    for name, read, write in (
+        ("period_unit", LINE, None),
+        ("unit_submit", None, CONFIRMING),
+        ("unit_approve", None, ABOVE),
+        ("unit_lift", None, ABOVE),
+        ("unit_return", ABOVE, ABOVE),
+        ("unit_excuse", ABOVE, ABOVE),
+    ):
+        yield Entry(f"bulletins:{name}", read, write, row="unit", sees=LINE, door=READERS)
 
 
 def _demands() -> Iterator[Entry]:
@@ -562,6 +587,8 @@ def _api() -> Iterator[Entry]:
     yield Entry("api-instrument-list")
     yield Entry("api-instrument-detail", row="instrument")
     yield Entry("api-figure-list", query="period=2024")
+    for name in ("submission", "excuse"):
+        yield Entry(f"api-{name}-list")
     for move, status, rule in MOVES:
         yield Entry(
             "api-bottleneck-moves",
@@ -631,6 +658,8 @@ MODELS = (
     Model("bulletins_period", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),
     Model("bulletins_snapshot", ANYBODY),
     Model("bulletins_statvalue"),
+    Model("bulletins_submission"),
+    Model("bulletins_excuse"),
     Model("bulletins_bulletin"),
     Model("record_event"),
     Model("record_seal"),
@@ -687,6 +716,7 @@ TABLE: tuple[Entry, ...] = (
     *_pages(),
     *_problems(),
     *_rest(),
+    *_periods(),
     *_demands(),
     *_lists(),
     *_account(),

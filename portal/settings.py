@@ -238,6 +238,11 @@ CELERY_BEAT_SCHEDULE = {
     "follow up": {"task": "projects.tasks.follow_up", "schedule": 86_400.0, "options": {"expires": 86_400}},
     "evidence": {"task": "projects.tasks.ask_again", "schedule": 900.0, "options": {"expires": 900}},
     "clocks": {"task": "projects.tasks.tell_of_clocks", "schedule": 1800.0, "options": {"expires": 1800}},
+    "figures": {
+        "task": "bulletins.tasks.remind_of_figures",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "notices": {
         "task": "accounts.tasks.forget_notices",
         "schedule": 24 * 3600.0,

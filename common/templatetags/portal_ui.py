@@ -85,7 +85,14 @@ STATE_LOOK: Mapping[str, Look] = {
     "open": Look("neutral", "ring"),
     "done": Look("good", "check"),
     # periods, jobs, bulletins
+    "collecting": Look("active", "half"),
     "frozen": Look("info", "lock"),
+    "revised": Look("good", "loop"),
+    # bureaus that confirm figures
+    "not_yet": Look("neutral", "ring"),
+    "waiting": Look("neutral", "ring-dashed"),
+    "ready": Look("warn", "half"),
+    "excused": Look("neutral", "slash"),
     "published": Look("good", "check"),
     "queued": Look("neutral", "ring"),
     "issued": Look("good", "check"),
@@ -111,6 +118,8 @@ STATE_LOOK_OF: Mapping[tuple[str, str], Look] = {
     ("bulletin", "withdrawn"): Look("bad", "slash"),
     ("inspectionreport", "withdrawn"): Look("bad", "slash"),
     ("period", "open"): Look("active", "half"),
+    ("submission", "submitted"): Look("wait", "diamond"),
+    ("submission", "approved"): Look("good", "check"),
 }
 UNKNOWN_LOOK = Look("neutral", "ring")
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import TokenProxy
 
 from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role, Substitution, User
-from bulletins.models import Bulletin, Period, Snapshot, StatValue
+from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
 from enterprises.models import Bureau, Division, NumberSeries, Organization
 from portal.permissions import APPLICANT, KINDS, Kind, Relation
 from projects.models import (
@@ -83,6 +83,13 @@ class World:
         self.chain = factories.chain()
         self.published = self._period("2024", Period.Status.PUBLISHED)
         self.frozen = self._period("2025", Period.Status.FROZEN)
+        self.collected = Period.objects.create(
+            code="2023",
+            kind=Period.Kind.YEAR,
+            start_on=date(2023, 1, 1),
+            end_on=date(2023, 12, 31),
+            is_collected=True,
+        )
         self.reference = self._reference()
         self.rows = {place: self._rows(place) for place in self.bureaus if place != "county"}
         # All at once: what a test makes is gone with it.
@@ -184,6 +191,7 @@ class World:
             "issued": issued,
             "published": self._figure(self.published, bureau),
             "frozen": self._figure(self.frozen, bureau),
+            "unit": SimpleNamespace(code=self.collected.code, unit=bureau.code),
         }
         rows["opinion"] = rows["judged"].opinions.create(
             expert=factories.user(), asked_by=officer, bureau=bureau, asked_at=timezone.now()
@@ -199,6 +207,12 @@ class World:
             at=timezone.now(),
         )
         admin = {
+            "bulletins_submission": self._submission(bureau, officer),
+            "bulletins_excuse": Excuse.objects.get_or_create(
+                bureau=bureau,
+                period=self.collected,
+                defaults={"reason": "洪灾停工", "given_at": timezone.now(), "given_by": officer},
+            )[0],
             "projects_qualitymap": rows["published map"],
             "projects_twinjudgement": rows["twins"],
             "enterprises_bureau": bureau,
@@ -324,6 +338,15 @@ class World:
             sha256="0" * 64,
             **numbered,
         )
+
+    def _submission(self, bureau: Bureau, officer: User) -> Submission:
+        """Three places are one bureau, which hands in once."""
+        now = timezone.now()
+        return Submission.objects.get_or_create(
+            period=self.collected,
+            bureau=bureau,
+            defaults={"counted_at": now, "submitted_at": now, "submitted_by": officer},
+        )[0]
 
     def _registration(self, of: User, firm: Organization) -> Registration:
         return Registration.objects.create(

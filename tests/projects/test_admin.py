@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from accounts.models import Grant, Invitation, Registration, Role, Substitution, User
-from bulletins.models import Bulletin, Period, Snapshot, StatValue
+from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
 from enterprises.models import Bureau, Division, NumberSeries
 from projects.models import Bottleneck, TwinJudgement
 from tests import factories
@@ -46,7 +46,14 @@ ELSEWHERE = {
     "CountedRow",
 }
 MODELS = [model for model in admin.site._registry if model._meta.app_label in (*OURS, "authtoken")]
-READ_ONLY = ("projects.transition", "bulletins.statvalue", "bulletins.snapshot", "bulletins.bulletin")
+READ_ONLY = (
+    "projects.transition",
+    "bulletins.statvalue",
+    "bulletins.snapshot",
+    "bulletins.bulletin",
+    "bulletins.submission",
+    "bulletins.excuse",
+)
 
 
 def changelist(model: Any) -> str:
@@ -106,6 +113,17 @@ def make_rows(count: int) -> None:
         )
         snapshot = Snapshot.objects.create(period=period, definition_version="1")
         StatValue.objects.create(snapshot=snapshot, indicator="I01", bureau=nation, chain=chain, value=1)
+        now = timezone.now()
+        Submission.objects.create(
+            period=period,
+            bureau=cast.county,
+            counted_at=now,
+            submitted_at=now,
+            submitted_by=cast.county_officer,
+        )
+        Excuse.objects.create(
+            bureau=cast.county, period=period, reason="洪灾停工", given_at=now, given_by=cast.city_officer
+        )
         Bulletin.objects.create(
             bureau=nation, period=period, snapshot=snapshot, title="通报", verification_code=f"V{number}"
         )
