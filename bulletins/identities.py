@@ -1,6 +1,7 @@
 """What must hold between the figures of a period before it is frozen (`domain.md` 5.4, identities)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -44,7 +45,7 @@ def _named(rows: list[str]) -> str:
 def _counted(snapshot: Snapshot, base: str, unit: Bureau | None = None) -> Q:
     """The rows that a frozen snapshot has counted, or that count now."""
     if snapshot.version:
-        rows = CountedRow.objects.filter(snapshot=snapshot, base=base)
+        rows: QuerySet[Any] = CountedRow.objects.filter(snapshot=snapshot, base=base)
         below, key = "bureau", "row_id"
     else:
         rows = BASES[base].matching(Span.of(snapshot.period)).order_by()
