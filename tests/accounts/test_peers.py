@@ -12,8 +12,9 @@ from rest_framework.authtoken.models import Token
 from accounts.models import Role, Substitution, User
 from record.models import Event
 from tests import factories
-from tests.accounts.test_admin import PASSWORD, as_user
+from tests.accounts.test_admin import PASSWORD
 from tests.accounts.test_granting import day
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 REASON = "不能由您办理"
@@ -115,7 +116,7 @@ def test_ways_to_act_as_somebody(way: Any, case: Any, administrator: User, setti
     }
     peer, allowed = case
     before = held(peer)
-    answer = as_user(administrator).post(*way(peer))
+    answer = browser(administrator).post(*way(peer))
     assert answer.status_code == (302 if allowed else 403)
     assert (held(peer) != before) is allowed
     if not allowed:
@@ -125,7 +126,7 @@ def test_ways_to_act_as_somebody(way: Any, case: Any, administrator: User, setti
 
 def test_the_page_of_a_peer_says_why_it_is_to_be_read_only(case: Any, administrator: User) -> None:
     peer, allowed = case
-    client = as_user(administrator)
+    client = browser(administrator)
     page = client.get(reverse("admin:accounts_user_change", args=[peer.pk])).content.decode()
     assert "另一管理员" in page
     assert (REASON in page) is not allowed
@@ -138,7 +139,7 @@ def test_keys_and_links_of_a_peer_are_not_shown(case: Any, administrator: User) 
     peer, allowed = case
     key = Token.objects.create(user=peer).key
     row = SocialAccount.objects.create(user=peer, provider="bureau", uid="me-over-there")
-    client = as_user(administrator)
+    client = browser(administrator)
     for name, pk in (("authtoken_tokenproxy", peer.pk), ("socialaccount_socialaccount", row.pk)):
         for page in ("change", "delete"):
             answer = client.get(reverse(f"admin:{name}_{page}", args=[pk]))
@@ -150,7 +151,7 @@ def test_the_list_of_links_shows_finds_and_removes_none(case: Any, administrator
     """Whoever may be helped or not: a list knows no difference."""
     peer, _allowed = case
     SocialAccount.objects.create(user=peer, provider="bureau", uid="me-over-there")
-    client, address = as_user(administrator), reverse("admin:socialaccount_socialaccount_changelist")
+    client, address = browser(administrator), reverse("admin:socialaccount_socialaccount_changelist")
     page = client.get(address)
     assert "另一管理员" in page.text and "me-over-there" not in page.text
     found = client.get(address, {"q": "me-over"}).context["cl"].result_list
@@ -158,4 +159,4 @@ def test_the_list_of_links_shows_finds_and_removes_none(case: Any, administrator
 
 
 def test_oneself_one_may_change(administrator: User) -> None:
-    assert as_user(administrator).get(password(administrator)[0]).status_code == 200
+    assert browser(administrator).get(password(administrator)[0]).status_code == 200

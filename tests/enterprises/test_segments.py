@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from enterprises.models import ChainSegment
 from tests import factories
-from tests.accounts.test_admin import as_user
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def posted(rows, **parents):
     ],
 )
 def test_parents_that_are_changed_together_make_no_ring(three, parents, allowed):
-    client = as_user(factories.user(is_superuser=True, is_staff=True))
+    client = browser(factories.user(is_superuser=True, is_staff=True))
     address = reverse("admin:enterprises_industrychain_change", args=[three[0].chain.pk])
     answer = client.post(address, posted(three, **parents(*three)))
     assert answer.status_code == (302 if allowed else 200), answer.context and answer.context["errors"]
@@ -57,7 +57,7 @@ def test_two_free_segments_are_not_made_parts_of_each_other(three):
     first, second = (
         ChainSegment.objects.create(chain=three[0].chain, stream="up", name=name) for name in ("甲", "乙")
     )
-    client = as_user(factories.user(is_superuser=True, is_staff=True))
+    client = browser(factories.user(is_superuser=True, is_staff=True))
     address = reverse("admin:enterprises_industrychain_change", args=[three[0].chain.pk])
     answer = client.post(address, posted(three, 甲=second.pk, 乙=first.pk))
     assert answer.status_code == 200 and "成了自己的下级" in answer.text

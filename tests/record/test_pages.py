@@ -11,7 +11,7 @@ from record import chain
 from record.models import Event
 from record.telling import lines
 from tests import factories
-from tests.record.test_recording import client_of
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,7 @@ def test_many_lines_cost_a_few_queries(cast, django_assert_max_num_queries):
 )
 def test_the_history_of_a_problem_is_for_those_over_its_bureau(cast, reader, sees):
     row = cast.bring_to("dispatched")
-    answer = client_of(getattr(cast, reader)).get(page_of(row))
+    answer = browser(getattr(cast, reader)).get(page_of(row))
     assert answer.status_code == 200
     assert ("修改记录" in words(answer)) is sees
 
@@ -118,7 +118,7 @@ def test_every_kind_of_row_shows_its_history_to_its_bureau(cast):
         reverse("projects:key_project_detail", args=[factories.key_project(on=project, lead=cast.lab).code]),
     ]
     for page in pages:
-        assert "修改记录" in words(client_of(officer).get(page)), page
+        assert "修改记录" in words(browser(officer).get(page)), page
 
 
 def test_a_long_history_is_continued_in_the_search_of_those_who_may_search(cast):
@@ -127,9 +127,9 @@ def test_a_long_history_is_continued_in_the_search_of_those_who_may_search(cast)
         cast.firm.save()
     address = reverse("enterprises:organization_detail", args=[cast.firm.uscc])
     link = f"{reverse('record:event_list')}?topic=enterprises.organization%3A{cast.firm.pk}"
-    auditor = client_of(factories.user(Role.AUDITOR, cast.county))
+    auditor = browser(factories.user(Role.AUDITOR, cast.county))
     assert link in auditor.get(address).content.decode()
-    assert link not in client_of(cast.county_officer).get(address).content.decode()
+    assert link not in browser(cast.county_officer).get(address).content.decode()
     assert auditor.get(link).context["page"].paginator.count >= 30
 
 
@@ -138,7 +138,7 @@ def test_a_long_history_is_continued_in_the_search_of_those_who_may_search(cast)
 
 @pytest.fixture
 def auditor(cast):
-    return client_of(factories.user(Role.AUDITOR, cast.county, name="督查员"))
+    return browser(factories.user(Role.AUDITOR, cast.county, name="督查员"))
 
 
 def found(client, **query) -> int:
@@ -151,10 +151,10 @@ def found(client, **query) -> int:
 def test_auditors_and_administrators_search_the_record_of_their_subtree(cast, role):
     cast.filed()
     elsewhere = factories.bureau("440000", "广东省市场监督管理局", factories.bureau())
-    here, there = (client_of(factories.user(role, at)) for at in (cast.county, elsewhere))
+    here, there = (browser(factories.user(role, at)) for at in (cast.county, elsewhere))
     assert found(here, entity="projects.bottleneck") > 0
     assert found(there, entity="projects.bottleneck") == 0
-    assert found(client_of(factories.user(role, factories.bureau()))) == Event.objects.count()
+    assert found(browser(factories.user(role, factories.bureau()))) == Event.objects.count()
 
 
 @pytest.mark.parametrize("reader", ["filer", "county_officer", "engineer"])
@@ -165,7 +165,7 @@ def test_others_are_refused_the_search_with_the_reason(cast, reader, page):
         if page == "list"
         else reverse("record:event_detail", args=[Event.objects.first().pk])
     )
-    answer = client_of(getattr(cast, reader)).get(address)
+    answer = browser(getattr(cast, reader)).get(address)
     assert answer.status_code == 403
     assert "操作记录由督查人员和管理员查阅。" in words(answer)
 
@@ -214,7 +214,7 @@ def test_what_is_found_is_exported(cast, auditor):
 def test_administrators_look_at_the_record_in_the_admin_site_and_type_nothing(cast, model):
     cast.filed()
     chain.seal_pending()
-    client = client_of(factories.user(Role.ADMINISTRATOR, cast.county))
+    client = browser(factories.user(Role.ADMINISTRATOR, cast.county))
     assert client.get(reverse(f"admin:record_{model}_changelist")).status_code == 200
     assert client.get(reverse(f"admin:record_{model}_add")).status_code == 403
     if model == "event":
@@ -230,8 +230,8 @@ def test_administrators_look_at_the_record_in_the_admin_site_and_type_nothing(ca
 
 def test_a_firm_sees_who_looked_at_its_problem_and_from_which_office(cast):
     row = cast.filed()
-    client_of(cast.county_officer).get(page_of(row))
-    firm = client_of(cast.filer)
+    browser(cast.county_officer).get(page_of(row))
+    firm = browser(cast.filer)
     for page in (page_of(row), reverse("record:who_looked")):
         text = words(firm.get(page))
         assert "县局经办" in text
@@ -241,12 +241,12 @@ def test_a_firm_sees_who_looked_at_its_problem_and_from_which_office(cast):
 def test_a_firm_sees_nothing_of_who_looked_at_others(cast):
     other = factories.user(Role.FILER, factories.organization(at=cast.county))
     row = cast.filed()
-    client_of(cast.county_officer).get(page_of(row))
-    answer = client_of(other).get(reverse("record:who_looked"))
+    browser(cast.county_officer).get(page_of(row))
+    answer = browser(other).get(reverse("record:who_looked"))
     assert answer.context["page"].paginator.count == 0
     assert "还没有人看过" in words(answer)
 
 
 def test_an_officer_has_no_page_of_lookers(cast):
-    assert client_of(cast.county_officer).get(reverse("record:who_looked")).status_code == 403
-    assert "谁看过" not in words(client_of(cast.county_officer).get(page_of(cast.filed())))
+    assert browser(cast.county_officer).get(reverse("record:who_looked")).status_code == 403
+    assert "谁看过" not in words(browser(cast.county_officer).get(page_of(cast.filed())))

@@ -26,7 +26,7 @@ from record.models import Event, Untold
 from record.telling import lines
 from tests import factories
 from tests.accounts.test_joining import said
-from tests.record.test_recording import client_of
+from tests.pages import browser
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -55,31 +55,31 @@ def page_of(row) -> str:
 
 
 def test_somebody_outside_the_firm_who_opens_its_problem_is_recorded(cast, row):
-    client_of(cast.county_officer).get(page_of(row), REMOTE_ADDR="192.0.2.9")
+    browser(cast.county_officer).get(page_of(row), REMOTE_ADDR="192.0.2.9")
     assert reads() == [("县局经办", "projects.bottleneck", cast.firm.uscc)]
     event = Event.objects.get(kind="read")
     assert (event.topic_row, event.office, event.address) == (str(row.pk), cast.county.code, "192.0.2.9")
 
 
 def test_the_firms_own_people_are_not(cast, row):
-    client_of(cast.filer).get(page_of(row))
+    browser(cast.filer).get(page_of(row))
     assert reads() == []
 
 
 def test_whom_the_row_is_hidden_from_reads_nothing(cast, row):
     stranger = factories.user(Role.FILER)
-    assert client_of(stranger).get(page_of(row)).status_code == 404
+    assert browser(stranger).get(page_of(row)).status_code == 404
     assert reads() == []
 
 
 def test_a_person_is_recorded_once_an_hour_per_row(cast, row, monkeypatch):
     for _n in range(3):
-        client_of(cast.county_officer).get(page_of(row))
-    client_of(cast.verifier).get(page_of(row))
+        browser(cast.county_officer).get(page_of(row))
+    browser(cast.verifier).get(page_of(row))
     assert [name for name, *_ in reads()] == ["县局经办", "核验人"]
     later = timezone.localtime() + timedelta(hours=1)
     monkeypatch.setattr(record_services.timezone, "localtime", lambda *_moment: later)
-    client_of(cast.county_officer).get(page_of(row))
+    browser(cast.county_officer).get(page_of(row))
     assert [name for name, *_ in reads()] == ["县局经办", "核验人", "县局经办"]
 
 
@@ -88,7 +88,7 @@ def test_beside_the_list_on_the_form_of_a_move_and_by_the_interface_it_is_readin
         reverse("projects:desk") + f"?open={row.public_id}",
         reverse("projects:bottleneck_move", args=[row.public_id, "accept"]),
     ):
-        client_of(cast.county_officer).get(path)
+        browser(cast.county_officer).get(path)
         assert len(reads()) == 1
     key = Token.objects.create(user=cast.verifier).key
     answer = Client().get(f"/api/v1/bottlenecks/{row.public_id}/", headers={"Authorization": f"Token {key}"})
@@ -99,7 +99,7 @@ def test_beside_the_list_on_the_form_of_a_move_and_by_the_interface_it_is_readin
 def test_a_downloaded_file_is_told_on_the_page_of_its_problem(cast, row):
     services.move(row, "return", by=cast.county_officer, data={"reason": "补图", "gaps": gaps()})
     file = services.attach(row, factories.pdf(), by=cast.filer)
-    answer = client_of(cast.county_officer).get(reverse("projects:attachment", args=[file.public_id]))
+    answer = browser(cast.county_officer).get(reverse("projects:attachment", args=[file.public_id]))
     assert b"".join(answer.streaming_content)
     event = Event.objects.get(kind="read")
     assert (event.entity, event.topic_entity, event.topic_row) == (
@@ -115,9 +115,9 @@ def gaps() -> list[dict]:
 
 def test_the_contact_of_an_organisation_is_read_by_those_who_see_it_in_full(cast):
     address = reverse("enterprises:organization_detail", args=[cast.firm.uscc])
-    client_of(cast.county_officer).get(address)
+    browser(cast.county_officer).get(address)
     assert reads() == [("县局经办", "enterprises.organization", cast.firm.uscc)]
-    client_of(factories.user(Role.AUDITOR, cast.county)).get(address)  # masked
+    browser(factories.user(Role.AUDITOR, cast.county)).get(address)  # masked
     assert len(reads()) == 1
 
 
@@ -134,7 +134,7 @@ def test_in_the_admin_site_it_is_reading_too_once_an_hour(cast, row, page):
         "event": ("record", Event.objects.about(row).filter(entity="projects.bottleneck").first()),
     }
     app, opened = shown[page]
-    client = client_of(factories.user(Role.ADMINISTRATOR, cast.county, name="管理员"))
+    client = browser(factories.user(Role.ADMINISTRATOR, cast.county, name="管理员"))
     for _n in range(2):
         assert client.get(reverse(f"admin:{app}_{page}_change", args=[opened.pk])).status_code == 200
     what = "enterprises.organization" if app == "enterprises" else "projects.bottleneck"
@@ -142,7 +142,7 @@ def test_in_the_admin_site_it_is_reading_too_once_an_hour(cast, row, page):
 
 
 def test_an_organisation_is_one_row_on_whichever_page_of_the_admin_site(cast):
-    client = client_of(factories.user(Role.ADMINISTRATOR, cast.county))
+    client = browser(factories.user(Role.ADMINISTRATOR, cast.county))
     for page in ("organization", "enterprise"):
         client.get(reverse(f"admin:enterprises_{page}_change", args=[cast.firm.pk]))
     client.get(reverse("admin:enterprises_organization_change", args=[cast.lab.pk]))
@@ -152,7 +152,7 @@ def test_an_organisation_is_one_row_on_whichever_page_of_the_admin_site(cast):
 
 @pytest.mark.parametrize("page", ["registration", "invitation", "grant", "user"])
 def test_who_acts_for_a_firm_is_detail_of_the_firm(cast, page):
-    administrator = client_of(factories.user(Role.ADMINISTRATOR, cast.county, name="管理员"))
+    administrator = browser(factories.user(Role.ADMINISTRATOR, cast.county, name="管理员"))
     filers = cast.filer.grants.get()
     opened, entity = {
         "registration": (lambda: joining.apply(said(uscc=cast.firm.uscc)), "accounts.registration"),
@@ -176,7 +176,7 @@ def test_who_acts_for_a_firm_is_detail_of_the_firm(cast, page):
 
 
 def test_who_works_for_a_bureau_is_nobodys_detail(cast):
-    administrator = client_of(factories.user(Role.ADMINISTRATOR, cast.county))
+    administrator = browser(factories.user(Role.ADMINISTRATOR, cast.county))
     grant = cast.county_officer.grants.get()
     for page, row in (("grant", grant), ("user", cast.county_officer)):
         assert administrator.get(reverse(f"admin:accounts_{page}_change", args=[row.pk])).status_code == 200
@@ -186,16 +186,16 @@ def test_who_works_for_a_bureau_is_nobodys_detail(cast):
 def test_an_application_is_read_by_those_who_see_telephone_and_address(cast):
     registration = joining.apply(said(uscc=cast.firm.uscc))
     address = reverse("accounts:registration_detail", args=[registration.pk])
-    client_of(factories.user(Role.AUDITOR, cast.county)).get(address)
+    browser(factories.user(Role.AUDITOR, cast.county)).get(address)
     assert reads() == []
-    client_of(cast.county_officer).get(address)
+    browser(cast.county_officer).get(address)
     assert reads() == [("县局经办", "accounts.registration", cast.firm.uscc)]
 
 
 def test_an_event_in_full_is_reading_the_row_of_which_it_tells(cast, row):
     event = Event.objects.about(row).filter(entity="projects.bottleneck").first()
     address = reverse("record:event_detail", args=[event.pk])
-    auditor = client_of(factories.user(Role.AUDITOR, cast.county, name="督查员"))
+    auditor = browser(factories.user(Role.AUDITOR, cast.county, name="督查员"))
     for _n in range(2):
         assert auditor.get(address).status_code == 200
     assert reads() == [("督查员", "projects.bottleneck", cast.firm.uscc)]
@@ -207,7 +207,7 @@ def test_an_event_in_full_is_reading_the_row_of_which_it_tells(cast, row):
 
 
 def test_signing_in_and_out_are_recorded_where_the_person_works(cast):
-    client = client_of(cast.county_officer)
+    client = browser(cast.county_officer)
     client.post(reverse("logout"), REMOTE_ADDR="192.0.2.3")
     signed_in, signed_out = Event.objects.filter(kind__startswith="signed").order_by("pk")
     assert (signed_in.kind, signed_out.kind) == ("signed_in", "signed_out")
@@ -224,7 +224,7 @@ def refusals() -> list[Event]:
 
 def test_a_forbidden_action_is_recorded_with_its_reason(cast, row):
     address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
-    assert client_of(cast.filer).post(address, {"version": row.version}).status_code == 403
+    assert browser(cast.filer).post(address, {"version": row.version}).status_code == 403
     (event,) = refusals()
     assert (event.actor, event.office) == (cast.filer, cast.firm.uscc)
     assert (event.entity, event.row) == ("projects:bottleneck_move", str(row.public_id))
@@ -234,7 +234,7 @@ def test_a_forbidden_action_is_recorded_with_its_reason(cast, row):
 
 def test_beside_the_list_the_reason_is_recorded_too(cast, row):
     address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
-    client_of(cast.filer).get(address, headers={"HX-Request": "true", "HX-Target": "beside"})
+    browser(cast.filer).get(address, headers={"HX-Request": "true", "HX-Target": "beside"})
     (event,) = refusals()
     assert event.reason == "这一步由办理单位办理。"
 
@@ -260,7 +260,7 @@ def test_a_request_forged_elsewhere_is_recorded_by_its_address(cast):
 
 def test_the_same_refusal_is_told_once_a_minute_and_counted(cast, row, one_minute):
     address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
-    client = client_of(cast.filer)
+    client = browser(cast.filer)
     for _n in range(5):
         client.post(address, {"version": row.version})
     assert (len(refusals()), Untold.objects.get().number) == (1, 4)
@@ -268,7 +268,7 @@ def test_the_same_refusal_is_told_once_a_minute_and_counted(cast, row, one_minut
 
 def test_looking_at_what_is_refused_does_not_hide_that_it_was_tried(cast, row, one_minute):
     address = reverse("projects:bottleneck_move", args=[row.public_id, "accept"])
-    client = client_of(cast.filer)
+    client = browser(cast.filer)
     client.get(address)
     client.post(address, {"version": row.version})
     assert [event.label.split()[0] for event in refusals()] == ["GET", "POST"]
@@ -403,7 +403,7 @@ def stranger() -> User:
     ],
 )
 def test_whoever_asks_for_a_row_outside_is_told_once_a_day(cast, stranger, name, entity, monkeypatch):
-    address, client = foreign(name, cast, cast.filed()), client_of(stranger)
+    address, client = foreign(name, cast, cast.filed()), browser(stranger)
     for _n in range(2):
         assert client.get(address).status_code == 404
     (event,) = refusals()
@@ -483,7 +483,7 @@ def token_page(client, cast, row, own):
     ],
 )
 def test_whoever_names_a_row_outside_is_told_of_whatever_the_answer_was(cast, row, stranger, ask, entity):
-    assert ask(client_of(stranger), cast, row, problem_of(stranger)).status_code < 500
+    assert ask(browser(stranger), cast, row, problem_of(stranger)).status_code < 500
     (event,) = refusals()
     assert (event.actor, event.entity) == (stranger, entity)
     assert "不在其查看范围内" in event.reason
@@ -492,7 +492,7 @@ def test_whoever_names_a_row_outside_is_told_of_whatever_the_answer_was(cast, ro
 def test_all_rows_that_a_selection_names_are_told(cast, stranger):
     rows = [cast.filed(title=f"第 {n} 个问题") for n in range(desk.PER_PAGE)]
     chosen = {"move": "accept", "row": [str(row.public_id) for row in rows]}
-    client_of(stranger).get(reverse("projects:desk_bulk"), chosen)
+    browser(stranger).get(reverse("projects:desk_bulk"), chosen)
     assert {event.row for event in refusals()} == {str(row.pk) for row in rows}
 
 
@@ -518,7 +518,7 @@ def test_a_key_typed_beside_it_does_not_hide_what_a_failed_request_was_about(
 def test_a_choice_outside_is_told_though_the_form_is_only_shown_again(cast, stranger):
     address = reverse("admin:accounts_grant_add")
     fields = {"organization": cast.firm.pk, "role": "filer", "starts_on": "2026-01-01"}
-    assert client_of(stranger).post(address, fields).status_code == 200
+    assert browser(stranger).post(address, fields).status_code == 200
     (event,) = refusals()
     assert (event.entity, event.row) == ("enterprises.organization", str(cast.firm.pk))
 
@@ -532,18 +532,18 @@ def test_a_role_that_one_held_a_moment_ago_is_no_foreign_row(cast, stranger, len
         Substitution.objects.create(principal=cast.county_officer, substitute=person, **term)
     else:
         Grant.objects.filter(pk=grant.pk).update(ended_at=timezone.now())
-    assert client_of(person).post(reverse("role_switch"), {"grant": grant.pk}).status_code == 404
+    assert browser(person).post(reverse("role_switch"), {"grant": grant.pk}).status_code == 404
     assert refusals() == []
 
 
 def test_a_search_for_words_or_for_what_one_sees_asks_for_nothing_outside(cast, row, stranger):
     for user, text in ((stranger, row.title), (cast.county_officer, row.code), (stranger, "no-such-number")):
-        client_of(user).get(reverse("search"), {"q": text})
+        browser(user).get(reverse("search"), {"q": text})
     assert refusals() == []
 
 
 def test_of_a_draft_that_somebody_guesses_the_title_is_not_told(cast, row, stranger):
-    client_of(stranger).get(foreign("draft", cast, row))
+    browser(stranger).get(foreign("draft", cast, row))
     assert [event.label for event in refusals()] == [""]
 
 
@@ -562,14 +562,14 @@ def test_of_a_draft_that_somebody_guesses_the_title_is_not_told(cast, row, stran
     ],
 )
 def test_what_does_not_exist_leaves_no_trace(cast, stranger, address):
-    assert client_of(stranger).get(address).status_code == 404
+    assert browser(stranger).get(address).status_code == 404
     assert refusals() == []
 
 
 def test_what_one_sees_elsewhere_is_no_foreign_row(cast, stranger):
     own = stranger.grants.get(role=Role.OFFICER).bureau
     over = factories.grant(factories.user(), Role.OFFICER, own, ended_at=timezone.now())
-    assert client_of(stranger).get(reverse("accounts:grant_end", args=[over.pk])).status_code == 404
+    assert browser(stranger).get(reverse("accounts:grant_end", args=[over.pk])).status_code == 404
     assert refusals() == []
 
 
@@ -579,8 +579,8 @@ def test_visitors_are_sent_to_the_login_and_told_nowhere(cast, row):
 
 
 def test_an_auditor_of_the_row_finds_who_asked_for_it_and_its_history_is_not_filled(cast, row, stranger):
-    client_of(stranger).get(page_of(row))
-    auditor = client_of(factories.user(Role.AUDITOR, cast.county))
+    browser(stranger).get(page_of(row))
+    auditor = browser(factories.user(Role.AUDITOR, cast.county))
     page = auditor.get(reverse("record:event_list"), {"kind": "refused"}).content.decode()
     assert f"操作被拒绝：堵点卡点问题“{row.title}”" in page and "外省管理员" in page
-    assert "外省管理员" not in client_of(cast.county_officer).get(page_of(row)).content.decode()
+    assert "外省管理员" not in browser(cast.county_officer).get(page_of(row)).content.decode()
