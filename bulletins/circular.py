@@ -12,7 +12,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from bulletins import agencies, figures
+from bulletins import agencies, dashboard, figures
 from bulletins.figures import NOT_REPORTED, Headline
 from bulletins.indicators import HEADLINES, Kind
 from bulletins.models import Bulletin, Period, StatValue
@@ -203,8 +203,13 @@ class _Composer:
         return f"质量强链工作门户，{self.period.name}统计快照第{self.snapshot.version}版"
 
     def link(self, code: str, unit: Bureau | None = None) -> str:
-        path = reverse("bulletins:figure_rows", args=[self.period.code, (unit or self.unit).code, code])
-        return settings.PUBLIC_URL + path
+        """The passport of a figure in the very version that is printed."""
+        return settings.PUBLIC_URL + dashboard.figure_address(self.snapshot, unit or self.unit, code)
+
+    @property
+    def address(self) -> str:
+        """All figures of the unit in the printed version, short enough for a QR code."""
+        return settings.PUBLIC_URL + dashboard.unit_address(self.snapshot, self.unit)
 
     def sentence(self) -> str:
         """The national sentence with the seven figures in the published order (`domain.md` 6.2)."""
@@ -262,6 +267,7 @@ class _Composer:
             [self._figure_row(self.lines[code]) for code in HEADLINES],
             notes=tuple(notes),
             source=self.source,
+            address=self.address,
         )
 
     def _net(self) -> int | None:
@@ -420,6 +426,7 @@ class _Composer:
             unit="个、家",
             notes=tuple(notes),
             source=self.source,
+            address=self.address,
         )
 
     def _overlaps(self) -> list[str]:
@@ -589,6 +596,7 @@ class _Composer:
             [self._figure_row(line) for line in self.lines.values()],
             notes=tuple(self._late_notes()),
             source=self.source,
+            address=self.address,
         )
 
     def definitions(self) -> Definitions:

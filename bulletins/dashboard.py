@@ -14,7 +14,7 @@ from bulletins import figures
 from bulletins.indicators import CATALOGUE, HEADLINES, Indicator, Kind
 from bulletins.models import Period, Snapshot, StatValue
 from common import charts, formats, printing
-from enterprises.models import Bureau
+from enterprises.models import Bureau, IndustryChain
 
 RANKED_BY = "I15"
 # How problems went through the states, in the order of their life.
@@ -31,6 +31,34 @@ SERIES_AT_LEAST = 3
 def address(period: Period, bureau: Bureau) -> str:
     """The dashboard of a unit and period."""
     return reverse("bulletins:figures", query={"period": period.code, "bureau": bureau.code})
+
+
+def figure_address(snapshot: Snapshot, bureau: Bureau, code: str, chain: IndustryChain | None = None) -> str:
+    """The passport of a figure: of a frozen version for good, else of what is newest then."""
+    period = snapshot.period.code
+    version = [snapshot.version] if snapshot.version else []
+    name = "bulletins:passport" if version else "bulletins:figure_rows"
+    query = {"chain": chain.code} if chain else None
+    return reverse(name, args=[period, *version, bureau.code, code], query=query)
+
+
+def recount_address(snapshot: Snapshot, bureau: Bureau, code: str, chain: IndustryChain | None) -> str:
+    address, mark, query = figure_address(snapshot, bureau, code, chain).partition("?")
+    return f"{address}recount/{mark}{query}"
+
+
+def unit_address(snapshot: Snapshot, bureau: Bureau) -> str:
+    """All figures of a unit in one frozen version."""
+    return reverse("bulletins:unit_figures", args=[snapshot.period.code, snapshot.version, bureau.code])
+
+
+def compare_address(before: Snapshot, after: Snapshot, unit: str, code: str, chain: str = "") -> str:
+    """The rows by which a figure differs between two snapshots; unit and chain by their codes."""
+    return reverse(
+        "bulletins:compare_rows",
+        args=[before.code, after.code, unit, code],
+        query={"chain": chain} if chain else None,
+    )
 
 
 def definition_address(code: str) -> str:
@@ -109,7 +137,7 @@ class Board:
         self.columns = [self.definitions[code] for code in dict.fromkeys((*HEADLINES, by))]
         # Looked up once: a page has hundreds of these addresses.
         self._boards = address(self.period, bureau).removesuffix(bureau.code)
-        rows = reverse("bulletins:figure_rows", args=[self.period.code, bureau.code, RANKED_BY])
+        rows = figure_address(snapshot, bureau, RANKED_BY)
         self._rows = rows.removesuffix(f"{bureau.code}/{RANKED_BY}/")
 
     def board_address(self, unit: Bureau) -> str:

@@ -55,11 +55,31 @@ def text(indicator: Indicator, exact: int | Decimal | None) -> str:
 def rounded(indicator: Indicator, figure: Value) -> int | Decimal | None:
     """The number as it is printed, for those who count on: of money in 万元."""
     exact = number(indicator, figure)
-    if exact is None or indicator.kind == Kind.SUM:
+    return None if exact is None else printed(indicator, exact)
+
+
+def printed(indicator: Indicator, exact: int | Decimal) -> int | Decimal:
+    """A number in the unit and with the places of its indicator; of money in 万元."""
+    if indicator.kind == Kind.SUM:
         return exact
     if indicator.kind == Kind.MONEY:
         return printing.half_up(Decimal(exact) / formats.YUAN_PER_WAN, 2)
     return printing.half_up(Decimal(exact), 1)
+
+
+def parts(indicator: Indicator, figure: Value) -> str:
+    """Numerator and denominator of a ratio; of how many rows a median is the middle."""
+    if not figure.denominator:
+        return ""
+    if indicator.kind == Kind.MEDIAN:
+        return _("%(n)s 项的中位数") % {"n": formats.count(figure.denominator)}
+    return f"{formats.count(figure.numerator)} / {formats.count(figure.denominator)}"
+
+
+def of_chain(indicator: Indicator, chain: IndustryChain | None, figure: Value) -> Value:
+    """A figure as it is for a chain: one of which nothing was stored counts nothing."""
+    is_sum = indicator.kind in (Kind.SUM, Kind.MONEY)
+    return Value(0) if chain and is_sum and figure.value is None else figure
 
 
 def late_text(indicator: Indicator, late: int) -> str:
@@ -91,12 +111,6 @@ class Headline:
         return number(self.indicator, self.figure)
 
     @property
-    def stated(self) -> tuple[int | None, int | None, int | None]:
-        """What its rows tell of it; of a median, of how many rows it is the middle."""
-        value, above, below = self.figure.stated
-        return (None, None, below) if self.indicator.kind == Kind.MEDIAN else (value, above, below)
-
-    @property
     def previous(self) -> int | Decimal | None:
         return number(self.indicator, self.before)
 
@@ -114,13 +128,7 @@ class Headline:
 
     @property
     def parts(self) -> str:
-        """Numerator and denominator of a ratio; of how many rows a median is the middle."""
-        below = self.figure.denominator
-        if not below:
-            return ""
-        if self.indicator.kind == Kind.MEDIAN:
-            return _("%(n)s 项的中位数") % {"n": formats.count(below)}
-        return f"{formats.count(self.figure.numerator)} / {formats.count(below)}"
+        return parts(self.indicator, self.figure)
 
 
 def current(period: Period) -> Snapshot | None:
@@ -164,20 +172,31 @@ def values(
 
 
 def of_unit(
-    snapshot: Snapshot | None, bureau: Bureau, codes: Collection[str] | None = None
+    snapshot: Snapshot | None,
+    bureau: Bureau,
+    codes: Collection[str] | None = None,
+    chain: IndustryChain | None = None,
 ) -> dict[str, Value]:
-    """The figures of one unit over all chains; empty without a snapshot."""
-    return values(snapshot, [bureau], codes)[bureau.pk] if snapshot else {}
+    """The figures of one unit, over all chains or for one; empty without a snapshot."""
+    return values(snapshot, [bureau], codes, chain)[bureau.pk] if snapshot else {}
 
 
-def headline(snapshot: Snapshot, bureau: Bureau, codes: Sequence[str] = HEADLINES) -> list[Headline]:
+def headline(
+    snapshot: Snapshot,
+    bureau: Bureau,
+    codes: Sequence[str] = HEADLINES,
+    chain: IndustryChain | None = None,
+) -> list[Headline]:
     """Figures of a unit in the given order, each with its change against the year before."""
     earlier = year_before(snapshot)
-    now, before = of_unit(snapshot, bureau, codes), of_unit(earlier, bureau, codes)
+    now, before = of_unit(snapshot, bureau, codes, chain), of_unit(earlier, bureau, codes, chain)
     known = definitions(snapshot)
     lines = []
     for code in codes:
-        this, last = now.get(code, NOT_REPORTED), before.get(code, NOT_REPORTED)
+        this = of_chain(known[code], chain, now.get(code, NOT_REPORTED))
+        last = before.get(code, NOT_REPORTED)
+        if earlier:
+            last = of_chain(known[code], chain, last)
         exact = number(known[code], this), number(known[code], last)
         change = (
             printing.change(*exact, points=known[code].kind == Kind.RATIO)

@@ -12,14 +12,14 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from bulletins import access, periods, services
+from bulletins import access, comparison, periods, services
 from bulletins.dashboard import RANKABLE
 from bulletins.indicators import CATALOGUE, HEADLINES
-from bulletins.models import Period
+from bulletins.models import Period, Snapshot
 from common import formats
 from common.filters import CodeField, QuickSelect
 from common.forms import Text
-from enterprises.filters import BureauField, OneBureauField
+from enterprises.filters import BureauField, ChainField, OneBureauField
 from enterprises.models import Bureau
 from projects.forms.filing import Day
 
@@ -151,6 +151,74 @@ class CollectForm(forms.Form):
                 _("冻结日应晚于截止日 %(day)s。"), params={"day": formats.day(self.period.end_on)}
             )
         return day
+
+
+class CompareForm(forms.Form):
+    """Which two snapshots, of which unit; by default the newest version and what it is best held against."""
+
+    before = forms.CharField(label=_("基准版"), required=False, widget=QuickSelect)
+    after = forms.CharField(label=_("比较版"), required=False, widget=QuickSelect)
+    bureau = UnitField(label=_("单位（含下级）"), required=False, widget=QuickSelect)
+    indicator = CodeField(
+        label=_("指标"), required=False, choices=[(code, one.name) for code, one in CATALOGUE.items()]
+    )
+    chain = ChainField(label=_("产业链"), required=False)
+    by_chain = forms.BooleanField(label=_("分产业链列出"), required=False)
+    same = forms.BooleanField(label=_("也列没有差异的"), required=False)
+
+    def __init__(self, data: Any, *, user: Any, home: Bureau, request: Any) -> None:
+        super().__init__(data)
+        self.user, self.home, self.request = user, home, request
+        self.fields["bureau"].chosen = home
+        self.known = comparison.offered()
+        # The unit is asked first: it says what may be read.
+        self.order_fields(["bureau", "before", "after", "indicator", "chain", "by_chain", "same"])
+
+    def clean_bureau(self) -> Bureau:
+        bureau = self.cleaned_data["bureau"] or self.home
+        self.fields["bureau"].chosen = bureau
+        return bureau
+
+    @property
+    def readable(self) -> list[Snapshot]:
+        """The snapshots of which the user may read the chosen unit, the newest first."""
+        unit = self.fields["bureau"].chosen
+        return [one for one in self.known if access.may_read(self.user, one.period, unit)]
+
+    def _chosen(self, name: str) -> Snapshot | None:
+        code = self.cleaned_data[name]
+        return comparison.find(code) if code else None
+
+    def clean_before(self) -> Snapshot | None:
+        return self._chosen("before")
+
+    def clean_after(self) -> Snapshot | None:
+        return self._chosen("after")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.errors:
+            return data
+        # A frozen version says more than a roll-up that still moves.
+        newest = sorted(self.readable, key=lambda one: not one.version)
+        after = data["after"] or next((one for one in newest if one != data["before"]), None)
+        before = data["before"] or (comparison.held_against(after, self.readable) if after else None)
+        if before is not None and before == after:
+            self.add_error("after", _("两边是同一版，请另选一版。"))
+        return {**data, "before": before, "after": after}
+
+    def settle(self) -> None:
+        """Show what was chosen or taken by default."""
+        offered = [(one.code, comparison.label(one)) for one in self.readable]
+        chosen = {name: self.cleaned_data.get(name) for name in ("before", "after")}
+        for name, one in chosen.items():
+            self.fields[name].widget.choices = [] if one else [("", _("请选择"))]
+            self.fields[name].widget.choices += offered
+        self.data = {
+            **{name: self.data.get(name) for name in ("chain", "by_chain", "same", "indicator")},
+            "bureau": self.fields["bureau"].chosen.code,
+            **{name: one.code if one else self.data.get(name, "") for name, one in chosen.items()},
+        }
 
 
 class PeriodForm(forms.Form):

@@ -1,13 +1,19 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from bulletins.views import figures, papers, periods, units, verify
+from bulletins.views import comparison, figures, papers, periods, units, verify
 
 
 class PeriodConverter(StringConverter):
     """A period code; anything else in its place is no address of ours."""
 
     regex = r"20\d\d(?:H[12]|Q[1-4]|-(?:0[1-9]|1[0-2]))?"
+
+
+class SnapshotConverter(StringConverter):
+    """A period code and a version, 2024Q3.1."""
+
+    regex = PeriodConverter.regex + r"\.\d{1,4}"
 
 
 class UnitConverter(StringConverter):
@@ -19,6 +25,7 @@ class IndicatorConverter(StringConverter):
 
 
 register_converter(PeriodConverter, "period")
+register_converter(SnapshotConverter, "snapshot")
 register_converter(UnitConverter, "unit")
 register_converter(IndicatorConverter, "indicator")
 
@@ -36,10 +43,32 @@ urlpatterns = [
     path("bulletins/<uuid:public_id>/retry/", papers.bulletin_retry, name="bulletin_retry"),
     path("figures/", figures.figures_page, name="figures"),
     path("figures/definitions/", figures.definitions, name="definitions"),
+    path("figures/compare/", comparison.compare, name="compare"),
+    path(
+        "figures/compare/<snapshot:before>/<snapshot:after>/<unit:bureau>/<indicator:code>/",
+        comparison.compare_rows,
+        name="compare_rows",
+    ),
     path(
         "figures/<period:period>/<unit:bureau>/<indicator:code>/",
         figures.FigureRows.as_view(),
         name="figure_rows",
+    ),
+    path(
+        "figures/<period:period>/<unit:bureau>/<indicator:code>/recount/",
+        comparison.recount,
+        name="figure_recount",
+    ),
+    path("figures/<period:period>/v<int:version>/<unit:bureau>/", figures.unit_figures, name="unit_figures"),
+    path(
+        "figures/<period:period>/v<int:version>/<unit:bureau>/<indicator:code>/",
+        figures.FigureRows.as_view(),
+        name="passport",
+    ),
+    path(
+        "figures/<period:period>/v<int:version>/<unit:bureau>/<indicator:code>/recount/",
+        comparison.recount,
+        name="passport_recount",
     ),
     path("periods/", periods.period_list, name="period_list"),
     path("periods/<period:code>/", periods.period_detail, name="period_detail"),

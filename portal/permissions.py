@@ -379,6 +379,17 @@ def _problems() -> Iterator[Entry]:
         )
 
 
+def _of_units() -> Iterator[Entry]:
+    """Pages about the figures of one unit; to the lists among them it is sent which columns to show."""
+    lists = ("figure_rows", "passport")
+    for name in ("figures", *lists, "unit_figures", "figure_recount", "passport_recount", "compare_rows"):
+        for row, rule, note in (
+            ("published", USERS, "published, of a county or city"),
+            ("frozen", LINE, "not published"),
+        ):
+            yield Entry(f"bulletins:{name}", rule, rule if name in lists else None, row=row, note=note)
+
+
 def _rest() -> Iterator[Entry]:
     # Joining, and the people of an organisation
     yield Entry("accounts:join", JOINERS, JOINERS, public=True)
@@ -422,12 +433,8 @@ def _rest() -> Iterator[Entry]:
     # Figures, periods, bulletins
     yield Entry("bulletins:figures", ANYBODY, public=True)
     yield Entry("bulletins:definitions", ANYBODY, public=True)
-    for name in ("figures", "figure_rows"):
-        chosen = USERS if name == "figure_rows" else None
-        yield Entry(
-            f"bulletins:{name}", USERS, chosen, row="published", note="published, of a county or city"
-        )
-        yield Entry(f"bulletins:{name}", LINE, chosen and LINE, row="frozen", note="not published")
+    yield Entry("bulletins:compare")
+    yield from _of_units()
     yield _list("bulletins:bulletin_list", ANYBODY, public=True)
     yield Entry("bulletins:bulletin_new", STATISTICS, STATISTICS)
     for row, sees in (("issued", ANYBODY), ("bulletin draft", PREPARING)):

@@ -122,7 +122,12 @@ class FigureRow:
 
 
 def figures_table(
-    title: str, rows: Iterable[FigureRow], *, notes: tuple[str, ...] = (), source: str = ""
+    title: str,
+    rows: Iterable[FigureRow],
+    *,
+    notes: tuple[str, ...] = (),
+    source: str = "",
+    address: str = "",
 ) -> Table:
     """T1 of `domain.md 6.2`: indicator × this period, last year, change."""
     return Table(
@@ -137,6 +142,7 @@ def figures_table(
         tuple(Row((row.name, row.unit, Cell(row.value, row.href), row.previous, row.change)) for row in rows),
         notes=notes,
         source=source,
+        address=address,
     )
 
 
@@ -159,6 +165,7 @@ def region_table(
     unit: str = "",
     notes: tuple[str, ...] = (),
     source: str = "",
+    address: str = "",
 ) -> Table:
     """T2 of `domain.md 6.2`: region × indicator, with 其中 rows and, given its title, a column of ranks."""
     columns = [Column(gettext("地区"), 2.05, "start"), *(Column(name) for name in indicators)]
@@ -177,4 +184,5 @@ def region_table(
         unit=unit,
         notes=notes,
         source=source,
+        address=address,
     )

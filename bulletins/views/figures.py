@@ -1,11 +1,10 @@
 """The dashboard of a unit, the rows behind a figure, and how each figure is counted."""
 
-from collections.abc import Iterable
 from functools import cached_property, partial, reduce
-from operator import or_
-from typing import Any, NamedTuple
+from operator import attrgetter, or_
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -16,13 +15,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from bulletins import access, dashboard, figures, services
+from bulletins.behind import Place, Side, same
 from bulletins.dashboard import Board
 from bulletins.filters import CountedFilter
 from bulletins.forms import SwitchForm
 from bulletins.indicators import BASES, CATALOGUE, DECLARED, HEADLINES, Base, Indicator, Kind, Span
-from bulletins.models import CountedRow, Period
+from bulletins.models import Period, Snapshot
 from common import listing
-from common.listing import Column, Day, ListPage, Title, Wan, Words
+from common.listing import PLAIN, Column, Day, ListPage, Title, Wan, Words
 from common.scope import system_job
 from common.workbooks import XLSX
 from enterprises.models import Bureau, IndustryChain
@@ -302,24 +302,80 @@ ROW_LISTS: dict[type, tuple[Column, ...]] = {
 }
 
 
-class Counted(NamedTuple):
-    """What of a figure its rows tell without being put in order."""
+def snapshot_of(versions: list[Snapshot], version: int | None) -> Snapshot:
+    """The frozen version with this number, without one the newest; raises Http404 when there is none."""
+    asked = [one for one in versions if one.version == version > 0] if version is not None else versions
+    if not asked:
+        raise Http404
+    return asked[0]
 
-    value: int | None = None
-    numerator: int | None = None
-    denominator: int | None = None
+
+def versions_of(period: Period) -> list[Snapshot]:
+    """All readable snapshots of a period, the newest first."""
+    return list(period.snapshots.readable())
 
 
-def _or_none(parts: Iterable[int | None]) -> list[int]:
-    """No rows are no rows, whether none was to be reported or not."""
-    return [part or 0 for part in parts]
+def newer_than(snapshot: Snapshot, versions: list[Snapshot]) -> Snapshot | None:
+    """The newest version, if that is not this one."""
+    return versions[0] if versions[0].pk != snapshot.pk else None
+
+
+def chain_of(request: HttpRequest) -> IndustryChain | None:
+    """The chain that the address names."""
+    code = request.GET.get("chain", "")
+    return IndustryChain.objects.filter(code=code).first() if PLAIN.fullmatch(code) else None
+
+
+def heading_of(snapshot: Snapshot, indicator: Indicator, place: Place) -> str:
+    """江苏省2024年解决质量堵点卡点问题（集成电路）"""
+    heading = _("%(unit)s%(period)s%(indicator)s") % {
+        "unit": place.bureau.short_name,
+        "period": snapshot.period.name,
+        "indicator": indicator.name,
+    }
+    if place.chain is None:
+        return heading
+    return _("%(heading)s（%(chain)s）") % {"heading": heading, "chain": place.chain.name}
+
+
+@require_safe
+def unit_figures(request: HttpRequest, period: str, version: int, bureau: str) -> HttpResponseBase:
+    """All figures of a unit in one frozen version, each opening its passport; printed tables lead here."""
+    versions = versions_of(get_object_or_404(Period, code=period))
+    snapshot = snapshot_of(versions, version)
+    unit = get_object_or_404(Bureau, code=bureau)
+    if refused := access.refusal(request, snapshot.period, unit):
+        return refused
+    board = Board(snapshot, unit, shown=partial(access.may_read, request.user, snapshot.period))
+    newest = newer_than(snapshot, versions)
+    context = {
+        "board": board,
+        "snapshot": snapshot,
+        "period": snapshot.period,
+        "bureau": unit,
+        "below": [(one.short_name, dashboard.unit_address(snapshot, one)) for one in board.units],
+        "newest": newest,
+        "newest_href": newest and dashboard.unit_address(newest, unit),
+        "board_href": dashboard.address(snapshot.period, unit),
+        "frozen_by": named_to(request, snapshot),
+        "heading": _("%(unit)s%(period)s数据（第%(version)d版）")
+        % {"unit": unit.short_name, "period": snapshot.period.name, "version": version},
+    }
+    return render(request, "bulletins/unit_figures.html", context)
+
+
+def named_to(request: HttpRequest, snapshot: Snapshot) -> Any:
+    """Who froze it; names of officers are for officers."""
+    grant = getattr(request, "grant", None)
+    return grant and grant.bureau_id and snapshot.created_by
 
 
 class FigureRows(ListPage):
-    """The rows behind one figure, as far as the reader may see them.
+    """The passport of a figure: what was counted and how, by whom it was frozen, and the rows behind it.
 
     A frozen figure shows the rows that were counted then, an open one those that count now. The head, which
-    says what was counted, is for all who may read the figure; the rows are for users.
+    says what was counted, is for all who may read the figure; the rows are for users, as far as they may see
+    them. With a version in its address it is about that one for good, else about the newest.
     """
 
     template_name = "bulletins/figure_rows.html"
@@ -335,23 +391,19 @@ class FigureRows(ListPage):
         self.bureau = get_object_or_404(Bureau, code=kwargs["bureau"])
         if kwargs["code"] not in CATALOGUE:
             raise Http404
-        self.snapshot = figures.current(self.period)
-        known = figures.definitions(self.snapshot) if self.snapshot else CATALOGUE
-        self.indicator = known[kwargs["code"]]
+        self.versions = versions_of(self.period)
+        self.snapshot = snapshot_of(self.versions, kwargs.get("version"))
+        self.indicator = figures.definitions(self.snapshot)[kwargs["code"]]
         self.bases = [BASES[name] for name in self.indicator.all_bases]
         self.days = Span(self.period.start_on, self.period.end_on)
         self.model = self.bases[0].rows(self.days).model
         self.columns = ROW_LISTS[self.model]
         self.filterset_class = partial(CountedFilter, of_chain=self.keys)
-        self.heading = _("%(unit)s%(period)s%(indicator)s") % {
-            "unit": self.bureau.short_name,
-            "period": self.period.name,
-            "indicator": self.indicator.name,
-        }
+        self.place = Place(self.bureau, chain_of(request))
+        self.side = Side(self.snapshot)
+        self.heading = heading_of(self.snapshot, self.indicator, self.place)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if self.snapshot is None:
-            raise Http404
         if refused := access.refusal(request, self.period, self.bureau):
             return refused
         if not request.user.is_authenticated:
@@ -367,38 +419,10 @@ class FigureRows(ListPage):
         rows: Any = self.model._default_manager
         return rows.visible_to(self.request.user).filter(pk__in=self.keys())
 
-    # --- what was counted ---
-
-    @cached_property
-    def span(self) -> Span:
-        """The days, and what other periods have counted; asked for while this one is open."""
-        return Span.of(self.period)
-
-    def counted(self) -> QuerySet:
-        """The counted rows of a frozen snapshot, of this unit and below."""
-        rows = CountedRow.objects.filter(snapshot=self.snapshot, base__in=[base.name for base in self.bases])
-        if self.bureau.level != Bureau.Level.NATIONAL:
-            rows = rows.filter(bureau__in=Bureau.objects.within(self.bureau).values("pk"))
-        return rows
-
-    def counting(self, base: Base) -> QuerySet:
-        """The rows of a base that count now for this unit and below."""
-        rows = base.matching(self.span)
-        if self.bureau.level != Bureau.Level.NATIONAL:
-            rows = rows.filter(unit__in=Bureau.objects.within(self.bureau).values("pk"))
-        return rows
-
     def keys(self, chain: IndustryChain | None = None) -> QuerySet:
         """The primary keys of the rows that the list shows, all of them or those of a chain."""
-        if self.snapshot.version:
-            parts = [(base, self.counted().filter(base=base.name).values("row_id")) for base in self.bases]
-            if chain:
-                parts = [(base, rows.filter(chain=chain)) for base, rows in parts]
-        else:
-            parts = [(base, self.counting(base)) for base in self.bases]
-            if chain:
-                parts = [(base, rows.filter(of_chain=chain)) for base, rows in parts]
-            parts = [(base, rows.values("pk")) for base, rows in parts]
+        place = Place(self.bureau, chain or self.place.chain)
+        parts = [(base, self.side.rows(base, place).values("counted")) for base in self.bases]
         condition = reduce(or_, (Q(pk__in=self._shown(base, rows)) for base, rows in parts))
         return self.model._base_manager.filter(condition).values("pk")
 
@@ -411,30 +435,12 @@ class FigureRows(ListPage):
     def totals(self) -> dict[str, Any]:
         """How many rows the figure rests on, and whether what counts now says the same."""
         shown = self.model._base_manager.filter(pk__in=self.keys()).count()
-        if self.snapshot.version:
+        if self.side.is_kept:
             return {"rows": shown, "things": self.headline.value, "drifted": False}
         # Whoever may read the figure may read how many rows it has.
         with system_job("count the rows of a figure"):
-            now = self._now()
-        return {
-            "rows": shown,
-            "things": now.value,
-            "drifted": _or_none(now) != _or_none(self.headline.stated),
-        }
-
-    def _now(self) -> Counted:
-        """What the rows that count now make of the figure; of a median, of how many rows it is the middle."""
-        parts = {base.name: self.counting(base) for base in self.bases}
-        if self.indicator.distinct:
-            first, *more = (rows.order_by().values("item") for rows in parts.values())
-            return Counted((first.union(*more) if more else first.distinct()).count())
-        sums = {name: rows.aggregate(rows=Count("pk"), amount=Sum("adding")) for name, rows in parts.items()}
-        amount = sum(sums[name]["amount"] or 0 for name in self.indicator.bases)
-        if self.indicator.kind == Kind.RATIO:
-            return Counted(None, amount, sums[self.indicator.over]["rows"])
-        if self.indicator.kind == Kind.MEDIAN:
-            return Counted(None, None, sum(part["rows"] for part in sums.values()))
-        return Counted(amount)
+            now = self.side.figure(self.indicator, self.place)
+        return {"rows": shown, "things": now.value, "drifted": not same(now, self.headline.figure)}
 
     def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
         totals = self.totals()
@@ -448,20 +454,37 @@ class FigureRows(ListPage):
 
     @cached_property
     def headline(self) -> figures.Headline:
-        return figures.headline(self.snapshot, self.bureau, [self.indicator.code])[0]
+        return figures.headline(self.snapshot, self.bureau, [self.indicator.code], self.place.chain)[0]
 
     def head(self) -> dict[str, Any]:
-        """What was counted, and by whom it was frozen; names of officers are for officers."""
-        grant = self.request.grant
+        """What was counted, by which rules, who froze it when and why."""
+        chain = self.place.chain
+        line = (self.bureau, self.indicator.code, chain)
+        newest = newer_than(self.snapshot, self.versions)
+        older = [one for one in self.versions if 0 < one.version < self.snapshot.version]
+        compared = newest or next(iter(older), None)
         return {
             "heading": self.heading,
             "period": self.period,
             "bureau": self.bureau,
+            "chain": chain,
             "snapshot": self.snapshot,
             "indicator": self.indicator,
             "headline": self.headline,
             "board_href": dashboard.address(self.period, self.bureau),
             "definition_href": dashboard.definition_address(self.indicator.code),
-            "frozen_by": grant and grant.bureau_id and self.snapshot.created_by,
+            "frozen_by": named_to(self.request, self.snapshot),
+            "address": self.request.build_absolute_uri(dashboard.figure_address(self.snapshot, *line)),
+            "recount_href": dashboard.recount_address(self.snapshot, *line),
+            "newest": newest,
+            "newest_href": newest and dashboard.figure_address(newest, *line),
+            "compared": compared,
+            "compare_href": compared
+            and dashboard.compare_address(
+                *sorted([compared, self.snapshot], key=attrgetter("version")),
+                self.bureau.code,
+                self.indicator.code,
+                chain.code if chain else "",
+            ),
             "login_href": f"{reverse('login')}?next={self.request.get_full_path()}",
         }

@@ -157,6 +157,9 @@ def period_detail(request: HttpRequest, code: str) -> HttpResponse:
         "warnings": [_linked(sentence) for sentence in newest.warnings] if newest else [],
         "actions": _actions(request.user, period, last),
         "figures_href": dashboard.address(period, unit) if done else "",
+        "compare_href": reverse("bulletins:compare", query={"after": done[0].code, "bureau": unit.code})
+        if done and unit
+        else "",
         "bulletins": period.bulletins.visible_to(request.user).select_related("bureau")[:10],
         "bulletins_href": reverse("bulletins:bulletin_list", query={"period": period.code}),
         "new_href": reverse("bulletins:bulletin_new", query={"period": period.code})

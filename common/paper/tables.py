@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from django.utils.translation import gettext
 
+from common.qr import qr_code
+
 Align: TypeAlias = Literal["start", "center", "end"]
 
 
@@ -41,7 +43,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A numbered table: number and title above, unit at right above, notes and source below."""
+    """A numbered table: number and title above, unit at right above, notes and source below.
+
+    At ``address`` its figures can be opened; a QR code beside the notes leads there.
+    """
 
     title: str
     columns: tuple[Column, ...]
@@ -49,6 +54,7 @@ class Table:
     unit: str = ""
     notes: tuple[str, ...] = ()
     source: str = ""
+    address: str = ""
 
 
 def printed(table: Table) -> dict[str, Any]:
@@ -65,6 +71,7 @@ def printed(table: Table) -> dict[str, Any]:
             for column in table.columns
         ],
         "rows": rows,
+        "qr": qr_code(table.address) if table.address else "",
     }
 
 

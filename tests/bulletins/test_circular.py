@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import translation
 
@@ -11,6 +12,7 @@ from bulletins.circular import growth, prose
 from bulletins.indicators import CATALOGUE
 from bulletins.models import Bulletin, Period
 from bulletins.paper import Circular, Definitions, Figure, Paragraph, Section, Table
+from common.qr import qr_code
 from enterprises.models import Bureau
 from tests.bulletins.ledger import (
     Tree,
@@ -255,3 +257,36 @@ def test_one_solved_problem_less_is_one_less_on_paper(tree: Tree) -> None:
     with translation.override("zh-hans"):
         assert "解决质量堵点卡点问题3个" in circular.compose(bulletin).summary
     assert Period.objects.get(code="2024").is_frozen
+
+
+def test_printed_figures_open_the_version_that_was_printed(tree: Tree) -> None:
+    solved(tree.huqiu)
+    first = composed(tree.jiangsu)
+    services.freeze_now(services.get_period("2024"), None, "核对")
+    second = composed_again(tree.jiangsu)
+    for version, paper_ in ((1, first), (2, second)):
+        printed = [*tables(paper_), *(block for one in paper_.attachments for block in one.blocks)]
+        found = [table for table in printed if isinstance(table, Table)]
+        assert len(found) == 3
+        hrefs = {value.href for table in found for row in table.rows for value in row.cells if link(value)}
+        base = f"{settings.PUBLIC_URL}/figures/2024/v{version}/"
+        assert f"{base}320505/I15/" in hrefs or f"{base}320500/I15/" in hrefs
+        assert all(href.startswith(base) for href in hrefs)
+        # Beside each table a code that leads to all of its figures.
+        assert {table.address for table in found} == {f"{base}320000/"}
+        html = paper.render_html(paper_)
+        assert html.count(str(qr_code(f"{base}320000/"))) == len(found)
+
+
+def link(value: object) -> str:
+    return getattr(value, "href", "")
+
+
+def composed_again(bureau: Bureau) -> Circular:
+    """A replacement, over the newest version."""
+    old = Bulletin.objects.get(bureau=bureau)
+    bulletin = services.replace(old, None, "核对", in_background=False)
+    with translation.override("zh-hans"):
+        return circular.compose(
+            Bulletin.objects.select_related("bureau", "period", "snapshot__period").get(pk=bulletin.pk)
+        )

@@ -105,9 +105,13 @@ class World:
             status=status,
             frozen_at=timezone.now(),
         )
-        return Snapshot.objects.create(
-            period=period, version=1, definition_version="1", job_state=Snapshot.State.DONE
-        )
+        versions = [
+            Snapshot.objects.create(
+                period=period, version=version, definition_version="1", job_state=Snapshot.State.DONE
+            )
+            for version in (1, 2)
+        ]
+        return versions[-1]
 
     def _reference(self) -> dict[str, Any]:
         """Rows that stand at no place."""
@@ -380,7 +384,15 @@ class World:
         return known or factories.quality_map(self.chain, bureau, version=version, **fields)
 
     def _figure(self, snapshot: Snapshot, bureau: Bureau) -> SimpleNamespace:
-        return SimpleNamespace(period=snapshot.period.code, bureau=bureau.code, code="I01")
+        period = snapshot.period.code
+        return SimpleNamespace(
+            period=period,
+            bureau=bureau.code,
+            code="I01",
+            version=snapshot.version,
+            before=f"{period}.1",
+            after=f"{period}.2",
+        )
 
     # --- people ---
 
