@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_pl
 
 from common import throttle
 from portal.celery import app as celery_app
-from tests.worlds import undone_at_last, worlds
+from tests.worlds import places_of_worlds, undone_at_last, worlds
 from tools import servers
 
 __all__ = ["undone_at_last", "worlds"]  # fixtures
@@ -44,10 +44,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """The worlds of a test are made before its own transaction begins."""
+    """The worlds of a test are made before its own transaction begins; tests of a module that begin with the
+    same worlds follow one another."""
     for item in items:
         if "worlds" not in item.fixturenames[:1]:
             item.fixturenames.insert(0, "worlds")
+    modules = [list(tests) for _path, tests in itertools.groupby(items, key=lambda item: item.path)]
+    items[:] = [item for tests in modules for item in sorted(tests, key=places_of_worlds)]
 
 
 def pytest_collection_finish() -> None:

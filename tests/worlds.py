@@ -72,14 +72,26 @@ def undone_at_last(django_db_setup: None, django_db_blocker: Any) -> Iterator[No
         _open.change_to([])
 
 
+def wanted_by(test: pytest.Function) -> list[Maker]:
+    """The worlds of a test, each after those on which it is built; none for one that commits."""
+    marker = test.get_closest_marker("django_db")
+    names = test.fixturenames
+    if (marker and marker.kwargs.get("transaction")) or {"transactional_db", "live_server"} & {*names}:
+        return []
+    fixtures = [getattr(test.module, name, None) for name in names]
+    return [*_with_what_they_take(_makers[fixture] for fixture in fixtures if fixture in _makers)]
+
+
+def places_of_worlds(test: pytest.Function) -> list[int]:
+    """Sorts tests so that as few worlds as can be are made twice."""
+    makers = [*_makers.values()]
+    return [makers.index(make) for make in dict.fromkeys(wanted_by(test))]
+
+
 @pytest.fixture
 def worlds(request: pytest.FixtureRequest, django_db_blocker: Any) -> dict[Maker, Any]:
     """What the test asks for, copied together, so that what two worlds share is one thing for it too."""
-    marker = request.node.get_closest_marker("django_db")
-    names = request.fixturenames
-    commits = (marker and marker.kwargs.get("transaction")) or {"transactional_db", "live_server"} & {*names}
-    fixtures = [] if commits else [getattr(request.module, name, None) for name in names]
-    wanted = [*_with_what_they_take(_makers[fixture] for fixture in fixtures if fixture in _makers)]
+    wanted = wanted_by(request.node)
     if wanted:
         request.getfixturevalue("undone_at_last")
     with django_db_blocker.unblock():
