@@ -9,11 +9,12 @@ they name no other person and nothing that a problem says.
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -21,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Invitation, Notice, Registration, Role, Substitution, User
 from common import formats
+from common.prepared import Prepared
 from enterprises.models import Bureau
 
 Kind = Notice.Kind
@@ -93,14 +95,44 @@ def page(notice: Notice) -> str:
 def members(organizations: Collection[int], *roles: str) -> dict[int, set[int]]:
     """Who acts for each of the organisations today in one of the roles; keys in, keys out."""
     found: dict[int, set[int]] = defaultdict(set)
-    grants = (
-        Grant.objects.judged("to be told")
-        .in_force(timezone.localdate())
-        .filter(organization__in=organizations, role__in=roles, user__is_active=True)
-    )
-    for organization, user in grants.values_list("organization_id", "user_id"):
+    for organization, user in grants_for(
+        organizations=sorted(organizations), roles=[str(role) for role in roles], today=timezone.localdate()
+    ):
         found[organization].add(user)
     return found
+
+
+@Prepared
+def grants_for(organizations: list[int], roles: list[str], today: date) -> QuerySet:
+    return (
+        Grant.objects.judged("to be told")
+        .in_force(today)
+        .filter(organization__in=organizations, role__in=roles, user__is_active=True)
+        .order_by()
+        .values_list("organization_id", "user_id")
+    )
+
+
+@Prepared
+def officers_at(paths: list[str], roles: list[str], today: date) -> QuerySet:
+    return (
+        Grant.objects.judged("to be told")
+        .in_force(today)
+        .filter(bureau__path__in=paths, role__in=roles, user__is_active=True)
+        .order_by()
+        .values_list("bureau__path", "bureau__level", "chain_id", "user_id")
+    )
+
+
+@Prepared
+def substitutes_of(people: list[int], today: date) -> QuerySet:
+    return (
+        Substitution.objects.judged("to be told")
+        .in_force(today)
+        .filter(principal__in=people, substitute__is_active=True)
+        .order_by()
+        .values_list("principal_id", "substitute_id")
+    )
 
 
 class Desks:
@@ -111,20 +143,11 @@ class Desks:
         above = {step for path in paths for step in _steps(path)}
         today = timezone.localdate()
         self.officers: dict[str, list[tuple[int, int | None, int]]] = defaultdict(list)
-        grants = (
-            Grant.objects.judged("to be told")
-            .in_force(today)
-            .filter(bureau__path__in=above, role__in=roles, user__is_active=True)
-        )
-        for path, level, chain, user in grants.values_list(
-            "bureau__path", "bureau__level", "chain_id", "user_id"
-        ):
+        for path, level, chain, user in officers_at(paths=sorted(above), roles=[str(role) for role in roles], today=today):
             self.officers[path].append((level, chain, user))
         people = {user for rows in self.officers.values() for _level, _chain, user in rows}
         self.substitutes: dict[int, set[int]] = defaultdict(set)
-        terms = Substitution.objects.judged("to be told").in_force(today)
-        standing_in = terms.filter(principal__in=people, substitute__is_active=True)
-        for principal, substitute in standing_in.values_list("principal_id", "substitute_id"):
+        for principal, substitute in substitutes_of(people=sorted(people), today=today):
             self.substitutes[principal].add(substitute)
 
     def nearest(

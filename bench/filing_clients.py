@@ -1,8 +1,8 @@
 """Firms that file over HTTP, all at once, each over a connection of its own that stays open.
 
 python bench/filing_clients.py PORT SECONDS PLAN: the plan is a JSON file with the requests of one filing and,
-for each client, its headers and firm. In paths KEY stands for the key of the filing, which the client makes
-up, as the first page does, and FIRM for the credit code of the firm. Prints what was answered. Standard
+for each client, its headers and firm. KEY stands for the key of the filing, which the client makes up, and
+FIRM for the credit code of the firm. Prints what was answered. Standard
 library only: it shares the machine with the server, and should take little of it.
 """
 
@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-ANSWERED = (204, 302)
+ANSWERED = (201, 204, 302)
 
 
 class Firm(threading.Thread):
@@ -36,10 +36,12 @@ class Firm(threading.Thread):
                 self.filed.append(key)
 
     def ask(self, request: dict[str, str], key: str) -> bool:
-        path, body = request["path"].replace("KEY", key).replace("FIRM", self.firm), request["body"]
+        path, body = (
+            request[name].replace("KEY", key).replace("FIRM", self.firm) for name in ("path", "body")
+        )
         started = time.monotonic()
         try:
-            self.connection.request("POST", path, body, self.headers)
+            self.connection.request("POST", path, body.encode(), self.headers)
             response = self.connection.getresponse()
             response.read()
             status, leads_to = response.status, response.headers.get("Location", "")

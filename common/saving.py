@@ -12,9 +12,7 @@ def save_checked(row: models.Model, changed: Collection[str] | None = None) -> N
     writing, and only its refusal is put in words. So the loser of a race reads the same sentence.
     Raises ValidationError.
     """
-    unchanged = () if changed is None else {field.name for field in row._meta.fields} - set(changed)
-    row.clean_fields(exclude=unchanged)
-    row.clean()
+    check(row, changed)
     try:
         with transaction.atomic():
             row.save()
@@ -22,3 +20,15 @@ def save_checked(row: models.Model, changed: Collection[str] | None = None) -> N
         row.validate_unique()
         row.validate_constraints()
         raise
+
+
+def check(row: models.Model, changed: Collection[str] | None = None) -> None:
+    """Check the changed fields, all unless named, as far as the row itself tells; raises ValidationError.
+
+    Of a row that it names and holds in memory it is known that it exists.
+    """
+    names = {field.name for field in row._meta.fields}
+    unchanged = set() if changed is None else names.difference(changed)
+    known = names.intersection(row._state.fields_cache)
+    row.clean_fields(exclude=unchanged | known)
+    row.clean()

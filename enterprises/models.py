@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
@@ -136,6 +136,11 @@ class Bureau(models.Model):
         if self.parent.level >= self.level:
             raise ValidationError({"parent": _("上级单位的层级应高于本单位。")})
 
+    @property
+    def line(self) -> list[str]:
+        """The codes of the bureaus from the top down to this one."""
+        return self.path.strip("/").split("/")
+
 
 class NumberSeries(models.Model):
     """The last number given out under a prefix, so that business codes are gapless and never reused."""
@@ -153,11 +158,14 @@ class NumberSeries(models.Model):
     @classmethod
     def next(cls, prefix: str) -> int:
         """The next number under ``prefix``; call inside the transaction that uses it."""
-        cls.objects.get_or_create(prefix=prefix)
-        series = cls.objects.select_for_update().get(prefix=prefix)
-        series.last += 1
-        series.save(update_fields=["last"])
-        return series.last
+        table = connection.ops.quote_name(cls._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} (prefix, last) VALUES (%s, 1)"  # noqa: S608
+                f" ON CONFLICT (prefix) DO UPDATE SET last = {table}.last + 1 RETURNING last",
+                [prefix],
+            )
+            return cursor.fetchone()[0]
 
 
 class IndustryChain(models.Model):

@@ -503,7 +503,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "BottleneckStatus": "projects.models.Bottleneck.Status",
+        "BottleneckRoute": "projects.models.Bottleneck.Route",
         "EvidenceKind": "projects.models.Evidence.Kind",
+        "NqiElement": "enterprises.models.NqiElement",
         "SpecDemandStatus": "projects.models.SpecDemand.Status",
     },
     "POSTPROCESSING_HOOKS": [

@@ -1,10 +1,13 @@
 """Projects, participations, consortia, key projects and problems to read; the moves of a problem to make."""
 
 from dataclasses import asdict
+from datetime import date
 from typing import Any, cast
 
+from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as Refused
-from django.db.models import BigIntegerField, Prefetch
+from django.db.models import BigIntegerField, Prefetch, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -13,8 +16,13 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import FILING_ROLES
+from common import formats
 from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView
-from enterprises.models import NqiElement, Organization
+from common.forms import Phone
+from common.prepared import Prepared
+from common.scope import note_miss
+from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
 from projects import listed, maps, services
 from projects.field_classes import FieldClass, is_open
 from projects.filters import (
@@ -31,6 +39,7 @@ from projects.filters import (
     ReportFilter,
     SharedFilter,
 )
+from projects.forms.filing import MAX_MEASURES, chains_for
 from projects.forms.moves import GAPS, find_master
 from projects.models import (
     Bottleneck,
@@ -452,6 +461,100 @@ class MoveSerializer(serializers.Serializer):
         return master
 
 
+class MeasureToFileSerializer(serializers.Serializer):
+    metric = serializers.CharField(max_length=40)
+    unit = CodeChoice(Measure.Unit.choices)
+    value_now = serializers.DecimalField(14, 4)
+    comparison = CodeChoice(Measure.Comparison.choices)
+    target = serializers.DecimalField(14, 4)
+    method = serializers.CharField(max_length=100, allow_blank=True, default="")
+    measured_on = serializers.DateField(allow_null=True, default=None)
+
+
+class FilingSerializer(serializers.Serializer):
+    """A whole filing; what each field means and when it is needed stands in the form of the pages."""
+
+    public_id = serializers.UUIDField(
+        help_text="Made up by the caller: what is sent again under the same one is filed once."
+    )
+    organization = serializers.CharField(help_text="The credit code of the firm for which the user files.")
+    chain = serializers.CharField(help_text="The code of a chain in the catalogues of the firm's bureaus.")
+    segment = serializers.CharField(help_text="The name of a segment of that chain.")
+    product = serializers.CharField(max_length=60)
+    title = serializers.CharField(max_length=60)
+    choke = CodeChoice(Bottleneck.Choke.choices)
+    symptom = serializers.CharField(max_length=1000)
+    effect = serializers.CharField(max_length=500)
+    loss_estimate = serializers.DecimalField(18, 2, allow_null=True, default=None, help_text="Yuan a year.")
+    loss_basis = serializers.CharField(max_length=200, allow_blank=True, default="")
+    urgency = CodeChoice(Bottleneck.Urgency.choices)
+    expected_by = serializers.DateField(allow_null=True, default=None)
+    measures = MeasureToFileSerializer(many=True, max_length=MAX_MEASURES)
+    cause = CodeChoice(Bottleneck.Cause.choices)
+    cause_analysis = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    nqi_elements = serializers.ListField(child=CodeChoice(NqiElement.choices), default=list)
+    nqi_gap = CodeChoice(Bottleneck.Gap.choices, allow_blank=True, default="")
+    tried_already = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    help_wanted = serializers.ListField(child=CodeChoice(Bottleneck.Route.choices))
+    help_text = serializers.CharField(max_length=500, allow_blank=True, default="")
+    contact_name = serializers.CharField(max_length=60)
+    contact_phone = serializers.CharField(max_length=30)
+    visibility = CodeChoice(Bottleneck.Visibility.choices)
+    consent_publish = serializers.BooleanField(default=False)
+
+    def validate_organization(self, uscc: str) -> Organization:
+        grants = self.context["request"].user.grants_of(*FILING_ROLES)
+        own = {grant.organization.uscc: grant.organization for grant in grants}
+        if found := own.get(uscc.strip().upper()):
+            return found
+        note_miss(Organization, uscc=uscc)
+        raise ValidationError(
+            _("您没有为“%(value)s”填报的权限，可填：%(accepted)s。")
+            % {"value": formats.excerpt(uscc), "accepted": formats.listed(own)}
+        )
+
+    def validate_contact_phone(self, number: str) -> str:
+        try:
+            return Phone(max_length=30).clean(number)
+        except Refused as fault:
+            raise ValidationError(fault.messages) from fault
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        code, name, bureau = data.pop("chain"), data.pop("segment"), data["organization"].bureau
+        found = segments_of(codes=bureau.line, today=timezone.localdate(), chain=code, name=name)
+        if not found:
+            raise ValidationError({"segment": self._no_segment(bureau, code, name)})
+        (data["segment"],) = found
+        metrics = [measure["metric"] for measure in data["measures"]]
+        if len(set(metrics)) < len(metrics):
+            raise ValidationError({"measures": _("同一问题的指标不能重复。")})
+        return data | {"chain": data["segment"].chain}
+
+    def _no_segment(self, bureau: Bureau, code: str, name: str) -> str:
+        segments = ChainSegment.objects.filter(chain__in=chains_for(bureau), chain__code=code)
+        if known := formats.listed(segments.values_list("name", flat=True)):
+            sentence = _("产业链“%(chain)s”没有环节“%(value)s”，可选：%(accepted)s。")
+            return sentence % {"chain": code, "value": formats.excerpt(name), "accepted": known}
+        sentence = _("现行目录中没有代码为“%(value)s”的产业链。")
+        return sentence % {"value": formats.excerpt(code)}
+
+
+@Prepared
+def segments_of(codes: list[str], today: date, chain: str, name: str) -> QuerySet:
+    """The segment of this name, of the chain with this code in the catalogues of these bureaus."""
+    chains = IndustryChain.objects.valid_on(today).filter(bureau__code__in=codes, code=chain)
+    return ChainSegment.objects.filter(chain__in=chains, name=name).select_related("chain").order_by()
+
+
+class FilingReceiptSerializer(RowSerializer):
+    public_id = serializers.UUIDField()
+    code = serializers.CharField()
+    status = serializers.CharField()
+    version = serializers.IntegerField()
+    submitted_at = MomentField()
+    clock_due_on = serializers.DateField(allow_null=True)
+
+
 def _open(serializer: type[BottleneckSerializer], reader: FieldClass) -> type[BottleneckSerializer]:
     """The serializer without the fields that are closed to a reader."""
     closed = {
@@ -540,6 +643,30 @@ class BottleneckViewSet(CountedView):
             "transitions__organization",
             "transitions__handler",
         )
+
+    @extend_schema(
+        request=FilingSerializer, responses={201: FilingReceiptSerializer, 200: FilingReceiptSerializer}
+    )
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Files a problem at once; 200 when this filing had been received before."""
+        if not request.user.grants_of(*FILING_ROLES):
+            raise PermissionDenied(_("只有企业的填报人和链主联络人可以填报问题。"))
+        serializer = FilingSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        try:
+            row, is_new = services.file(
+                data.pop("organization"),
+                data.pop("public_id"),
+                by=request.user,
+                measures=data.pop("measures"),
+                contact={"name": data.pop("contact_name"), "phone": data.pop("contact_phone")},
+                values=data,
+            )
+        except Refused as fault:
+            raise ValidationError(serializers.as_serializer_error(fault)) from fault
+        told = FilingReceiptSerializer(row).data
+        return Response(told, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     @extend_schema(request=MoveSerializer, responses=TransitionSerializer)
     @action(detail=True, methods=["post"], url_path="moves/<slug:name>", filterset_class=None)

@@ -45,8 +45,8 @@ def last_return(row: Bottleneck) -> Transition | None:
 
 def completed(row: Bottleneck, answers: dict[int, str]) -> dict[str, Any]:
     """What the event of a new submission keeps: the answers by number of the gap, and what changed since."""
-    returned = last_return(row)
-    if row.status != Bottleneck.Status.RETURNED or returned is None:
+    returned = last_return(row) if row.status == Bottleneck.Status.RETURNED else None
+    if returned is None:
         return {}
     was, now = returned.details.get("filed", {}), as_filed(row)
     gaps = [

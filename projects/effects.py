@@ -60,8 +60,8 @@ def apply(move: Move, doing: Doing) -> Details:
 
 
 def _complete(doing: Doing) -> None:
-    if gaps := gaps_before_filing(doing.row):
-        raise ValidationError([sentence for step in gaps.values() for _name, sentence in step])
+    if gaps := gaps_before_filing(doing.row, doing.data.get("measures"), doing.data.get("contact")):
+        raise ValidationError({name: sentence for step in gaps.values() for name, sentence in step})
 
 
 def _high_grade(doing: Doing) -> None:

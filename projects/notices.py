@@ -66,7 +66,7 @@ def _tell_children(master: Bottleneck, step: Transition) -> None:
 
     Of its solution they hear by the step of their own problem that follows.
     """
-    if step.move in ("verify", "reopen"):
+    if step.move in ("verify", "reopen") or step.source == Bottleneck.Status.DRAFT:
         return
     merged = Bottleneck.objects.judged("the children of a master").filter(merged_into=master)
     children = list(merged.order_by("pk"))

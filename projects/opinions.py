@@ -41,7 +41,7 @@ def grant_to_ask(row: Bottleneck, user: User) -> Grant | None:
 
 def experts_for(row: Bottleneck, but: User | None = None) -> list[User]:
     """Experts of the bureaus over the problem and of its chain who have no part in it, by name."""
-    codes = row.bureau.path.strip("/").split("/")
+    codes = row.bureau.line
     above = ["/".join(codes[:depth]) + "/" for depth in range(1, len(codes) + 1)]
     today = timezone.localdate()
     grants = Grant.objects.judged("experts to be asked").in_force(today).filter(user__is_active=True)

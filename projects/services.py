@@ -1,7 +1,7 @@
 """What happens when somebody files, attaches or moves; called alike by page, API, admin and task."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -9,15 +9,16 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
 from accounts.notices import members
-from common.saving import save_checked
-from enterprises.models import Organization
+from common.saving import check, save_checked
+from common.scope import note_miss
+from enterprises.models import Bureau, Organization
 from projects import effects, files, notices, opinions, reports
 from projects.models import (
     Attachment,
@@ -29,6 +30,7 @@ from projects.models import (
     Measure,
     Transition,
 )
+from projects.models.base import at_field
 from projects.querysets import BottleneckQuerySet
 from projects.workflow import (
     JUDGED,
@@ -43,6 +45,7 @@ from projects.workflow import (
     judge,
 )
 from record.acting import by_whom, on_behalf
+from record.recording import one_change
 
 S = Bottleneck.Status
 REFILED = (S.WITHDRAWN, S.LAPSED)
@@ -87,22 +90,72 @@ def draft_for(user: User, organization: Organization, public_id: UUID) -> Bottle
         application = applications_to_file(user).filter(organization=organization).first()
         if application is None:
             raise PermissionDenied(_("您没有为该企业填报的权限。"))
-    bureau = application.desk if application else organization.bureau
+    origin = _origin(user, organization, application.desk if application else organization.bureau)
     with on_behalf(user):
         draft, _created = Bottleneck.objects.judged("by the organisation, below").get_or_create(
-            public_id=public_id,
-            defaults={
-                "organization": organization,
-                "is_provisional": application is not None,
-                "bureau": bureau,
-                "handler": bureau,
-                "filer": user,
-                "created_by": user,
-            },
+            public_id=public_id, defaults=origin | {"is_provisional": application is not None}
         )
     if draft.organization_id != organization.pk or not files_for(draft, user):
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
     return draft
+
+
+def _origin(user: User, organization: Organization, bureau: Bureau) -> dict[str, Any]:
+    return {
+        "organization": organization,
+        "bureau": bureau,
+        "handler": bureau,
+        "filer": user,
+        "created_by": user,
+    }
+
+
+@by_whom
+def file(
+    organization: Organization,
+    public_id: UUID,
+    *,
+    by: User,
+    values: Mapping[str, Any],
+    measures: Collection[Mapping[str, Any]],
+    contact: Mapping[str, Any],
+) -> tuple[Bottleneck, bool]:
+    """Store and submit a whole filing at once, as a program of the firm sends it.
+
+    Answers the problem, and whether it was filed just now: sent again under the same address it is the same
+    filing, whatever it says. Raises PermissionDenied when the user does not file for the organisation,
+    ValidationError when something is missing or cannot stand.
+    """
+    if not by.acts_for(organization.pk, *FILING_ROLES):
+        raise PermissionDenied(_("您没有为该企业填报的权限。"))
+    row = Bottleneck(public_id=public_id, **_origin(by, organization, organization.bureau), **values)
+    parts = [Measure(bottleneck=row, **measure) for measure in measures]
+    person = BottleneckContact(bottleneck=row, **contact)
+    check(row, values)
+    with at_field("measures"):
+        for part in parts:
+            check(part)
+    check(person)
+    filing = {"measures": parts, "contact": person}
+    try:
+        with one_change():
+            _carry_out(row, MOVES["submit"], by, filing, now=timezone.now(), stored=[])
+            for part in parts:
+                part.save()
+            person.save(force_insert=True)
+    except IntegrityError:
+        # Sent again, or a rule of the database is broken, which says so in its own words.
+        stored = Bottleneck.objects.judged("by the organisation, here").filter(public_id=public_id)
+        if known := stored.filter(organization=organization).exclude(status=S.DRAFT).first():
+            return known, False
+        row.pk = None
+        if stored.exists():
+            note_miss(Bottleneck, public_id=public_id)
+            sentence = _("这个标识已经用于另一个问题，请换一个。")
+            raise ValidationError({"public_id": sentence}) from None
+        row.validate_constraints()
+        raise
+    return row, True
 
 
 @by_whom
@@ -146,12 +199,14 @@ def revise(
     Raises StaleRow when the text was changed elsewhere since ``version``, PermissionDenied when the row may
     not be edited, ValidationError when a value cannot stand.
     """
-    with transaction.atomic():
+    with one_change():
         locked = _locked(bottleneck.pk)
         if not row_is_editable_by(locked, by):
             raise PermissionDenied(_("问题已提交，现在不能修改内容。"))
         if locked.version != version:
             raise StaleRow(_("这份草稿已在另一个窗口或由同事修改。"))
+        # The same organisation, which was read by whoever may revise.
+        locked.organization = bottleneck.organization
         for name, value in values.items():
             setattr(locked, name, value)
         locked.version += 1
@@ -186,7 +241,7 @@ def move(
     now = at or timezone.now()
     if name == "verify":
         reports.verify_again(bottleneck)
-    with files.removed_on_failure() as stored, transaction.atomic(), ExitStack() as recorded:
+    with files.removed_on_failure() as stored, one_change():
         # Without joins: after waiting for the lock PostgreSQL would find no row whose handler has changed.
         # A master is locked with its child, always in one order: else two could become each other's child.
         master = data.get("master") if "master" in row.needs else None
@@ -197,26 +252,45 @@ def move(
             data["master"] = to_judge.get(pk=master.pk)
         locked = to_judge.select_related("handler__parent", "bureau", "organization").get(pk=bottleneck.pk)
         _refuse_stale(locked, row, version)
-        choice = judge(locked, row, by, now)
-        if not choice.allowed:
-            raise PermissionDenied(choice.refusal)
-        grant, today = choice.grant, timezone.localdate(now)
-        # A server's time may be set back: no step is dated before the one it follows. Limits run by the day.
-        at = max(now, locked.status_changed_at or now)
-        doing = effects.Doing(locked, data, by, grant.bureau if grant else None, at, today, stored)
-        effects.check(row, doing)
-        recorded.enter_context(on_behalf(by, grant, data.get("reason", "")))
+        event = _carry_out(locked, row, by, data, now=now, stored=stored)
+        if row.name in ("verify", "reopen"):
+            _lead_children(locked, now)
+    for field in Bottleneck._meta.concrete_fields:
+        setattr(bottleneck, field.attname, getattr(locked, field.attname))
+    return event
+
+
+def _carry_out(
+    locked: Bottleneck,
+    row: Move,
+    by: User | None,
+    data: Mapping[str, Any],
+    *,
+    now: datetime,
+    stored: list[Attachment],
+) -> Transition:
+    """Judge the move, write what it brings, its event and its notices."""
+    choice = judge(locked, row, by, now)
+    if not choice.allowed:
+        raise PermissionDenied(choice.refusal)
+    grant, today = choice.grant, timezone.localdate(now)
+    # A server's time may be set back: no step is dated before the one it follows. Limits run by the day.
+    at = max(now, locked.status_changed_at or now)
+    doing = effects.Doing(locked, data, by, grant.bureau if grant else None, at, today, stored)
+    effects.check(row, doing)
+    with on_behalf(by, grant, data.get("reason", "")):
         details = effects.apply(row, doing)
         source, locked.status = locked.status, row.leads_to(locked.status)
         _set_clock(locked, row, data, today)
         locked.status_changed_at = at
         locked.version += 1
+        steps = locked.transitions.count() if locked.pk else 0
         locked.save()
         if source in JUDGED and locked.status not in JUDGED:
             opinions.close(locked, at)
         event = Transition.objects.create(
             bottleneck=locked,
-            sequence=locked.transitions.count() + 1,
+            sequence=steps + 1,
             at=at,
             move=row.name,
             source=source,
@@ -231,9 +305,6 @@ def move(
             details=details,
         )
         notices.tell_of_move(locked, event)
-        if row.name in ("verify", "reopen"):
-            _lead_children(locked, now)
-    bottleneck.refresh_from_db()
     return event
 
 

@@ -228,20 +228,20 @@ class Question:
 # --- Keeping the index ------------------------------------------------------------------------------------
 
 
-def keep(row: Bottleneck) -> None:
+def keep(row: Bottleneck, *, is_new: bool = False) -> None:
     """Let the index say what the problem says; to be called in the transaction that changes its text."""
     wanted = indexed(row.title, row.product, row.symptom)
     known = Gram.objects.filter(bottleneck=row)
-    have = set(known.values_list("gram", flat=True))
+    have = set() if is_new else set(known.values_list("gram", flat=True))
     if gone := have - wanted:
         known.filter(gram__in=gone).delete()
-    Gram.objects.bulk_create(Gram(gram=gram, bottleneck=row) for gram in sorted(wanted - have))
+    bulk.insert(Gram, ("gram", "bottleneck"), ((gram, row.pk) for gram in sorted(wanted - have)))
 
 
 def on_save(sender: Any, instance: Bottleneck, created: bool, **kwargs: Any) -> None:
     """The text of a filed problem changes when it is returned and when it is filed, and at no other time."""
     if instance.status in (S.SUBMITTED, S.RETURNED) or (created and instance.status != S.DRAFT):
-        keep(instance)
+        keep(instance, is_new=created)
 
 
 def watch() -> None:

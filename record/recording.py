@@ -17,10 +17,11 @@ from uuid import UUID
 
 from django.apps import apps
 from django.core.files.base import File
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models.signals import m2m_changed, pre_delete
 from django.utils import timezone
 
+from common.prepared import Prepared
 from record import acting
 from record.models import Event
 
@@ -78,6 +79,7 @@ class Watched:
 
 WATCHED: dict[type[models.Model], Watched] = {}
 _writing: ContextVar[tuple[type[models.Model], ...]] = ContextVar("writing", default=())
+_gathered: ContextVar[list[Event] | None] = ContextVar("gathered", default=None)
 
 
 def watch(
@@ -176,7 +178,33 @@ def store(kind: str, *, once: str | None = None, **values: Any) -> None:
     # Asked first: a reader who has been told of already need not wait for those who write.
     if once and Event.objects.judged("nothing of it is told").filter(once=once).exists():
         return
-    Event.objects.bulk_create([event_of(kind, once=once, **values)], ignore_conflicts=once is not None)
+    event = event_of(kind, once=once, **values)
+    gathered = _gathered.get()
+    if gathered is None or once:
+        Event.objects.bulk_create([event], ignore_conflicts=once is not None)
+    else:
+        gathered.append(event)
+
+
+@contextmanager
+def one_change() -> Iterator[None]:
+    """The block is one transaction, whose events are written by one statement at its end.
+
+    For what changes many rows of some models at once. A block within a block leaves its events to the outer
+    one, unless it fails.
+    """
+    events: list[Event] = []
+    outer = _gathered.get()
+    token = _gathered.set(events)
+    try:
+        with transaction.atomic():
+            yield
+            if outer is None:
+                Event.objects.bulk_create(events)
+    finally:
+        _gathered.reset(token)
+    if outer is not None:
+        outer.extend(events)
 
 
 def event_of(kind: str, *, path: str = "", **values: Any) -> Event:
@@ -257,7 +285,8 @@ def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
         with transaction.atomic(savepoint=False), accounted(model):
             if not names or (watched.when and not watched.when(self)):
                 return save_base(self, *args, **kwargs)
-            before = _stored(watched, self.pk, names) if self.pk is not None else None
+            is_new = self.pk is None or kwargs.get("force_insert")
+            before = None if is_new else _stored(watched, self.pk, names)
             save_base(self, *args, **kwargs)
             after = _plain(watched, names, [self.__dict__.get(name) for name in names])
             if after is None:
@@ -308,14 +337,10 @@ def _shown(watched: Watched, values: Mapping[str, Any], names: Iterable[str]) ->
 def _stored(watched: Watched, pk: Any, names: list[str]) -> Stored | None:
     """In one query."""
     lookup, value = watched.veiled or ("pk", None)
-    query, statement, columns = _question(watched.model, (*names, *watched.path, *watched.firm, lookup))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [pk])
-        rows = cursor.fetchall()
+    rows = _columns(watched.model, (*names, *watched.path, *watched.firm, lookup))(pk=pk)
     if not rows:
         return None
-    compiler = query.get_compiler(connection=connection)
-    (row,) = compiler.apply_converters(rows, compiler.get_converters(columns))
+    (row,) = rows
     values, places = row[: len(names)], row[len(names) : -1]
     paths = len(watched.path)
     return Stored(
@@ -326,15 +351,9 @@ def _stored(watched: Watched, pk: Any, names: list[str]) -> Stored | None:
 
 
 @cache
-def _question(model: type[models.Model], lookups: tuple[str, ...]) -> tuple[Any, str, list[Any]]:
-    """The query of these columns by key, its statement, and its columns.
-
-    To compose it takes Django ten times as long as to ask it, and it is asked before every change.
-    """
-    query = model._base_manager.filter(pk=0).values_list(*lookups).query
-    compiler = query.get_compiler(connection=connection)
-    statement, _pk = compiler.as_sql()
-    return query, statement, [column for column, *_names in compiler.select]
+def _columns(model: type[models.Model], lookups: tuple[str, ...]) -> Prepared:
+    """They are asked for before every change."""
+    return Prepared(lambda pk: model._base_manager.filter(pk=pk).values_list(*lookups))
 
 
 def _plain(watched: Watched, names: list[str], values: Iterable[Any]) -> dict[str, Any] | None:
