@@ -143,7 +143,9 @@ class Desks:
         above = {step for path in paths for step in _steps(path)}
         today = timezone.localdate()
         self.officers: dict[str, list[tuple[int, int | None, int]]] = defaultdict(list)
-        for path, level, chain, user in officers_at(paths=sorted(above), roles=[str(role) for role in roles], today=today):
+        for path, level, chain, user in officers_at(
+            paths=sorted(above), roles=[str(role) for role in roles], today=today
+        ):
             self.officers[path].append((level, chain, user))
         people = {user for rows in self.officers.values() for _level, _chain, user in rows}
         self.substitutes: dict[int, set[int]] = defaultdict(set)

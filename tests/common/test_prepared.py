@@ -1,0 +1,105 @@
+"""Queries that are composed once answer what the same queries answer that are composed each time."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Grant, Role
+from common.prepared import LONG, Prepared
+from common.scope import Unscoped, guarding
+from enterprises.models import Bureau
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def grants(people: list[int], roles: list[str], today: date) -> QuerySet:
+    return (
+        Grant.objects.judged("the test")
+        .in_force(today)
+        .filter(Q(user__in=people) | Q(role__in=roles))
+        .select_related("user", "bureau__parent")
+        .order_by("pk")
+    )
+
+
+@pytest.fixture
+def people() -> list[Any]:
+    county = factories.county()
+    return [
+        factories.user(Role.OFFICER, county),
+        factories.user(Role.AUDITOR, county.parent),
+        factories.user(Role.FILER),
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_rows_are_those_of_the_plain_query_with_all_that_belongs_to_them(people: list[Any], number: int):
+    prepared = Prepared(grants)
+    for today in (date(2019, 12, 31), date(2020, 1, 1), date(2026, 11, 22)):
+        for first in range(len(people)):
+            given = {"people": [it.pk for it in people[first : first + number]], "roles": ["auditor"]}
+            rows = prepared(**given, today=today)
+            plain = list(grants(**given, today=today))
+            assert rows == plain
+            assert [str(row) for row in rows] == [str(row) for row in plain]
+    assert plain
+
+
+def test_what_belongs_to_a_row_is_read_with_it(people: list[Any]):
+    prepared = Prepared(grants)
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        rows = prepared(people=[people[0].pk], roles=["auditor"], today=date(2026, 1, 1))
+        names = {(row.user.name, row.bureau.parent.name) for row in rows}
+    assert len(asked) == 1 and len(names) == 2
+
+
+def test_values_come_as_they_were_asked_for(people: list[Any]):
+    codes = Prepared(lambda path: Bureau.objects.filter(path=path).values_list("code", "level"))
+    county = factories.county()
+    assert codes(path=county.path) == [(county.code, county.level)]
+    assert codes(path="nowhere/") == []
+
+
+@pytest.mark.parametrize("number", [0, LONG - 1, LONG, LONG + 1])
+def test_lists_of_any_length_are_answered(people: list[Any], number: int):
+    named = Prepared(lambda codes: Bureau.objects.filter(code__in=codes).order_by("code"))
+    others = [f"99{n:04d}" for n in range(number)]
+    assert named(codes=others) == []
+    codes = [*others, "320509", "320000"]
+    assert [row.code for row in named(codes=codes)] == ["320000", "320509"]
+
+
+def test_composed_is_once_for_each_length_of_a_list(people: list[Any]):
+    made: list[int] = []
+
+    def named(codes: list[str]) -> QuerySet:
+        made.append(len(codes))
+        return Bureau.objects.filter(code__in=codes)
+
+    prepared = Prepared(named)
+    for codes in (["320509"], ["320000"], ["320000", "320509"], ["320509", "320000"]):
+        assert {row.code for row in prepared(codes=codes)} == set(codes)
+    assert made == [1, 2]
+
+
+def test_rows_of_a_scoped_model_are_read_by_right_only(people: list[Any]):
+    anybody = Prepared(lambda user: Grant.objects.filter(user=user))
+    judged = Prepared(lambda user: Grant.objects.judged("the test").filter(user=user))
+    with guarding():
+        assert len(judged(user=people[0].pk)) == 1
+        for _n in range(2):
+            with pytest.raises(Unscoped):
+                anybody(user=people[0].pk)
+
+
+def test_a_value_on_which_the_query_depends_in_another_way_is_noticed(people: list[Any]):
+    sorted_by = Prepared(lambda name: Bureau.objects.order_by("-code" if name == "down" else "code"))
+    with pytest.raises(ValueError, match="no parameter"):
+        sorted_by(name="down")
