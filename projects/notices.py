@@ -70,6 +70,8 @@ def _tell_children(master: Bottleneck, step: Transition) -> None:
         return
     merged = Bottleneck.objects.judged("the children of a master").filter(merged_into=master)
     children = list(merged.order_by("pk"))
+    if not children:
+        return
     parties = Parties(children)
     for child in children:
         details = _details("followed", child) | {"move": step.move}

@@ -16,6 +16,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.db import transaction
+from django.template import loader
 from django.template.response import TemplateResponse
 from django.test import Client
 from django.urls import get_resolver, reverse
@@ -94,8 +95,12 @@ def test_everybody_is_answered_as_the_table_says(
         lambda site, request: frame or frame.update(framed(site, request)) or frame,
     )
     # Each row and each page is recorded as refused once for a person: what is undone would be written anew.
-    at_first_only(monkeypatch, "kept_from", lambda asked, _by: (asked.model, repr(asked.key)))
-    at_first_only(monkeypatch, "record_refusal", lambda request, _response: request.resolver_match.view_name)
+    at_first_only(monkeypatch, middleware, "kept_from", lambda asked, _by: (asked.model, repr(asked.key)))
+    at_first_only(
+        monkeypatch, middleware, "record_refusal", lambda request, _response: request.resolver_match.view_name
+    )
+    # Each page is drawn once for a person; what it says of other rows is the business of other tests.
+    at_first_only(monkeypatch, loader, "render_to_string", lambda name, *_given, **_named: name)
     faults = []
     for entry, relation, method in steps(kind):
         answer, status, address = visitor.ask(entry, relation, method)
@@ -128,16 +133,19 @@ def test_nothing_is_written_without_the_token_of_the_form(
     assert open_to_all == {"api/v1/<path:rest>"}, "absent, whoever asks"
 
 
-def at_first_only(monkeypatch: pytest.MonkeyPatch, name: str, key: Callable[..., Any]) -> None:
-    told = set()
-    tell = getattr(middleware, name)
+def at_first_only(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, key: Callable[..., Any]) -> None:
+    """The function does its work once for each key, and then nothing."""
+    done = set()
+    function = getattr(module, name)
 
-    def tell_once(*given: Any) -> None:
-        if key(*given) not in told:
-            told.add(key(*given))
-            tell(*given)
+    def at_first(*given: Any, **named: Any) -> Any:
+        which = key(*given, **named)
+        if which in done:
+            return ""
+        done.add(which)
+        return function(*given, **named)
 
-    monkeypatch.setattr(middleware, name, tell_once)
+    monkeypatch.setattr(module, name, at_first)
 
 
 def steps(kind: Kind) -> Iterator[tuple[Entry, Relation | None, str]]:

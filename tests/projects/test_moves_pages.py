@@ -160,6 +160,7 @@ def test_a_move_is_made_from_its_page(cast, name):
     assert row.transitions.last().move == name
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", [name for name in STARTS if MOVES[name].needs])
 def test_an_empty_form_is_sent_back_with_the_faults_at_their_fields(cast, name):
     status, who = STARTS[name]
