@@ -39,10 +39,14 @@ def refusal(request: HttpRequest, period: Period, bureau: Bureau) -> HttpRespons
         return None
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    raise PermissionDenied(
-        _("%(period)s的数据尚未发布；发布之前，%(unit)s的数据只供本单位和上级单位查看。")
-        % {"period": period.name, "unit": bureau.short_name}
-    )
+    raise PermissionDenied(why_not(period, bureau))
+
+
+def why_not(period: Period, bureau: Bureau) -> str:
+    return _("%(period)s的数据尚未发布；发布之前，%(unit)s的数据只供本单位和上级单位查看。") % {
+        "period": period.name,
+        "unit": bureau.short_name,
+    }
 
 
 def latest(periods: Iterable[Period]) -> Period | None:

@@ -1,21 +1,41 @@
 """Periods, figures and bulletins to read."""
 
 from decimal import Decimal
+from typing import Any
 
 import django_filters as df
+from django.core.exceptions import ValidationError as RefusedValue
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, PermissionDenied, Throttled, ValidationError
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
 
+import bulletins.converters  # noqa: F401 (registers what the paths name)
 from accounts.models import User
-from bulletins import figures
+from bulletins import access, comparison, dashboard, figures, passports
+from bulletins.behind import Place, Side
+from bulletins.comparison import Comparison, Line
 from bulletins.filters import BulletinFilter
 from bulletins.filters import PeriodFilter as ByPeriod
+from bulletins.forms import CompareForm
 from bulletins.indicators import CATALOGUE, Indicator
-from bulletins.models import Bulletin, Excuse, Period, StatValue, Submission
+from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
+from bulletins.passports import Changes
 from common.api import DetailView, MomentField, RowSerializer, RowsView
 from common.filters import CodeFilter, RowField
-from enterprises.filters import BureauFilter, ChainFilter
+from common.throttle import too_often
+from enterprises.filters import BureauFilter, ChainField, ChainFilter
+from enterprises.models import Bureau
+
+# Recounts and comparisons, each; the same as of their pages.
+ASKED_PER_MINUTE = 30
 
 
 class PeriodSerializer(RowSerializer):
@@ -253,3 +273,279 @@ class BulletinViewSet(DetailView):
 
     def detailed(self, queryset):
         return queryset.select_related("bureau", "period", "snapshot", "replaced_by")
+
+
+# --- Passports and comparisons ----------------------------------------------------------------------------
+
+
+class PartsSerializer(serializers.Serializer):
+    """A figure as it is printed, with what it is made of."""
+
+    value = serializers.FloatField(allow_null=True, help_text="Null: not reported, or a ratio to zero.")
+    numerator = serializers.IntegerField(allow_null=True)
+    denominator = serializers.IntegerField(allow_null=True)
+
+
+class PassportSerializer(serializers.Serializer):
+    period = serializers.CharField()
+    version = serializers.IntegerField()
+    newest_version = serializers.IntegerField(help_text="Another one: this figure was corrected.")
+    bureau = serializers.CharField()
+    chain = serializers.CharField(allow_null=True)
+    indicator = serializers.CharField()
+    name = serializers.CharField()
+    unit = serializers.CharField()
+    counted = serializers.CharField()
+    key = serializers.CharField()
+    time_rule = serializers.CharField()
+    place_rule = serializers.CharField()
+    definition = serializers.CharField(help_text="Version of the definition it was counted by.")
+    figure = PartsSerializer()
+    frozen_at = MomentField(allow_null=True)
+    reason = serializers.CharField(help_text="Of a correction.")
+    sha256 = serializers.CharField(help_text="Digest of all figures of the version.")
+    rows_sha256 = serializers.CharField(help_text="Digest of all rows that it counted.")
+    page = serializers.CharField(help_text="Its page, for people.")
+
+
+class ChangeSerializer(serializers.Serializer):
+    kind = serializers.CharField(source="kind_code", help_text="came, went or changed")
+    part = serializers.CharField(help_text="Numerator or denominator of a ratio.")
+    name = serializers.CharField()
+    code = serializers.CharField()
+    unit = serializers.CharField()
+    why = serializers.CharField()
+
+
+class ChangesSerializer(serializers.Serializer):
+    came = serializers.IntegerField()
+    went = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    hidden = serializers.IntegerField(help_text="Not in `rows`: outside the scope, or gone from the ledger.")
+    rows = ChangeSerializer(many=True, help_text="The first 2,000.")
+
+
+class RecountSerializer(serializers.Serializer):
+    verdict = serializers.ChoiceField(["same", "differs", "former definition"])
+    kept_rows_agree = serializers.BooleanField(
+        allow_null=True, help_text="Whether the rows kept at the freeze still make the figure."
+    )
+    figure = PartsSerializer(allow_null=True)
+    now = PartsSerializer(allow_null=True)
+    changes = ChangesSerializer(allow_null=True)
+
+
+class LineSerializer(serializers.Serializer):
+    bureau = serializers.CharField(source="unit_code")
+    bureau_name = serializers.CharField(source="unit")
+    indicator = serializers.CharField(source="code")
+    chain = serializers.CharField(source="chain_code", help_text="Empty: all chains together.")
+    before = PartsSerializer()
+    after = PartsSerializer()
+    difference = serializers.FloatField(allow_null=True, help_text="Null: blank on a side, or incomparable.")
+    is_comparable = serializers.BooleanField(help_text="Counted by one definition.")
+    rows_differ = serializers.BooleanField(source="has_rows", help_text="Told of versions of one period.")
+
+
+class LinePages(PageNumberPagination):
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+
+
+def _parts(indicator: Indicator, figure: figures.Value) -> dict[str, Any]:
+    shown = figures.rounded(indicator, figure)
+    return {
+        "value": None if shown is None else float(shown),
+        "numerator": figure.numerator,
+        "denominator": figure.denominator,
+    }
+
+
+def _changes(changes: Changes) -> dict[str, Any]:
+    numbers = {kind: n for kind, _label, n in changes.counts}
+    return {**numbers, "hidden": changes.hidden, "rows": changes.described}
+
+
+class _OfSnapshots(GenericViewSet):
+    """What a user may ask of figures of a unit, as often as of their pages."""
+
+    filter_backends: list[Any] = []
+    throttled_as = ""
+
+    def _refuse_too_often(self) -> None:
+        if too_often(self.request._request, self.throttled_as, ASKED_PER_MINUTE):
+            raise Throttled(wait=60)
+
+    def _snapshot(self, code: str, unit: Bureau) -> Snapshot:
+        try:
+            snapshot = comparison.find(code)
+        except RefusedValue as fault:
+            raise NotFound(fault.messages[0]) from fault
+        if not access.may_read(self.request.user, snapshot.period, unit):
+            raise PermissionDenied(access.why_not(snapshot.period, unit))
+        return snapshot
+
+    def _place(self, bureau: str) -> Place:
+        try:
+            chain = ChainField(required=False).clean(self.request.query_params.get("chain", ""))
+        except RefusedValue as fault:
+            raise ValidationError({"chain": fault.messages}) from fault
+        return Place(get_object_or_404(Bureau, code=bureau), chain)
+
+
+CHAIN = OpenApiParameter("chain", str, description="The figure of one chain.")
+
+
+class PassportViewSet(_OfSnapshots):
+    """What stands behind a frozen figure, and whether it still holds; addressed as 2024.1/320000/I15."""
+
+    serializer_class = PassportSerializer
+    throttled_as = "recount"
+
+    @extend_schema(responses=PassportSerializer, parameters=[CHAIN])
+    @action(detail=False, url_path="<snapshot:snapshot>/<unit:bureau>/<indicator:code>", url_name="detail")
+    def passport(self, request: Request, snapshot: str, bureau: str, code: str) -> Response:
+        """Definition, period, version and parts of a figure."""
+        place = self._place(bureau)
+        found = self._snapshot(snapshot, place.bureau)
+        if code not in CATALOGUE:
+            raise NotFound
+        (line,) = figures.headline(found, place.bureau, [code], place.chain)
+        one = line.indicator
+        newest = figures.current(found.period)
+        told = {
+            "period": found.period.code,
+            "version": found.version,
+            "newest_version": newest.version if newest else found.version,
+            "bureau": bureau,
+            "chain": place.chain.code if place.chain else None,
+            "indicator": code,
+            "name": str(one.name),
+            "unit": str(one.unit),
+            "counted": str(one.counted),
+            "key": str(one.key),
+            "time_rule": str(one.time_rule),
+            "place_rule": str(one.place_rule),
+            "definition": one.version,
+            "figure": _parts(one, line.figure),
+            "frozen_at": found.finished_at if found.version else None,
+            "reason": found.reason,
+            "sha256": found.row_hash,
+            "rows_sha256": found.counted_hash,
+            "page": request.build_absolute_uri(
+                dashboard.figure_address(found, place.bureau, code, place.chain)
+            ),
+        }
+        return Response(PassportSerializer(told).data)
+
+    @extend_schema(responses=RecountSerializer, parameters=[CHAIN])
+    @action(
+        detail=False,
+        url_path="<snapshot:snapshot>/<unit:bureau>/<indicator:code>/recount",
+        url_name="recount",
+    )
+    def recount(self, request: Request, snapshot: str, bureau: str, code: str) -> Response:
+        """Counts the figure anew from the ledger of now, and names the rows by which it differs."""
+        place = self._place(bureau)
+        found = self._snapshot(snapshot, place.bureau)
+        if code not in CATALOGUE:
+            raise NotFound
+        self._refuse_too_often()
+        indicator = figures.definitions(found)[code]
+        told: dict[str, Any] = dict.fromkeys(RecountSerializer().fields)
+        if not passports.can_recount(found, indicator):
+            return Response(RecountSerializer({**told, "verdict": "former definition"}).data)
+        changes = Changes(request.user, indicator, place, Side(found), Side(found, now=True))
+        result = passports.recount(found, indicator, place, changes)
+        told = {
+            "verdict": "same" if result.agrees else "differs",
+            "kept_rows_agree": result.is_whole,
+            "figure": _parts(indicator, result.stored),
+            "now": _parts(indicator, result.now),
+            "changes": _changes(changes) if found.version else None,
+        }
+        return Response(RecountSerializer(told).data)
+
+
+class ComparisonViewSet(_OfSnapshots):
+    """Two snapshots line by line, the largest difference first, with the filters of the page."""
+
+    serializer_class = LineSerializer
+    pagination_class = LinePages
+    throttled_as = "compare"
+
+    @extend_schema(
+        responses=LineSerializer(many=True),
+        parameters=[
+            OpenApiParameter(name, str, description=words)
+            for name, words in (
+                ("before", "Period and version, 2024.1."),
+                ("after", "Period and version, 2024.2."),
+                ("bureau", "A unit and all below it."),
+                ("indicator", "One indicator."),
+                ("chain", "One chain."),
+                ("by_chain", "Not empty: a line for each chain."),
+                ("same", "Not empty: also lines that do not differ."),
+            )
+        ],
+    )
+    def list(self, request: Request) -> Response:
+        home = Bureau.objects.filter(level=Bureau.Level.NATIONAL).first()
+        form = CompareForm(request.query_params, user=request.user, home=home, request=request)
+        if not form.is_valid():
+            raise ValidationError(form.errors)
+        asked = form.cleaned_data
+        if asked["before"] is None or asked["after"] is None:
+            return self.get_paginated_response(self.paginate_queryset([]))
+        for side in (asked["before"], asked["after"]):
+            if not access.may_read(request.user, side.period, asked["bureau"]):
+                raise PermissionDenied(access.why_not(side.period, asked["bureau"]))
+        self._refuse_too_often()
+        found = Comparison(
+            asked["before"],
+            asked["after"],
+            asked["bureau"],
+            codes=[asked["indicator"]] if asked["indicator"] else (),
+            chain=asked["chain"],
+            by_chain=asked["by_chain"],
+            differing=not asked["same"],
+        )
+        lines = found.told(self.paginate_queryset(found.lines()) or [])
+        return self.get_paginated_response([_line(line) for line in lines])
+
+    @extend_schema(responses=ChangesSerializer, parameters=[CHAIN])
+    @action(
+        detail=False,
+        url_path="<snapshot:before>/<snapshot:after>/<unit:bureau>/<indicator:code>",
+        url_name="rows",
+        pagination_class=None,
+    )
+    def changed(self, request: Request, before: str, after: str, bureau: str, code: str) -> Response:
+        """The rows by which one line differs."""
+        place = self._place(bureau)
+        one, other = (self._snapshot(side, place.bureau) for side in (before, after))
+        if code not in CATALOGUE:
+            raise NotFound
+        if not figures.comparable(code, one, other):
+            raise ValidationError({"indicator": [_("两版按不同的口径统计，不作比较。")]})
+        self._refuse_too_often()
+        indicator = figures.definitions(other)[code]
+        changes = Changes(request.user, indicator, place, Side(one), Side(other))
+        return Response(ChangesSerializer(_changes(changes)).data)
+
+
+def _line(line: Line) -> dict[str, Any]:
+    difference = line.difference
+    told = {
+        "unit_code": line.unit_code,
+        "unit": line.unit,
+        "code": line.code,
+        "chain_code": line.chain_code,
+        "before": _parts(line.indicator, line.before),
+        "after": _parts(line.indicator, line.after),
+        "difference": None if difference is None else float(figures.printed(line.indicator, difference)),
+        "is_comparable": line.is_comparable,
+        "has_rows": line.has_rows,
+    }
+    return dict(LineSerializer(told).data)

@@ -17,7 +17,15 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView, exception_handler, set_rollback
 
-from bulletins.api import BulletinViewSet, ExcuseViewSet, FigureViewSet, PeriodViewSet, SubmissionViewSet
+from bulletins.api import (
+    BulletinViewSet,
+    ComparisonViewSet,
+    ExcuseViewSet,
+    FigureViewSet,
+    PassportViewSet,
+    PeriodViewSet,
+    SubmissionViewSet,
+)
 from enterprises.api import BureauViewSet, ChainViewSet, InstitutionViewSet, OrganizationViewSet
 from projects.api import (
     BottleneckViewSet,
@@ -56,6 +64,8 @@ router.register("quality-maps", QualityMapViewSet, basename="api-quality-map")
 router.register("bulletins", BulletinViewSet, basename="api-bulletin")
 router.register("periods", PeriodViewSet, basename="api-period")
 router.register("figures", FigureViewSet, basename="api-figure")
+router.register("passports", PassportViewSet, basename="api-passport")
+router.register("comparisons", ComparisonViewSet, basename="api-comparison")
 router.register("submissions", SubmissionViewSet, basename="api-submission")
 router.register("excuses", ExcuseViewSet, basename="api-excuse")
 

@@ -594,6 +594,10 @@ def _api() -> Iterator[Entry]:
     yield Entry("api-instrument-list")
     yield Entry("api-instrument-detail", row="instrument")
     yield Entry("api-figure-list", query="period=2024")
+    yield Entry("api-comparison-list")
+    for name in ("api-passport-detail", "api-passport-recount", "api-comparison-rows"):
+        yield Entry(name, row="published", note="published, of a county or city")
+        yield Entry(name, LINE, row="frozen", note="not published")
     for name in ("submission", "excuse"):
         yield Entry(f"api-{name}-list")
     for move, status, rule in MOVES:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -150,8 +151,10 @@ def test_two_versions_differ_by_exactly_the_rows_that_were_edited(rnd: random.Ra
                     fields: dict[str, Any] = {"voided_at": timezone.now(), "void_reason": "误报"}
                     kind = behind.Kinds.WENT
                 case "other year":
-                    row.transitions.filter(target=S.RESOLVED).update(at=row.resolved_at - timedelta(400))
-                    fields, kind = {}, behind.Kinds.WENT
+                    row.transitions.update(at=F("at") - timedelta(400))
+                    moments = ("submitted_at", "accepted_at", "listed_at", "resolved_at")
+                    fields = {name: getattr(row, name) - timedelta(400) for name in moments}
+                    kind = behind.Kinds.WENT
                 case "move":
                     to = rnd.choice([unit for unit in counties if unit.pk != row.bureau_id])
                     fields, kind = {"bureau": to}, behind.Kinds.CHANGED
@@ -160,8 +163,7 @@ def test_two_versions_differ_by_exactly_the_rows_that_were_edited(rnd: random.Ra
                     fields, kind = {"title": "改了标题"}, None
                 case _:
                     continue
-            if fields:
-                Bottleneck.objects.filter(pk=row.pk).update(**fields)
+            Bottleneck.objects.filter(pk=row.pk).update(**fields)
             if kind:
                 edited[kind].add(row.pk)
                 lost[row.bureau_id].add(row.pk)
@@ -615,5 +617,100 @@ def test_pages_cost_the_same_for_one_row_and_for_twenty(
     freeze("补登")
     client = of(statistician(tree.nation))
     for address, expected in QUERIES.items():
+        with django_assert_num_queries(expected):
+            assert client.get(address).status_code == 200
+
+
+# --- API --------------------------------------------------------------------------------------------------
+
+
+def test_the_api_tells_what_the_pages_do(tree: Tree, corrected: Any) -> None:
+    client = of(statistician(tree.nation))
+    passport = client.get("/api/v1/passports/2024.1/320505/I15/").json()
+    assert passport["figure"] == {"value": 1.0, "numerator": None, "denominator": None}
+    assert (passport["version"], passport["newest_version"], passport["definition"]) == (1, 2, "1")
+    assert passport["page"] == "http://testserver/figures/2024/v1/320505/I15/"
+    assert len(passport["sha256"]) == len(passport["rows_sha256"]) == 64
+    ratio = client.get("/api/v1/passports/2024.2/000000/I19/").json()
+    assert ratio["figure"] == {"value": 100.0, "numerator": 4, "denominator": 4}
+    recounted = client.get("/api/v1/passports/2024.1/320505/I15/recount/").json()
+    assert (recounted["verdict"], recounted["kept_rows_agree"]) == ("differs", True)
+    assert (recounted["figure"]["value"], recounted["now"]["value"]) == (1.0, 0.0)
+    (row,) = recounted["changes"]["rows"]
+    assert (row["kind"], row["why"]) == ("went", "改计入 吴江区 · 工业机器人")
+    assert client.get("/api/v1/passports/2024.2/320505/I15/recount/").json()["verdict"] == "same"
+    page = client.get("/api/v1/comparisons/?before=2024.1&after=2024.2&indicator=I15&page_size=2").json()
+    assert page["count"] == 7
+    assert [line["bureau"] for line in page["results"]] == ["000000", "320000"]
+    assert [line["difference"] for line in page["results"]] == [1.0, 1.0]
+    assert "page=2" in page["next"]
+    rows = client.get("/api/v1/comparisons/2024.1/2024.2/000000/I15/").json()
+    assert (rows["came"], rows["went"], rows["changed"], rows["hidden"]) == (1, 0, 1, 0)
+    abroad = of(factories.user(Role.OFFICER, tree.dongcheng))
+    rows = abroad.get("/api/v1/comparisons/2024.1/2024.2/000000/I15/").json()
+    assert (rows["came"], rows["changed"], rows["hidden"], rows["rows"]) == (1, 1, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("passports/2024.7/000000/I15/", 404),
+        ("passports/2024.1/999999/I15/", 404),
+        ("passports/2024.1/000000/I99/", 404),
+        ("passports/2024.1/000000/I99/recount/", 404),
+        ("passports/2024.1/000000/I15/?chain=C99", 400),
+        ("comparisons/?before=2024.9", 400),
+        ("comparisons/2024.1/2024.9/000000/I15/", 404),
+        ("comparisons/2024.1/2024.2/000000/I99/", 404),
+    ],
+)
+def test_the_api_says_what_is_not_there(tree: Tree, corrected: Any, address: str, status: int) -> None:
+    answer = of(statistician(tree.nation)).get(f"/api/v1/{address}")
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+
+
+def test_the_api_is_as_closed_and_as_patient_as_the_pages(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze()
+    solved(tree.huqiu)
+    freeze("补登")
+    county = of(factories.user(Role.OFFICER, tree.huqiu))
+    assert county.get("/api/v1/passports/2024.1/320505/I15/").status_code == 200
+    for address in (
+        "passports/2024.1/320000/I15/",
+        "passports/2024.1/320000/I15/recount/",
+        "comparisons/2024.1/2024.2/320000/I15/",
+        "comparisons/?before=2024.1&after=2024.2&bureau=320000",
+    ):
+        refused = county.get(f"/api/v1/{address}")
+        assert refused.status_code == 403
+        assert "尚未发布" in refused.json()["error"]["message"]
+    monkeypatch.setattr("bulletins.api.ASKED_PER_MINUTE", 1)
+    asked = [county.get("/api/v1/passports/2024.1/320505/I15/recount/") for _n in range(2)]
+    assert [answer.status_code for answer in asked] == [200, 429]
+
+
+API_QUERIES = {
+    "/api/v1/passports/2024.2/000000/I07/": 8,
+    "/api/v1/passports/2024.2/000000/I07/recount/": 14,
+    "/api/v1/comparisons/?before=2024.1&after=2024.2": 14,
+    "/api/v1/comparisons/2024.1/2024.2/000000/I15/": 12,
+}
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_api_costs_the_same_for_one_row_and_for_twenty(
+    tree: Tree, many: bool, django_assert_num_queries: Any
+) -> None:
+    freeze()
+    for _n in range(20 if many else 1):
+        work = project(tree.huqiu, factories.chain(f"C{_n + 10}", f"链{_n}"))
+        takes_part(firm(), work)
+        solved(tree.huqiu, chain=work.chain)
+    freeze("补登")
+    client = of(statistician(tree.nation))
+    for address, expected in API_QUERIES.items():
         with django_assert_num_queries(expected):
             assert client.get(address).status_code == 200

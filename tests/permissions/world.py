@@ -390,6 +390,7 @@ class World:
             bureau=bureau.code,
             code="I01",
             version=snapshot.version,
+            snapshot=f"{period}.{snapshot.version}",
             before=f"{period}.1",
             after=f"{period}.2",
         )
