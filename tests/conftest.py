@@ -45,12 +45,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """The worlds of a test are made before its own transaction begins; tests of a module that begin with the
-    same worlds follow one another."""
+    same worlds follow one another.
+
+    The test that waits a minute for processes comes first: as one of the last it would be waited for.
+    """
     for item in items:
         if "worlds" not in item.fixturenames[:1]:
             item.fixturenames.insert(0, "worlds")
     modules = [list(tests) for _path, tests in itertools.groupby(items, key=lambda item: item.path)]
     items[:] = [item for tests in modules for item in sorted(tests, key=places_of_worlds)]
+    items.sort(key=lambda item: item.path.name != "test_run.py")
 
 
 def pytest_collection_finish() -> None:
