@@ -53,6 +53,7 @@ BESIDE = {"I07": "、", "I09": "、"}
 DISTINCT = ("I05", "I07", "I09")
 RANKED_BY = "I15"
 NAMED = 5
+NAMED_IN_NOTES = 10
 BARS = 12
 FEWEST_DRAWINGS = 2
 
@@ -95,6 +96,13 @@ def points(this: Number | None, last: Number | None) -> str:
 
 def listing(items: Sequence[str], mark: str = "、") -> str:
     return mark.join(items)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them by name, and how many there are."""
+    if len(names) <= NAMED_IN_NOTES:
+        return listing(names)
+    return f"{listing(names[:NAMED_IN_NOTES])}等{len(names)}个"
 
 
 class _Composer:
@@ -261,7 +269,7 @@ class _Composer:
             notes.append("没有上年同期数，不作比较。")
         elif not self.before.version:
             notes.append("上年同期数取自尚未冻结的汇总。")
-        notes += self._late_notes()
+        notes += [*self._late_notes(), *self._coverage_notes()]
         return figures_table(
             f"{self.period.name}{self.whole}质量强链主要指标",
             [self._figure_row(self.lines[code]) for code in HEADLINES],
@@ -281,6 +289,25 @@ class _Composer:
             if line.late
         ]
         return [f"以前期间冻结后补报、计入本期的有：{listing(late)}。"] if late else []
+
+    def _coverage_notes(self) -> list[str]:
+        """Who of the unit and those below it was excused, and who had confirmed nothing, at the freeze."""
+        kept = self.bulletin.snapshot.coverage
+        if not kept:
+            return []
+        names = dict(Bureau.objects.within(self.unit).values_list("code", "short_name"))
+        excused = [
+            f"{names[line['bureau']]}（{line['reason']}）"
+            for line in kept["excused"]
+            if line["bureau"] in names
+        ]
+        missing = [names[code] for code in kept["missing"] if code in names]
+        notes = []
+        if excused:
+            notes.append(f"经批准免报的单位：{_some(excused)}。")
+        if missing:
+            notes.append(f"冻结时数字未经逐级确认的单位：{_some(missing)}。")
+        return notes
 
     def _figure_row(self, line: Headline) -> FigureRow:
         return FigureRow(

@@ -107,6 +107,7 @@ class Region:
     rank: str
     of_which: bool
     cells: list[Cell]
+    share: str = ""
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,29 @@ class Board:
         ranks = figures.ranked(by, [self.figure(unit, self.by) for unit in self.ranked])
         return dict(zip((unit.pk for unit in self.ranked), ranks, strict=True))
 
+    @cached_property
+    def shares(self) -> dict[int, str]:
+        """What each unit directly below, and the unit by itself, has of the whole; they add to 100.0.
+
+        Only of what may be added up: neither distinct things nor ratios.
+        """
+        by, whole = self.definitions[self.by], self.value(self.by)
+        if by.distinct or by.kind not in (Kind.SUM, Kind.MONEY) or not whole or not self.ranked:
+            return {}
+        parts = {unit.pk: self.figure(unit, self.by).value or 0 for unit in self.ranked}
+        parts[self.bureau.pk] = whole - sum(parts.values())
+        if parts[self.bureau.pk] < 0:
+            return {}
+        printed = printing.shares(list(parts.values()))
+        found = {unit: str(share) for unit, share in zip(parts, printed, strict=True)}
+        # What was not reported is no zero.
+        blank = (unit.pk for unit in self.ranked if self.figure(unit, self.by).value is None)
+        return found | dict.fromkeys(blank, formats.BLANK)
+
+    @property
+    def own_share(self) -> str:
+        return self.shares.get(self.bureau.pk, "")
+
     @property
     def tiles(self) -> SafeString:
         """The 31 provinces and the corps as tiles, coloured and labelled by one figure."""
@@ -322,6 +346,7 @@ class Board:
                 str(self.places.get(unit.pk, "")),
                 unit.pk not in self.places,
                 list(self._cells(unit)),
+                self.shares.get(unit.pk, ""),
             )
             for unit in self.units
         ]

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -146,9 +147,10 @@ class CollectForm(forms.Form):
 
     def clean_freeze_on(self) -> Any:
         day = self.cleaned_data["freeze_on"]
-        if day and day <= self.period.end_on:
+        last = max(self.period.end_on, timezone.localdate())
+        if (day or periods.freeze_day(self.period.end_on)) <= last:
             raise ValidationError(
-                _("冻结日应晚于截止日 %(day)s。"), params={"day": formats.day(self.period.end_on)}
+                _("请选 %(day)s 以后的一天，各地要有时间核对。"), params={"day": formats.day(last)}
             )
         return day
 

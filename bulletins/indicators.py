@@ -11,7 +11,7 @@ period is counted by what is in force on its last day; its snapshot remembers th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,7 @@ from projects.models import (
     ProjectRegion,
     ProjectResult,
     QualityMap,
+    SpecDemand,
     Transition,
 )
 
@@ -57,40 +58,57 @@ Rows: TypeAlias = QuerySet[Any, Any]
 Words: TypeAlias = str | Promise
 
 # The edition of the dictionary; what may be compared is told by the versions of the indicators.
-DEFINITION_VERSION = "2024.2"
+DEFINITION_VERSION = "2026.1"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(frozen=True)
+class Before:
+    """An earlier frozen period: its days, its snapshot, those of the frozen periods after it, and the bases
+    that its definitions counted.
+
+    What happened in its days was recorded by its freeze if the snapshot has counted it, for a snapshot is one
+    moment of the ledger; everything else came later and may have been counted as such by those ``after``.
+    """
+
+    start_on: date
+    end_on: date
+    snapshot: int
+    after: tuple[int, ...]
+    bases: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Span:
     """The days of a period, and what its frozen neighbours of the same kind have counted already (rule 6).
 
-    ``late`` are the days of earlier frozen periods: an event there that none of the ``counted``
-    snapshots knows is counted now, as 补报. ``taken`` are snapshots of later periods, which may hold late
-    events of this one.
+    Late rows enter the next period that is open: ``late`` are the frozen periods right before this one, back
+    to the next open one, which takes what is late for those before it. ``taken`` are snapshots of later
+    periods, which may hold late events of this one.
     """
 
     start_on: date
     end_on: date
-    late: tuple[tuple[date, date], ...] = ()
-    counted: tuple[int, ...] = ()
+    late: tuple[Before, ...] = ()
     taken: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, period: Period) -> "Span":
-        frozen = [
-            (other, snapshot)
-            for other in Period.objects.filter(kind=period.kind).exclude(pk=period.pk).order_by("start_on")
+        same = Period.objects.filter(kind=period.kind)
+        late: list[Before] = []
+        after: tuple[int, ...] = ()
+        for other in same.filter(end_on__lt=period.start_on).order_by("-start_on"):
+            snapshot = other.snapshots.readable().first() if other.is_frozen else None
+            if snapshot is None:
+                break
+            late.append(Before(other.start_on, other.end_on, snapshot.pk, after, bases_of(other.end_on)))
+            after = (*after, snapshot.pk)
+        taken = [
+            snapshot.pk
+            for other in same.filter(start_on__gt=period.end_on).order_by("start_on")
             if other.is_frozen and (snapshot := other.snapshots.readable().first())
         ]
-        before = [(other, snapshot) for other, snapshot in frozen if other.end_on < period.start_on]
-        return cls(
-            period.start_on,
-            period.end_on,
-            tuple((other.start_on, other.end_on) for other, _snapshot in before),
-            tuple(snapshot.pk for _other, snapshot in before),
-            tuple(snapshot.pk for other, snapshot in frozen if other.start_on > period.end_on),
-        )
+        return cls(period.start_on, period.end_on, tuple(late), tuple(taken))
 
 
 @dataclass(frozen=True)
@@ -113,23 +131,25 @@ class Base:
     adds: str = ""
     shown: str = "pk"
 
+    @property
+    def listed(self) -> Any:
+        """The model by whose rows a list shows those of the base."""
+        model = self.rows(Span(date.min, date.min)).model
+        return model if self.shown == "pk" else model._meta.get_field(self.shown).related_model
+
     def matching(self, span: Span) -> Rows:
         """The counted rows with the `unit` and `of_chain` they count for, and their `item`."""
         rows = self.rows(span)
         late: Any = Value(0)
         if self.event:
-            inside = self.event(span.start_on, span.end_on)
+            condition = inside = self.event(span.start_on, span.end_on)
+            if span.late:
+                for one in (one for one in span.late if self.name in one.bases):
+                    condition |= self.event(one.start_on, one.end_on) & ~Q(pk__in=self._known(one))
+                late = Case(When(inside, then=0), default=1, output_field=IntegerField())
             if span.taken:
                 elsewhere = CountedRow.objects.filter(snapshot__in=span.taken, base=self.name, late=1)
-                inside &= ~Q(pk__in=elsewhere.values("row_id"))
-            condition = inside
-            if span.late:
-                known = CountedRow.objects.filter(snapshot__in=span.counted, base=self.name)
-                before = Q()
-                for start, end in span.late:
-                    before |= self.event(start, end)
-                condition = inside | before & ~Q(pk__in=known.values("row_id"))
-                late = Case(When(inside, then=0), default=1, output_field=IntegerField())
+                condition &= ~Q(pk__in=elsewhere.values("row_id"))
             rows = rows.filter(condition)
         return rows.annotate(
             unit=F(self.bureau),
@@ -138,6 +158,11 @@ class Base:
             came_late=late,
             adding=F(self.adds) if self.adds else Value(1),
         )
+
+    def _known(self, period: Before) -> Rows:
+        """The rows that a frozen period has counted, or a later one for it."""
+        counted = Q(snapshot=period.snapshot) | Q(snapshot__in=period.after, late=1)
+        return CountedRow.objects.filter(counted, base=self.name).values("row_id")
 
     def counted(self, span: Span) -> Rows:
         """The counted rows as tuples (row, bureau, chain, key, late, amount)."""
@@ -276,7 +301,26 @@ def _results(span: Span) -> Rows:
         kind__in=ProjectResult.COUNTED, project__is_test=False, project__voided_at__isnull=True
     )
     never = Q(key_project__is_test=True) | Q(key_project__voided_at__isnull=False)
-    return rows.exclude(never).annotate(first=Subquery(same.order_by("pk").values("pk")[:1]))
+    rows = rows.exclude(never).annotate(first=Subquery(same.order_by("pk").values("pk")[:1]))
+    if not span.late:
+        return rows
+    # What a frozen period has counted by its demand is not counted again when a project records it.
+    snapshots = [one.snapshot for one in span.late]
+    counted = CountedRow.objects.filter(snapshot__in=snapshots, base="demanded").values("row_id")
+    known = SpecDemand.objects.filter(kind=OuterRef("kind"), published_no=OuterRef("number"), pk__in=counted)
+    return rows.exclude(Exists(known))
+
+
+def _demanded(span: Span) -> Rows:
+    """Numbers published for demands that no project has recorded as its result; the first demand with a
+    number is its key, below zero, where no key of a result is."""
+    numbered = SpecDemand.objects.exclude(published_no="")
+    recorded = _results(Span(span.start_on, span.end_on)).filter(
+        kind=OuterRef("kind"), number=OuterRef("published_no")
+    )
+    same = numbered.filter(kind=OuterRef("kind"), published_no=OuterRef("published_no")).order_by("pk")
+    first = Subquery(same.values(negative=0 - F("pk"))[:1], output_field=BigIntegerField())
+    return numbered.exclude(Exists(recorded)).annotate(first=first)
 
 
 def _maps(span: Span) -> Rows:
@@ -489,6 +533,7 @@ BASES: dict[str, Base] = {
             chain="project__chain",
             key="first",
         ),
+        Base("demanded", "projects", _demanded, _on("published_on"), key="first"),
         Base("maps", "maps", _copies, _on("drawn_on")),
         Base("sheets", "maps", _maps, _on("drawn_on"), adds="sheet_count"),
         Base(
@@ -625,6 +670,9 @@ _PROBLEM_NO = _("问题编号")
 _MASTER_NO = _("主问题编号")
 _USCC = _("统一社会信用代码")
 _EACH_ROW = _("每条参与记录")
+
+# From periods that end on this day on, I23 counts what was published for demands, too.
+NUMBERS_OF_DEMANDS = date(2026, 1, 1)
 
 DECLARED: tuple[Indicator, ...] = (
     Indicator(
@@ -953,7 +1001,26 @@ DECLARED: tuple[Indicator, ...] = (
         _BY_PROJECT,
         ("results",),
         distinct=True,
+        valid_to=NUMBERS_OF_DEMANDS - timedelta(days=1),
         note=_("几个项目共同产出的只计一次；证明问题已解决所引用的标准不计。"),
+    ),
+    Indicator(
+        "I23",
+        _("产出标准、规范和证书"),
+        _PIECE,
+        Nature.FLOW,
+        _("项目产出并已发布的标准、计量技术规范和证书，以及规范需求单发布的标准和计量技术规范"),
+        _("发布编号"),
+        _("发布日期在期间内"),
+        _("项目受理单位；没有项目登记的，提出需求的单位"),
+        ("results", "demanded"),
+        distinct=True,
+        version="2",
+        valid_from=NUMBERS_OF_DEMANDS,
+        note=_(
+            "同一编号只计一次：几个项目共同产出的，或者既有需求单又有项目登记的。"
+            "证明问题已解决所引用的标准不计。"
+        ),
     ),
     Indicator(
         "I24",
@@ -1007,6 +1074,11 @@ DECLARED: tuple[Indicator, ...] = (
 def in_force(day: date) -> dict[str, Indicator]:
     """The definitions by which a period ending on this day is counted."""
     return {one.code: one for one in DECLARED if one.valid_from <= day <= one.valid_to}
+
+
+def bases_of(day: date) -> frozenset[str]:
+    """What is counted in a period that ends on this day."""
+    return frozenset(base for one in in_force(day).values() for base in one.all_bases)
 
 
 def versions(definitions: Mapping[str, Indicator]) -> dict[str, str]:

@@ -121,8 +121,9 @@ class Ladder:
 
     @cached_property
     def missing(self) -> list[Bureau]:
-        """Those of whom something is still expected, in code order."""
-        return [bureau for bureau in self.bureaus.values() if not self.is_settled(bureau)]
+        """Those of whom something is still expected, the highest first."""
+        found = [bureau for bureau in self.bureaus.values() if not self.is_settled(bureau)]
+        return sorted(found, key=lambda bureau: (bureau.level, bureau.code))
 
     def coverage(self) -> dict[str, Any]:
         """What a frozen snapshot says of it: who was excused and why, and who was missing."""

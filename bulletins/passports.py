@@ -83,7 +83,7 @@ class Changes:
         if base.shown != "pk":
             parts: Any = base.rows(days).model._base_manager
             shown = dict(parts.filter(pk__in=shown).values_list("pk", base.shown))
-        model: Any = BASES[self.indicator.bases[0]].rows(days).model
+        model = base.listed
         title = ROW_LISTS[model][0]
         paths = dict.fromkeys((*title.paths, *(title.sub.paths if title.sub else ())))
         fates = [field.name for field in model._meta.fields if field.name in ("voided_at", "is_test")]

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from bulletins.figures import NOT_REPORTED, Value, of_unit
-from bulletins.indicators import Indicator, Kind, in_force
+from bulletins.indicators import Indicator, Kind, bases_of, in_force
 from bulletins.models import CountedRow, Period, Snapshot
 from enterprises.models import Bureau, Organization
 from projects.models import (
@@ -28,6 +28,7 @@ from projects.models import (
     ProjectRegion,
     ProjectResult,
     QualityMap,
+    SpecDemand,
     Transition,
 )
 
@@ -52,6 +53,17 @@ class Event(NamedTuple):
     target: str
     handler: int
     due: date | None
+
+
+class Frozen(NamedTuple):
+    """A frozen period before: the rows that it or a later one has counted for it, and those that it counted
+    late for others, by base."""
+
+    start: date
+    end: date
+    bases: frozenset[str]
+    rows: dict[str, set[int]]
+    came_late: dict[str, set[int]]
 
 
 @dataclass(frozen=True)
@@ -156,28 +168,51 @@ class Recount:
         return here
 
     def _read_frozen(self, period: Period) -> None:
-        self.late: list[tuple[date, date]] = []
-        self.known: dict[str, set[int]] = defaultdict(set)
+        """Late rows come here from the frozen periods before, as far back as no open one stands between."""
+        self.late: list[Frozen] = []
         self.taken: dict[str, set[int]] = defaultdict(set)
-        for other in Period.objects.filter(kind=period.kind, frozen_at__isnull=False).exclude(pk=period.pk):
-            snapshot = other.snapshots.readable().first()
-            if snapshot is None:
+        self.demanded: set[int] = set()
+        is_next = True
+        for other in Period.objects.filter(kind=period.kind).order_by("-start_on"):
+            snapshot = other.snapshots.readable().first() if other.is_frozen else None
+            if other.start_on > self.end and snapshot:
+                for base, row, late in self._counted(snapshot):
+                    if late:
+                        self.taken[base].add(row)
+            if other.end_on >= self.start:
                 continue
-            rows = CountedRow.objects.filter(snapshot=snapshot).values_list("base", "row_id", "late")
-            if other.end_on < self.start:
-                self.late.append((other.start_on, other.end_on))
-            for base, row, late in rows:
-                if other.end_on < self.start:
-                    self.known[base].add(row)
-                elif late:
-                    self.taken[base].add(row)
+            is_next = is_next and snapshot is not None
+            if is_next and snapshot:
+                self._read_before(other, snapshot)
+
+    def _counted(self, snapshot: Snapshot) -> list[tuple[str, int, int]]:
+        rows = CountedRow.objects.filter(snapshot=snapshot)
+        return list(rows.values_list("base", "row_id", "late"))
+
+    def _read_before(self, period: Period, snapshot: Snapshot) -> None:
+        bases = bases_of(period.end_on)
+        known = Frozen(period.start_on, period.end_on, bases, defaultdict(set), defaultdict(set))
+        for later in self.late:
+            for base, rows in later.came_late.items():
+                known.rows[base] |= rows
+        for base, row, late in self._counted(snapshot):
+            known.rows[base].add(row)
+            if late:
+                known.came_late[base].add(row)
+            if base == "demanded":
+                self.demanded.add(row)
+        self.late.append(known)
 
     def _enter(self, base: str, row: int, bureau: int | None, key: int, days: Iterable[date | None]) -> None:
         """Count a row whose event was on one of these days, or that comes late from a frozen period."""
         dates = [day for day in days if day is not None]
-        on_time = any(self.start <= day <= self.end for day in dates) and row not in self.taken[base]
-        late = any(start <= day <= end for start, end in self.late for day in dates)
-        if bureau in self.units and (on_time or (late and row not in self.known[base])):
+        on_time = any(self.start <= day <= self.end for day in dates)
+        late = any(
+            before.start <= day <= before.end and base in before.bases and row not in before.rows[base]
+            for before in self.late
+            for day in dates
+        )
+        if bureau in self.units and (on_time or late) and row not in self.taken[base]:
             self.rows[base][row] = key
 
     def _keep(self, base: str, row: int, bureau: int | None, key: int) -> None:
@@ -260,20 +295,25 @@ class Recount:
 
     def _count_results(self) -> None:
         counted = ("standard", "metrology", "certificate")
-        rows = ProjectResult.objects.filter(self._here("project__bureau")).select_related(
-            "project", "key_project"
-        )
-        numbers = ProjectResult.objects.filter(kind__in=counted).order_by("pk")
+        demands = SpecDemand.objects.exclude(published_no="").order_by("pk")
+        told = {(row.kind, row.published_no) for row in demands if row.pk in self.demanded}
+        recorded: set[tuple[str, str]] = set()
         first: dict[tuple[str, str], int] = {}
-        for pk, kind, number in numbers.values_list("pk", "kind", "number"):
-            first.setdefault((kind, number), pk)
-        for row in rows.filter(kind__in=counted):
-            if all(
-                one is None or (not one.is_test and not one.voided_at)
-                for one in (row.project, row.key_project)
-            ):
-                key = first[row.kind, row.number]
-                self._enter("results", row.pk, row.project.bureau_id, key, [row.published_on])
+        results = ProjectResult.objects.select_related("project", "key_project").order_by("pk")
+        for row in results.filter(kind__in=counted):
+            number = (row.kind, row.number)
+            first.setdefault(number, row.pk)
+            if any(one and (one.is_test or one.voided_at) for one in (row.project, row.key_project)):
+                continue
+            recorded.add(number)
+            if number not in told:
+                self._enter("results", row.pk, row.project.bureau_id, first[number], [row.published_on])
+        first.clear()
+        for demand in demands:
+            number = (demand.kind, demand.published_no)
+            key = -first.setdefault(number, demand.pk)
+            if number not in recorded:
+                self._enter("demanded", demand.pk, demand.bureau_id, key, [demand.published_on])
 
     def _count_maps(self) -> None:
         for row in QualityMap.objects.filter(self._here("bureau"), status__in=["published", "superseded"]):

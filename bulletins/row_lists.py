@@ -16,6 +16,7 @@ from projects.models import (
     ProjectRegion,
     ProjectResult,
     QualityMap,
+    SpecDemand,
 )
 
 
@@ -107,6 +108,20 @@ ROW_LISTS: dict[type, tuple[Column, ...]] = {
             key="project__code",
         ),
         _unit(gettext_lazy("受理单位"), "project__bureau"),
+        Day("published", gettext_lazy("发布日期"), "published_on"),
+    ),
+    SpecDemand: (
+        Title(
+            "title",
+            gettext_lazy("标准或规范"),
+            "title",
+            url="projects:spec_demand",
+            key="code",
+            sub=Column("code", gettext_lazy("需求单编号"), "code", css="code"),
+        ),
+        Column("number", gettext_lazy("发布编号"), "published_no", css="code"),
+        Column("chain", gettext_lazy("产业链"), "chain__name"),
+        _unit(gettext_lazy("提出单位")),
         Day("published", gettext_lazy("发布日期"), "published_on"),
     ),
     Investment: (

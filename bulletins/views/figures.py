@@ -257,7 +257,10 @@ class FigureRows(ListPage):
         self.indicator = figures.definitions(self.snapshot)[kwargs["code"]]
         self.bases = [BASES[name] for name in self.indicator.all_bases]
         self.days = Span(self.period.start_on, self.period.end_on)
-        self.model = self.bases[0].rows(self.days).model
+        # A figure may rest on rows of several kinds; one list shows those of one.
+        self.lists = list(dict.fromkeys(base.listed for base in self.bases))
+        asked = request.GET.get("rows", "")
+        self.model = next((one for one in self.lists if one._meta.model_name == asked), self.lists[0])
         self.columns = ROW_LISTS[self.model]
         self.filterset_class = partial(CountedFilter, of_chain=self.keys)
         self.place = Place(self.bureau, chain_of(request))
@@ -283,7 +286,7 @@ class FigureRows(ListPage):
     def keys(self, chain: IndustryChain | None = None) -> QuerySet:
         """The primary keys of the rows that the list shows, all of them or those of a chain."""
         place = Place(self.bureau, chain or self.place.chain)
-        parts = [(base, self.side.rows(base, place).values("counted")) for base in self.bases]
+        parts = [(base, self.side.rows(base, place).values("counted")) for base in self.bases if base.listed is self.model]
         condition = reduce(or_, (Q(pk__in=self._shown(base, rows)) for base, rows in parts))
         return self.model._base_manager.filter(condition).values("pk")
 
@@ -347,5 +350,13 @@ class FigureRows(ListPage):
                 self.indicator.code,
                 chain.code if chain else "",
             ),
+            "lists": [
+                {
+                    "label": one._meta.verbose_name,
+                    "href": f"{self.request.path}?rows={one._meta.model_name}",
+                    "current": one is self.model,
+                }
+                for one in self.lists
+            ],
             "login_href": f"{reverse('login')}?next={self.request.get_full_path()}",
         }

@@ -385,6 +385,7 @@ def period_freeze(request: HttpRequest, code: str) -> HttpResponse:
         "issued": period.bulletins.public().count() if correcting else 0,
         "early": timezone.now() < period.cut_off,
         "ladder": Ladder(period) if period.is_collected and not correcting else None,
+        "why_not": "" if correcting else why_not_freeze(period),
     }
     return render(
         request, "bulletins/period_freeze.html", context, status=400 if form and form.errors else 200

@@ -148,9 +148,9 @@ def look_of(code: str, model_name: str = "") -> Look:
 
 
 @register.inclusion_tag("partials/_state_badge.html")
-def state_badge(code: str, label: str) -> dict[str, Any]:
-    """Colour, shape and word of a state."""
-    return {"label": label, "look": look_of(code)}
+def state_badge(code: str, label: str, model_name: str = "") -> dict[str, Any]:
+    """Colour, shape and word of a state, of a model where the code means something else elsewhere."""
+    return {"label": label, "look": look_of(code, model_name)}
 
 
 @register.inclusion_tag("partials/_state_badge.html")

@@ -1,14 +1,18 @@
-"""Periods of the demo: two published years with their bulletins, the years after open and rolled up."""
+"""Periods of the demo: two published years with their bulletins, the years after open and rolled up, and one
+period whose figures are on their way up."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import date, timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
-from bulletins import services
+from accounts.models import Grant, Role, User
+from bulletins import collecting, services
+from bulletins.models import Period, Submission
 from enterprises.models import Bureau
+from portal.demo.people import CITY, COUNTY, PROVINCE
 
 PUBLISHED_YEARS = (2023, 2024)
 # Bulletins of the last published year, beside the national ones of both.
@@ -33,8 +37,69 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
             *((years[-1], code) for code in PROVINCES),
         ]:
             services.issue_bulletin(period, bureaus[code], by)
-        for code in _open_periods(today):
-            services.request_rollup(services.get_period(code), by)
+        open_periods = [services.get_period(code) for code in _open_periods(today)]
+        for period in open_periods:
+            services.request_rollup(period, by)
+    ended = [period for period in open_periods if period.end_on < today]
+    with phase(_("逐级确认")):
+        for period in open_periods:
+            if period.end_on >= today:
+                collecting.collect(period, by)
+        if ended:
+            _confirm(max(ended, key=lambda period: period.end_on), today, by)
+
+
+# How the counties of the demo city stand, in code order; the others are approved.
+WAYS = ("submitted", "approved", "returned", "excused")
+# Cities of the demo province whose counties are through.
+THROUGH = ("320100", "320200")
+
+
+def _confirm(period: Period, today: date, by: User) -> None:
+    """Let a period be confirmed, as it is a week before its freeze: some are through, others are late.
+
+    The figures are still to be rolled up by a worker, so what was confirmed is not kept here.
+    """
+    freeze_on = max(period.freeze_due, today + timedelta(days=10))
+    period = collecting.collect(period, by, freeze_on)
+    city = Bureau.objects.get(code=CITY)
+    counties = list(city.children.exclude(code=COUNTY).order_by("code"))
+    ways = dict.fromkeys((county.pk for county in counties), "approved")
+    ways.update(zip((county.pk for county in counties), WAYS, strict=False))
+    through = Bureau.objects.filter(parent__code__in=THROUGH) | Bureau.objects.filter(code__in=THROUGH)
+    ways.update(dict.fromkeys(through.values_list("pk", flat=True), "approved"))
+    officer = User.objects.get(username="city")
+    for county in counties:
+        if ways[county.pk] == "excused":
+            until = today + timedelta(days=40)
+            collecting.excuse(county, officer, "演示：机构改革期间暂停报送，经市局同意。", until=until)
+    _hand_in(period, ways)
+
+
+def _hand_in(period: Period, ways: dict[int, str]) -> None:
+    """A row for each bureau where somebody works, judged by its superior."""
+    people: dict[int | None, User] = {}
+    grants = Grant.objects.judged("demo").filter(role=Role.OFFICER, bureau__path__contains=f"/{PROVINCE}/")
+    for grant in grants.select_related("user").order_by("-pk"):
+        people[grant.bureau_id] = grant.user
+    now = timezone.now()
+    for bureau in Bureau.objects.filter(pk__in=ways).order_by("code"):
+        way = ways[bureau.pk]
+        if way == "excused" or bureau.pk not in people or bureau.parent_id not in people:
+            continue
+        row = Submission(
+            period=period,
+            bureau=bureau,
+            status=way,
+            counted_at=now - timedelta(days=2),
+            submitted_at=now - timedelta(days=2),
+            submitted_by=people[bureau.pk],
+        )
+        if way != "submitted":
+            row.decided_at, row.decided_by = now - timedelta(days=1), people[bureau.parent_id]
+        if way == "returned":
+            row.reason = "演示：解决问题数比上期多一倍，请核对销号记录后重新提交。"
+        row.save()
 
 
 def _open_periods(today: date) -> list[str]:

@@ -172,24 +172,38 @@ def problem(at: Bureau, *events: tuple[str, date], proved: bool = True, **fields
         }
         | fields
     )
-    source: str = S.DRAFT
     verifier = factories.user()
     for sequence, (status, day) in enumerate(events, 1):
-        Transition.objects.create(
-            bottleneck=row,
-            sequence=sequence,
+        add_event(
+            row,
+            sequence,
+            status,
             at=moments.get(status) or noon(day),
-            move="move",
-            source=source,
-            target=status,
             actor=verifier,
             handler=handlers.get(status, at),
             clock_due_on=dues.get(status),
         )
-        source = status
     if S.RESOLVED in when and proved:
         prove(row)
     return row
+
+
+def add_event(row: Bottleneck, sequence: int, status: str, **fields: Any) -> Transition:
+    """The next event of a problem; its source is where the last one led."""
+    last = row.transitions.order_by("sequence").last()
+    source = last.target if last else S.DRAFT
+    return Transition.objects.create(
+        **{"bottleneck": row, "sequence": sequence, "move": "move", "source": source, "target": status}
+        | fields
+    )
+
+
+def add_events(row: Bottleneck, *events: tuple[str, date]) -> None:
+    """What became of a problem afterwards; its state is the last one."""
+    begun = row.transitions.count()
+    for sequence, (status, day) in enumerate(events, begun + 1):
+        add_event(row, sequence, status, at=noon(day), actor=factories.user(), handler=row.handler)
+    Bottleneck.objects.filter(pk=row.pk).update(status=events[-1][0])
 
 
 def prove(row: Bottleneck, **fields: Any) -> Evidence:

@@ -1,14 +1,12 @@
 """Figures of a period on their way up the bureau line: who hands in, judges, is excused; what is frozen."""
 
-import threading
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -483,28 +481,6 @@ def test_a_bureau_without_people_lets_its_superior_hear(tree: Tree, people: Peop
 # --- Races ------------------------------------------------------------------------------------------------
 
 
-def at_once(*steps: Callable[[], Any]) -> list[Any]:
-    """What each of the steps comes to, all begun at the same moment."""
-    barrier, outcomes = threading.Barrier(len(steps)), []
-
-    def person(step: Callable[[], Any]) -> None:
-        try:
-            barrier.wait()
-            outcomes.append(step())
-        except ValidationError as refusal:
-            outcomes.append(refusal.messages[0])
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=person, args=(step,)) for step in steps]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(outcomes) == len(steps)
-    return outcomes
-
-
 def ready() -> tuple[Tree, People, Period]:
     tree = Tree()
     people = People(tree)
@@ -516,7 +492,7 @@ def ready() -> tuple[Tree, People, Period]:
 @pytest.mark.django_db(transaction=True)
 def test_four_clicks_at_once_hand_in_once() -> None:
     tree, people, period = ready()
-    rows = at_once(*[lambda: handed_in(period, tree.huqiu, people.county)] * 4)
+    rows = factories.at_once(*[lambda: handed_in(period, tree.huqiu, people.county)] * 4)
     assert {row.pk for row in rows} == {Submission.objects.get().pk}
     assert Submission.objects.get().round == 1
     assert Notice.objects.filter(user=people.city).count() == 1
@@ -526,7 +502,7 @@ def test_four_clicks_at_once_hand_in_once() -> None:
 def test_of_who_approves_and_who_sends_back_at_once_one_state_is_left() -> None:
     tree, people, period = ready()
     row = handed_in(period, tree.huqiu, people.county)
-    outcomes = at_once(
+    outcomes = factories.at_once(
         lambda: collecting.approve(row, people.city, 1),
         lambda: collecting.send_back(row, people.clerk, 1, "请核对"),
     )
@@ -534,7 +510,7 @@ def test_of_who_approves_and_who_sends_back_at_once_one_state_is_left() -> None:
     # Sending back after an approval is allowed, approving after a return is not.
     assert row.status == Status.RETURNED
     assert row.decided_by == people.clerk
-    assert sum(isinstance(outcome, str) for outcome in outcomes) in (0, 1)
+    assert sum(isinstance(outcome, ValidationError) for outcome in outcomes) in (0, 1)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -542,7 +518,7 @@ def test_a_city_does_not_hand_in_what_is_sent_back_at_the_same_moment() -> None:
     tree, people, period = ready()
     county = approved(period, tree.huqiu, people.county, people.city)
     collecting.excuse(tree.wujiang, people.city, "洪灾停工", period=period)
-    at_once(
+    factories.at_once(
         lambda: handed_in(period, tree.suzhou, people.clerk),
         lambda: collecting.send_back(county, people.city, 1, "请核对"),
     )
@@ -554,7 +530,7 @@ def test_a_city_does_not_hand_in_what_is_sent_back_at_the_same_moment() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_four_superiors_excuse_a_unit_once() -> None:
     tree, people, period = ready()
-    at_once(*[lambda: collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period)] * 4)
+    factories.at_once(*[lambda: collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period)] * 4)
     assert Excuse.objects.count() == 1
 
 

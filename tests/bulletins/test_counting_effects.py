@@ -17,7 +17,8 @@ from bulletins.dashboard import Board, snapshots_before
 from bulletins.figures import Value
 from bulletins.indicators import CATALOGUE
 from bulletins.models import Period
-from projects.models import Bottleneck
+from enterprises.models import Bureau
+from projects.models import Bottleneck, SpecDemand
 from tests import factories
 from tests.bulletins.ledger import (
     SPRING,
@@ -240,6 +241,74 @@ def test_a_result_is_entered_once_with_number_and_date_together(tree: Tree) -> N
     foreign.key_project, foreign.number = None, "七号"
     with pytest.raises(ValidationError, match="标准号由代号"):
         foreign.full_clean()
+
+
+LATER = date(2026, 3, 20)
+
+
+def published(at: Bureau, number: str, on: date, **fields: Any) -> SpecDemand:
+    more = {"status": "published", "plan_no": "2026-1", "published_no": number, "published_on": on}
+    return factories.spec_demand(bureau=at, **more | fields)
+
+
+def test_i23_counts_numbers_published_for_demands_without_their_being_typed_again(tree: Tree) -> None:
+    published(tree.huqiu, "JJF 9001-2026", LATER)
+    published(tree.binhu, "JJF 9001-2026", LATER)
+    published(tree.suzhou, "GB/T 9002-2026", LATER, kind="standard")
+    produced(project(tree.beijing), "GB/T 9002-2026", LATER)
+    produced(project(tree.huqiu), "GB/T 9003-2026", LATER)
+    factories.spec_demand(bureau=tree.huqiu)
+    count = Figures("2026")
+    # The standard counts where the project is that recorded it, the specification once in each unit.
+    assert [count("I23", unit) for unit in (tree.huqiu, tree.binhu, tree.suzhou, tree.jiangsu)] == [
+        2,
+        1,
+        2,
+        2,
+    ]
+    assert [count("I23", unit) for unit in (tree.beijing, tree.nation)] == [1, 3]
+
+
+def test_the_rows_of_i23_are_two_lists(tree: Tree) -> None:
+    demand = published(tree.huqiu, "JJF 9001-2026", LATER)
+    result = produced(project(tree.huqiu), "GB/T 9003-2026", LATER)
+    services.rollup_now(services.get_period("2026"))
+    client = Client()
+    client.force_login(factories.user(Role.OFFICER, tree.huqiu))
+    first = client.get("/figures/2026/320505/I23/")
+    second = client.get("/figures/2026/320505/I23/?rows=specdemand")
+    for page, shown, other in ((first, result.number, demand.title), (second, demand.title, result.number)):
+        text = page.content.decode()
+        assert shown in text
+        assert other not in text
+        assert "?rows=specdemand" in text
+        assert page.context["totals"]["things"] == 2
+        assert not page.context["drifted"]
+
+
+def test_i23_counts_a_demand_when_the_result_of_its_number_does_not_count(tree: Tree) -> None:
+    published(tree.huqiu, "GB/T 9002-2026", LATER, kind="standard")
+    produced(project(tree.beijing, is_test=True), "GB/T 9002-2026", LATER)
+    assert Figures("2026")("I23", tree.nation) == 1
+
+
+def test_i23_of_periods_before_2026_counts_as_it_did(tree: Tree) -> None:
+    published(tree.huqiu, "JJF 9001-2025", date(2025, 5, 6))
+    produced(project(tree.huqiu), "GB/T 9003-2025", date(2025, 5, 6))
+    services.freeze_now(services.get_period("2025"), None)
+    assert Figures("2025", figures.current(services.get_period("2025")))("I23", tree.huqiu) == 1
+    # Nor does the new rule call late what the old one left out.
+    assert (Figures("2026")("I23", tree.huqiu), Figures("2026").late("I23", tree.huqiu)) == (0, 0)
+    assert not figures.comparable(
+        "I23", Figures("2026").snapshot, figures.current(services.get_period("2025"))
+    )
+
+
+def test_i23_does_not_count_again_what_a_project_records_after_the_freeze(tree: Tree) -> None:
+    published(tree.huqiu, "JJF 9001-2026", date(2026, 2, 6))
+    services.freeze_now(services.get_period("2026Q1"), None)
+    produced(project(tree.huqiu), "JJF 9001-2026", date(2026, 2, 6), kind="metrology")
+    assert Figures("2026Q2")("I23", tree.huqiu) == 0
 
 
 # --- I24 --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tests.bulletins.ledger import (
     SPRING,
     Figures,
     Tree,
+    add_events,
     consortium,
     firm,
     key_project,
@@ -495,3 +496,47 @@ def test_all_chains_together_are_what_the_chains_hold(tree: Tree) -> None:
     assert [count("I15", tree.nation, chain) for chain in (robots, bearings, None)] == [2, 3, 5]
     # Where nothing was counted, a chain has no row.
     assert count("I15", tree.corps, robots) is None
+
+
+# --- Rule 6: what comes after the freeze -------------------------------------------------------------------
+
+
+def test_rule_6_of_two_open_periods_the_next_one_takes_what_comes_late(tree: Tree) -> None:
+    services.freeze_now(services.get_period("2024Q1"), None)
+    services.get_period("2024Q2")
+    project(tree.huqiu, start_on=date(2024, 1, 20))
+    assert [Figures(code).late("I01", tree.huqiu) for code in ("2024Q2", "2024Q3")] == [1, 0]
+    services.freeze_now(services.get_period("2024Q2"), None)
+    project(tree.huqiu, start_on=date(2024, 1, 25))
+    assert Figures("2024Q3").late("I01", tree.huqiu) == 1
+
+
+def test_rule_6_a_correction_takes_nothing_that_a_later_period_has_counted_late(tree: Tree) -> None:
+    for code in ("2024Q1", "2024Q2"):
+        services.freeze_now(services.get_period(code), None)
+    project(tree.huqiu, start_on=date(2024, 1, 20))
+    third = services.freeze_now(services.get_period("2024Q3"), None)
+    assert Figures("2024Q3", third).late("I01", tree.huqiu) == 1
+    for code in ("2024Q1", "2024Q2"):
+        corrected = services.freeze_now(services.get_period(code), None, "核对归属")
+        assert not Figures(code, corrected)("I01", tree.huqiu), code
+
+
+def test_rule_6_a_row_counted_before_its_late_event_counts_again(tree: Tree) -> None:
+    """Solved in one frozen quarter and again in the next: each solution is an event of its own."""
+    path = [(S.SUBMITTED, SPRING), (S.ACCEPTED, SPRING), (S.LISTED, SPRING), (S.RESOLVED, SPRING)]
+    row = problem(tree.huqiu, *path)
+    for code in ("2024Q1", "2024Q2"):
+        services.freeze_now(services.get_period(code), None)
+    add_events(row, (S.REOPENED, date(2024, 4, 10)), (S.RESOLVED, date(2024, 5, 10)))
+    count = Figures("2024Q3")
+    assert (count("I15", tree.huqiu), count.late("I15", tree.huqiu)) == (1, 1)
+
+
+def test_rule_6_what_was_open_to_doubt_at_the_freeze_and_is_decided_later_is_late(tree: Tree) -> None:
+    """Recorded by the freeze is what the freeze has counted: a row voided by mistake comes back late."""
+    row = project(tree.huqiu, start_on=date(2024, 1, 20), voided_at=timezone.now(), void_reason="误作废")
+    services.freeze_now(services.get_period("2024Q1"), None)
+    row.voided_at, row.void_reason = None, ""
+    row.save()
+    assert Figures("2024Q2").late("I01", tree.huqiu) == 1

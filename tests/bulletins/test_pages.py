@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from openpyxl import load_workbook
 
 from accounts.models import Role, User
 from bulletins import paper, services
+from bulletins.dashboard import Board
 from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Bulletin, Period, Snapshot
 from common.jobs import Job
@@ -173,6 +175,37 @@ def test_the_dashboard_says_it_in_a_sentence_and_seven_figures(tree: Tree, perio
         assert f'href="{line.href}"' in text
         assert f'href="{line.how}"' in text
     assert all(unit.short_name in text for unit in (tree.jiangsu, tree.dalian, tree.corps))
+
+
+def test_shares_of_regions_add_to_a_hundred_and_blanks_have_none(tree: Tree, period: Period) -> None:
+    board = of(None).get("/figures/").context["board"]
+    shares = {region.name: region.share for region in board.regions}
+    # 1, 2 and 4 of 7: rounding each for itself would make 14.3, 28.6 and 57.1 as well.
+    assert shares == {
+        "北京市": "14.3", "辽宁省": "28.6", "大连市": "", "江苏省": "57.1",
+        "新疆维吾尔自治区": "—", "新疆生产建设兵团": "—",
+    }  # fmt: skip
+    assert sum(Decimal(share) for share in shares.values() if share not in ("", "—")) == 100
+
+
+@pytest.mark.parametrize("parts", [(1, 1), (211, 112, 62, 40, 32, 11), (1, 5, 1, 0), (7,)])
+def test_shares_are_rounded_by_the_largest_remainder(tree: Tree, parts: tuple[int, ...]) -> None:
+    units = (tree.huqiu, tree.wujiang, tree.suzhou)
+    counties = [
+        *units[:2], *(factories.bureau(f"32051{n}", f"区{n}", tree.suzhou) for n in range(len(parts)))
+    ]  # fmt: skip
+    for unit, number in zip(counties, parts, strict=False):
+        for _n in range(number):
+            project(unit, start_on=date(2026, 2, 1))
+    project(tree.suzhou, start_on=date(2026, 2, 1))
+    snapshot = services.rollup_now(services.get_period("2026"))
+    board = Board(snapshot, tree.suzhou, "I01")
+    assert sum(Decimal(share) for share in board.shares.values() if share != "—") == 100
+    assert board.own_share != "0.0"
+
+
+def test_distinct_things_have_no_shares(tree: Tree, period: Period) -> None:
+    assert of(None).get("/figures/?by=I05").context["board"].shares == {}
 
 
 def test_regions_share_ranks_and_planned_cities_stand_below_their_province(
