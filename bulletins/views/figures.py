@@ -286,7 +286,11 @@ class FigureRows(ListPage):
     def keys(self, chain: IndustryChain | None = None) -> QuerySet:
         """The primary keys of the rows that the list shows, all of them or those of a chain."""
         place = Place(self.bureau, chain or self.place.chain)
-        parts = [(base, self.side.rows(base, place).values("counted")) for base in self.bases if base.listed is self.model]
+        parts = [
+            (base, self.side.rows(base, place).values("counted"))
+            for base in self.bases
+            if base.listed is self.model
+        ]
         condition = reduce(or_, (Q(pk__in=self._shown(base, rows)) for base, rows in parts))
         return self.model._base_manager.filter(condition).values("pk")
 

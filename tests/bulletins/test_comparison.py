@@ -599,7 +599,7 @@ def test_who_counts_without_end_is_asked_to_wait(
 QUERIES = {
     "/figures/2024/v2/000000/": 12,
     "/figures/2024/v2/000000/I07/": 15,
-    "/figures/2024/v2/000000/I07/recount/": 17,
+    "/figures/2024/v2/000000/I07/recount/": 18,
     "/figures/compare/?before=2024.1&after=2024.2": 17,
     "/figures/compare/2024.1/2024.2/000000/I15/": 17,
 }
