@@ -579,7 +579,8 @@ def _api() -> Iterator[Entry]:
     ):
         other = {"bottleneck": "submitted", "bulletin": "bulletin draft", "spec-demand": "demand"}
         row = other.get(name, name.replace("-", "_"))
-        yield Entry(f"api-{name}-list")
+        # A whole problem may be filed by one request.
+        yield Entry(f"api-{name}-list", write=FILERS if name == "bottleneck" else None)
         yield Entry(f"api-{name}-detail", row=row, sees=sees)
     yield Entry("api-bottleneck-detail", row="draft", sees=PEOPLE, note="draft")
     yield Entry("api-bulletin-detail", row="issued", note="issued")
