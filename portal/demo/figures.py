@@ -13,6 +13,7 @@ from bulletins import collecting, services
 from bulletins.models import Period, Submission
 from enterprises.models import Bureau
 from portal.demo.people import CITY, COUNTY, PROVINCE
+from projects.models import ChainProject
 
 PUBLISHED_YEARS = (2023, 2024)
 # Bulletins of the last published year, beside the national ones of both.
@@ -40,6 +41,7 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
         open_periods = [services.get_period(code) for code in _open_periods(today)]
         for period in open_periods:
             services.request_rollup(period, by)
+        _correct(years[0], by)
     ended = [period for period in open_periods if period.end_on < today]
     with phase(_("逐级确认")):
         for period in open_periods:
@@ -100,6 +102,19 @@ def _hand_in(period: Period, ways: dict[int, str]) -> None:
         if way == "returned":
             row.reason = "演示：解决问题数比上期多一倍，请核对销号记录后重新提交。"
         row.save()
+
+
+def _correct(period: Period, by: User) -> None:
+    """A second version, so that two can be compared: one project had been entered for the wrong county."""
+    begun = ChainProject.objects.filter(start_on__range=(period.start_on, period.end_on))
+    project = begun.filter(bureau__level=Bureau.Level.COUNTY).order_by("code").first()
+    siblings = project and Bureau.objects.filter(parent=project.bureau.parent_id).order_by("code")
+    right = siblings and siblings.exclude(pk=project.bureau_id).first()
+    if right:
+        project.bureau = right
+        project.save(update_fields=["bureau"])
+        reason = _("演示：更正受理单位登记有误的项目 %(code)s") % {"code": project.code}
+        services.request_freeze(period, by, reason)
 
 
 def _open_periods(today: date) -> list[str]:
