@@ -294,7 +294,8 @@ def test_issue_and_print_stand_in_the_record(period: Period, tree: Tree, blank: 
     assert told[2].after == {"sha256": bulletin.sha256}
     assert told[3].reason == "数字有误"
     frozen = Event.objects.about(period).filter(entity="bulletins.snapshot").first()
-    assert frozen.after == {"row_hash": bulletin.snapshot.row_hash}
+    sealed = bulletin.snapshot
+    assert frozen.after == {"row_hash": sealed.row_hash, "counted_hash": sealed.counted_hash}
 
 
 def test_the_same_snapshot_gives_the_same_bytes(period: Period, tree: Tree) -> None:
