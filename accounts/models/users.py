@@ -94,8 +94,10 @@ class User(AbstractUser):
         if not self.is_active:
             return []
         grants = grants_at_hand(user=self.pk, today=timezone.localdate())
+        lenders = User.objects.in_bulk({grant.user_id for grant in grants} - {self.pk})
         for grant in grants:
-            grant.principal = grant.user if grant.user_id != self.pk else None
+            grant.user = lenders.get(grant.user_id, self)
+            grant.principal = lenders.get(grant.user_id)
         own = [grant for grant in grants if grant.principal is None]
         if not any(grant.role in SEEING_ROLES for grant in own):
             grants = own
@@ -424,6 +426,6 @@ def grants_at_hand(user: int, today: date) -> GrantQuerySet:
         Grant.objects.in_force(today)
         .judged("the person itself")
         .filter(Q(user=user) | Q(role__in=LENDABLE_ROLES), user__in=people)
-        .select_related("bureau", "organization__bureau", "chain", "user")
+        .select_related("bureau", "organization__bureau", "chain")
         .order_by()
     )

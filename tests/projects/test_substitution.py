@@ -123,10 +123,12 @@ def test_the_firms_of_an_officer_are_not_lent(cast):
     assert not stand_in(cast.county_officer).acts_for(cast.firm.pk, Role.FILER)
 
 
-def test_grants_cost_one_query_however_many_are_lent(cast, django_assert_num_queries):
+def test_grants_cost_one_query_and_lenders_another_however_many_there_are(cast, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert [str(grant.bureau) for grant in cast.verifier.grants_in_force] == [str(cast.county)]
     substitute = stand_in(cast.county_officer)
     stand_in(cast.city_officer, substitute)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         grants = substitute.grants_in_force
         assert [grant.principal for grant in grants] == [cast.city_officer, cast.county_officer, None]
         assert [str(grant.bureau) for grant in grants]
