@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Notice, Role, Substitution, User
-from bulletins import collecting, figures, periods, services
+from bulletins import circular, collecting, figures, periods, services
 from bulletins.ladder import Ladder, Standing
 from bulletins.models import Excuse, Period, Snapshot, Submission
 from enterprises.models import Bureau
@@ -622,3 +622,56 @@ def test_the_list_says_what_is_next_by_whom_and_how_the_own_unit_stands(
     assert "逐级提交和审核" in text
     assert "县、市、省局" in text
     assert "待提交" in text
+
+
+@pytest.mark.django_db
+def test_a_frozen_period_shows_who_was_missing_and_the_circular_says_so(
+    tree: Tree, people: People, period: Period
+) -> None:
+    approved(period, tree.huqiu, people.county, people.city)
+    collecting.excuse(tree.wujiang, people.city, "洪灾停工", period=period)
+    Period.objects.filter(pk=period.pk).update(freeze_on=timezone.localdate())
+    services.freeze_now(services.get_period("2024"), None)
+    text = browser(people.city).get("/periods/2024/").content.decode()
+    assert "洪灾停工" in text
+    assert "个单位没有通过审核" in text
+    paper = services.draft_bulletin(services.get_period("2024"), tree.suzhou, None, in_background=False)
+    notes = str(circular.compose(paper))
+    assert "经批准免报的单位：吴江区（洪灾停工）。" in notes
+    assert "冻结时数字未经逐级确认的单位：苏州市。" in notes
+
+
+@pytest.mark.django_db
+def test_the_interface_tells_who_has_confirmed_in_the_own_subtree(
+    tree: Tree, people: People, period: Period
+) -> None:
+    handed_in(period, tree.huqiu, people.county)
+    collecting.excuse(tree.binhu, people.next_city, "洪灾停工", period=period)
+
+    def told(who: User, name: str) -> list[str]:
+        rows = browser(who).get(f"/api/v1/{name}/").json()["results"]
+        return [row["bureau"] for row in rows]
+
+    assert told(people.city, "submissions") == told(people.county, "submissions") == ["320505"]
+    assert told(people.next_city, "submissions") == []
+    assert told(people.next_city, "excuses") == told(people.province, "excuses") == ["320211"]
+    assert browser(people.city).post("/api/v1/submissions/").status_code == 405
+    row = browser(people.city).get("/api/v1/periods/2024/").json()
+    assert (row["stage"], row["is_collected"]) == ("collecting", True)
+    found = browser(people.city).get("/api/v1/periods/?stage=collecting").json()["results"]
+    assert [one["code"] for one in found] == ["2024"]
+
+
+@pytest.mark.django_db
+def test_the_nation_opens_a_period_to_be_confirmed_and_leaves_time_for_it(tree: Tree, people: People) -> None:
+    client = browser(people.nation)
+    client.post("/periods/", {"code": "2024Q4", "is_collected": "on"})
+    assert Period.objects.get(code="2024Q4").is_collected
+    client.post("/periods/", {"code": "2024-11"})
+    assert not Period.objects.get(code="2024-11").is_collected
+    # The usual day is long gone.
+    assert client.post("/periods/2024-11/collect/", {"freeze_on": ""}).status_code == 400
+    day = timezone.localdate() + timedelta(days=9)
+    client.post("/periods/2024-11/collect/", {"freeze_on": day.isoformat()})
+    row = Period.objects.get(code="2024-11")
+    assert (row.is_collected, row.freeze_due) == (True, day)
