@@ -283,16 +283,17 @@ class FigureRows(ListPage):
         rows: Any = self.model._default_manager
         return rows.visible_to(self.request.user).filter(pk__in=self.keys())
 
-    def keys(self, chain: IndustryChain | None = None) -> QuerySet:
-        """The primary keys of the rows that the list shows, all of them or those of a chain."""
+    def keys(self, chain: IndustryChain | None = None, model: Any = None) -> QuerySet:
+        """The primary keys of the rows that a list shows, this one unless named; of a chain or of all."""
+        model = model or self.model
         place = Place(self.bureau, chain or self.place.chain)
         parts = [
             (base, self.side.rows(base, place).values("counted"))
             for base in self.bases
-            if base.listed is self.model
+            if base.listed is model
         ]
         condition = reduce(or_, (Q(pk__in=self._shown(base, rows)) for base, rows in parts))
-        return self.model._base_manager.filter(condition).values("pk")
+        return model._base_manager.filter(condition).values("pk")
 
     def _shown(self, base: Base, keys: QuerySet) -> QuerySet:
         """A row that is part of another stands in the list as the other."""
@@ -302,7 +303,7 @@ class FigureRows(ListPage):
 
     def totals(self) -> dict[str, Any]:
         """How many rows the figure rests on, and whether what counts now says the same."""
-        shown = self.model._base_manager.filter(pk__in=self.keys()).count()
+        shown = sum(one._base_manager.filter(pk__in=self.keys(model=one)).count() for one in self.lists)
         if self.side.is_kept:
             return {"rows": shown, "things": self.headline.value, "drifted": False}
         # Whoever may read the figure may read how many rows it has.
@@ -313,6 +314,11 @@ class FigureRows(ListPage):
     def more_context(self, context: dict[str, Any]) -> dict[str, Any]:
         totals = self.totals()
         visible = context["page"].paginator.count if not context["filtered"] else self.get_queryset().count()
+        visible += sum(
+            one._default_manager.visible_to(self.request.user).filter(pk__in=self.keys(model=one)).count()
+            for one in self.lists
+            if one is not self.model
+        )
         return self.head() | {
             "totals": totals,
             "visible": visible,

@@ -694,7 +694,7 @@ def test_the_api_is_as_closed_and_as_patient_as_the_pages(
 
 API_QUERIES = {
     "/api/v1/passports/2024.2/000000/I07/": 8,
-    "/api/v1/passports/2024.2/000000/I07/recount/": 14,
+    "/api/v1/passports/2024.2/000000/I07/recount/": 15,
     "/api/v1/comparisons/?before=2024.1&after=2024.2": 14,
     "/api/v1/comparisons/2024.1/2024.2/000000/I15/": 12,
 }

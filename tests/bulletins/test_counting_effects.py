@@ -282,7 +282,8 @@ def test_the_rows_of_i23_are_two_lists(tree: Tree) -> None:
         assert shown in text
         assert other not in text
         assert "?rows=specdemand" in text
-        assert page.context["totals"]["things"] == 2
+        assert page.context["totals"]["things"] == page.context["totals"]["rows"] == 2
+        assert page.context["hidden"] == 0
         assert not page.context["drifted"]
 
 
