@@ -353,6 +353,14 @@ class FigureRows(ListPage):
             "newest": newest,
             "newest_href": newest and dashboard.figure_address(newest, *line),
             "compared": compared,
+            "others_href": reverse(
+                "bulletins:compare",
+                query={
+                    "after": self.snapshot.code,
+                    "bureau": self.bureau.code,
+                    "indicator": self.indicator.code,
+                },
+            ),
             "compare_href": compared
             and dashboard.compare_address(
                 *sorted([compared, self.snapshot], key=attrgetter("version")),

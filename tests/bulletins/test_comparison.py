@@ -407,6 +407,19 @@ def test_a_fault_in_the_address_is_said_at_its_field(
     assert sentence in text_of(page)
 
 
+def test_a_figure_of_one_version_leads_to_other_periods(tree: Tree) -> None:
+    solved(tree.huqiu, date(2023, 6, 30))
+    services.freeze_now(services.get_period("2023"), None)
+    freeze()
+    client = of(statistician(tree.nation))
+    figure = client.get("/figures/2024/v1/320505/I15/")
+    assert "与别的版本或期间比较" in text_of(figure)
+    page = client.get(figure.context["others_href"])
+    # Without another version the year before is what it is held against.
+    assert [side.code for side in page.context["sides"]] == ["2023.1", "2024.1"]
+    assert {line.code for line, _href in page.context["lines"]} <= {"I15"}
+
+
 def test_before_there_are_two_versions_the_page_says_what_will_stand_here(tree: Tree) -> None:
     assert "还没有可以比较的两版" in text_of(of(statistician(tree.nation)).get("/figures/compare/"))
 
