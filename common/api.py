@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import django_filters as df
 from django import forms
 from django.core.exceptions import ValidationError as RefusedValue
+from django.core.validators import MaxLengthValidator
 from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -27,6 +28,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from common import formats
 from common.filters import CodeField, CodesField
+from common.forms import Text, readable
 
 
 class MomentField(serializers.DateTimeField):
@@ -34,6 +36,18 @@ class MomentField(serializers.DateTimeField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=UTC, **kwargs)
+
+
+class TextField(serializers.CharField):
+    """Text as people read it (`common.forms.Text`); limits count characters."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # That of the framework keeps the language in which it was said first.
+        self.validators.append(MaxLengthValidator(max_length, Text.default_error_messages["max_length"]))
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation(readable(data) if isinstance(data, str) else data)
 
 
 class CodeList(serializers.ListField):

@@ -11,12 +11,13 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 
-# Values to compose with, which nobody ever gives.
+# Values to compose with, which nobody ever gives; numbers fit into the smallest kind of key.
 UNLIKELY: dict[type, Callable[[int], Any]] = {
-    int: lambda n: 2**62 + n,
+    int: lambda n: 2**31 - 1 - n,
     str: lambda n: f"\x01{n}",
     date: lambda n: date.max - timedelta(days=n),
 }
@@ -96,7 +97,10 @@ class Prepared:
             }
         )
         compiler = rows.query.get_compiler(connection=connection)
-        statement, values = compiler.as_sql()
+        try:
+            statement, values = compiler.as_sql()
+        except EmptyResultSet as fault:
+            raise ValueError("Django found that this query has no rows, whatever it is given.") from fault
         params = tuple(places.get(value, value) for value in values)
         if missing := set(places.values()).difference(params):
             raise ValueError(f"These values end up in no parameter of the query: {missing}")

@@ -157,7 +157,12 @@ class NumberSeries(models.Model):
 
     @classmethod
     def next(cls, prefix: str) -> int:
-        """The next number under ``prefix``; call inside the transaction that uses it."""
+        """The next number under ``prefix``.
+
+        Raises TransactionManagementError outside the transaction that uses it: a number would be lost.
+        """
+        if not connection.in_atomic_block:
+            raise transaction.TransactionManagementError("A number is given out with the row that bears it.")
         table = connection.ops.quote_name(cls._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from accounts.models import FILING_ROLES, User
 from common import formats
-from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView
+from common.api import CodeChoice, CodeList, DetailView, MomentField, RowSerializer, RowsView, TextField
 from common.forms import Phone
 from common.prepared import Prepared
 from common.scope import note_miss
@@ -63,6 +63,7 @@ from projects.models import (
     SpecWait,
     Transition,
 )
+from projects.models.projects import refuse_future
 from projects.workflow import MOVES, RejectReason, choices_for
 from record.services import looked_at
 
@@ -462,13 +463,13 @@ class MoveSerializer(serializers.Serializer):
 
 
 class MeasureToFileSerializer(serializers.Serializer):
-    metric = serializers.CharField(max_length=40)
+    metric = TextField(max_length=40)
     unit = CodeChoice(Measure.Unit.choices)
     value_now = serializers.DecimalField(14, 4)
     comparison = CodeChoice(Measure.Comparison.choices)
     target = serializers.DecimalField(14, 4)
-    method = serializers.CharField(max_length=100, allow_blank=True, default="")
-    measured_on = serializers.DateField(allow_null=True, default=None)
+    method = TextField(max_length=100, allow_blank=True, default="")
+    measured_on = serializers.DateField(allow_null=True, default=None, validators=[refuse_future])
 
 
 class FilingSerializer(serializers.Serializer):
@@ -480,25 +481,25 @@ class FilingSerializer(serializers.Serializer):
     organization = serializers.CharField(help_text="The credit code of the firm for which the user files.")
     chain = serializers.CharField(help_text="The code of a chain in the catalogues of the firm's bureaus.")
     segment = serializers.CharField(help_text="The name of a segment of that chain.")
-    product = serializers.CharField(max_length=60)
-    title = serializers.CharField(max_length=60)
+    product = TextField(max_length=60)
+    title = TextField(max_length=60)
     choke = CodeChoice(Bottleneck.Choke.choices)
-    symptom = serializers.CharField(max_length=1000)
-    effect = serializers.CharField(max_length=500)
+    symptom = TextField(max_length=1000)
+    effect = TextField(max_length=500)
     loss_estimate = serializers.DecimalField(18, 2, allow_null=True, default=None, help_text="Yuan a year.")
-    loss_basis = serializers.CharField(max_length=200, allow_blank=True, default="")
+    loss_basis = TextField(max_length=200, allow_blank=True, default="")
     urgency = CodeChoice(Bottleneck.Urgency.choices)
     expected_by = serializers.DateField(allow_null=True, default=None)
     measures = MeasureToFileSerializer(many=True, max_length=MAX_MEASURES)
     cause = CodeChoice(Bottleneck.Cause.choices)
-    cause_analysis = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    cause_analysis = TextField(max_length=1000, allow_blank=True, default="")
     nqi_elements = serializers.ListField(child=CodeChoice(NqiElement.choices), default=list)
     nqi_gap = CodeChoice(Bottleneck.Gap.choices, allow_blank=True, default="")
-    tried_already = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    tried_already = TextField(max_length=1000, allow_blank=True, default="")
     help_wanted = serializers.ListField(child=CodeChoice(Bottleneck.Route.choices))
-    help_text = serializers.CharField(max_length=500, allow_blank=True, default="")
-    contact_name = serializers.CharField(max_length=60)
-    contact_phone = serializers.CharField(max_length=30)
+    help_text = TextField(max_length=500, allow_blank=True, default="")
+    contact_name = TextField(max_length=60)
+    contact_phone = TextField(max_length=30)
     visibility = CodeChoice(Bottleneck.Visibility.choices)
     consent_publish = serializers.BooleanField(default=False)
 
@@ -518,7 +519,8 @@ class FilingSerializer(serializers.Serializer):
 def firm_to_file_for(uscc: str, user: User) -> Organization:
     """The firm with this credit code; raises ValidationError with those for which the user files."""
     own = {grant.organization.uscc: grant.organization for grant in user.grants_of(*FILING_ROLES)}
-    if found := own.get(uscc.strip().upper()):
+    uscc = uscc.upper()
+    if found := own.get(uscc):
         return found
     note_miss(Organization, uscc=uscc)
     sentence = _("您没有为“%(value)s”填报的权限，可填：%(accepted)s。")
@@ -656,20 +658,24 @@ class BottleneckViewSet(CountedView):
         if not request.user.grants_of(*FILING_ROLES):
             raise PermissionDenied(_("只有企业的填报人和链主联络人可以填报问题。"))
         data = FILING.run_validation(request.data)
-        firm = firm_to_file_for(data.pop("organization"), request.user)
-        data["segment"] = segment_of(data.pop("chain"), data["segment"], firm.bureau)
-        data["chain"] = data["segment"].chain
+        firm, public_id = firm_to_file_for(data.pop("organization"), request.user), data.pop("public_id")
         try:
+            data["segment"] = segment_of(data.pop("chain"), data["segment"], firm.bureau)
+            data["chain"] = data["segment"].chain
             row, is_new = services.file(
                 firm,
-                data.pop("public_id"),
+                public_id,
                 by=request.user,
                 measures=data.pop("measures"),
                 contact={"name": data.pop("contact_name"), "phone": data.pop("contact_phone")},
                 values=data,
             )
-        except Refused as fault:
-            raise ValidationError(serializers.as_serializer_error(fault)) from fault
+        except (Refused, ValidationError) as fault:
+            # What was right when it was received may be so no more: a day is over, a chain is closed.
+            known = services.filed_as(public_id, firm)
+            if known is None:
+                raise ValidationError(serializers.as_serializer_error(fault)) from fault
+            row, is_new = known, False
         told = FilingReceiptSerializer(row).data
         return Response(told, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 

@@ -123,10 +123,11 @@ def file(
     """Store and submit a whole filing at once, as a program of the firm sends it.
 
     Answers the problem, and whether it was filed just now: sent again under the same address it is the same
-    filing, whatever it says. Raises PermissionDenied when the user does not file for the organisation,
-    ValidationError when something is missing or cannot stand.
+    filing (`filed_as`), whatever else it says. Raises PermissionDenied when the user does not file for the
+    organisation, ValidationError when something is missing or cannot stand.
     """
-    if not by.acts_for(organization.pk, *FILING_ROLES):
+    grants = [it for it in by.grants_of(*FILING_ROLES) if it.organization_id == organization.pk]
+    if not grants:
         raise PermissionDenied(_("您没有为该企业填报的权限。"))
     row = Bottleneck(public_id=public_id, **_origin(by, organization, organization.bureau), **values)
     parts = [Measure(bottleneck=row, **measure) for measure in measures]
@@ -138,24 +139,29 @@ def file(
     check(person)
     filing = {"measures": parts, "contact": person}
     try:
-        with one_change():
+        with one_change(), on_behalf(by, grants[0]):
             _carry_out(row, MOVES["submit"], by, filing, now=timezone.now(), stored=[])
             for part in parts:
                 part.save()
             person.save(force_insert=True)
     except IntegrityError:
         # Sent again, or a rule of the database is broken, which says so in its own words.
-        stored = Bottleneck.objects.judged("by the organisation, here").filter(public_id=public_id)
-        if known := stored.filter(organization=organization).exclude(status=S.DRAFT).first():
+        if known := filed_as(public_id, organization):
             return known, False
         row.pk = None
-        if stored.exists():
+        if Bottleneck.objects.judged("nothing of it is told").filter(public_id=public_id).exists():
             note_miss(Bottleneck, public_id=public_id)
             sentence = _("这个标识已经用于另一个问题，请换一个。")
             raise ValidationError({"public_id": sentence}) from None
         row.validate_constraints()
         raise
     return row, True
+
+
+def filed_as(public_id: UUID, organization: Organization) -> Bottleneck | None:
+    """What the organisation has filed under this address."""
+    stored = Bottleneck.objects.judged("by the organisation, here").filter(organization=organization)
+    return stored.exclude(status=S.DRAFT).filter(public_id=public_id).first()
 
 
 @by_whom

@@ -27,7 +27,7 @@ from projects.completeness import REQUIRED_TO_FILE
 from projects.facts import plain
 from projects.files import ACCEPTED, MAX_ATTACHMENTS
 from projects.models import Bottleneck, BottleneckContact, Measure
-from projects.models.projects import refuse_before_founding
+from projects.models.projects import refuse_before_founding, refuse_future
 
 MAX_MEASURES = 5
 UPLOAD_LIMIT_MB = settings.UPLOAD_LIMIT // 1024 // 1024
@@ -318,8 +318,7 @@ class MeasureForm(forms.ModelForm):
 
     def clean_measured_on(self) -> Any:
         day = self.cleaned_data["measured_on"]
-        if day and day > timezone.localdate():
-            raise ValidationError(_("不能晚于今天。"))
+        refuse_future(day)
         refuse_before_founding(self.instance.bottleneck.organization, day)
         return day
 

@@ -5,6 +5,7 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -20,6 +21,11 @@ FIRST_DAY = date(1949, 10, 1)
 def refuse_impossible_past(day: date | None) -> None:
     if day and day < FIRST_DAY:
         raise ValidationError(_("日期早于 %(first)s，请核对年份。"), params={"first": formats.day(FIRST_DAY)})
+
+
+def refuse_future(day: date | None) -> None:
+    if day and day > timezone.localdate():
+        raise ValidationError(_("不能晚于今天。"))
 
 
 def refuse_before_founding(organization: Organization, day: date | None) -> None:

@@ -46,9 +46,12 @@
       return;
     }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
-      // Done, wherever one is in the form: its main button, once however long the keys are held.
+      // Done, wherever one is in the form: its main button, once however long the keys are held. Where nothing
+      // is to be typed nobody is in the form, and the button that the page is for stands out.
       if (event.repeat) return;
-      const button = event.target.form?.querySelector(".form-actions [type='submit']");
+      const button = event.target === document.body
+        ? document.querySelector("main .form-actions .btn-lead[type='submit']")
+        : event.target.form?.querySelector(".form-actions [type='submit']");
       if (button) {
         event.preventDefault();
         button.click();

@@ -97,7 +97,7 @@ def test_a_problem_is_filed_with_the_keyboard_alone(page: Page):
     page.keyboard.press("Control+Enter")
 
     page.wait_for_url("**/edit/check/")
-    press_button(page, "提交")
+    page.keyboard.press("Control+Enter")
     page.wait_for_url("**/submitted/")
     row = Bottleneck.objects.get()
     assert row.status == S.SUBMITTED

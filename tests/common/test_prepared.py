@@ -12,6 +12,7 @@ from accounts.models import Grant, Role
 from common.prepared import LONG, Prepared
 from common.scope import Unscoped, guarding
 from enterprises.models import Bureau
+from record import recording
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +98,18 @@ def test_rows_of_a_scoped_model_are_read_by_right_only(people: list[Any]):
         for _n in range(2):
             with pytest.raises(Unscoped):
                 anybody(user=people[0].pk)
+
+
+def test_a_query_that_has_no_rows_whatever_it_is_given_is_noticed(people: list[Any]):
+    with pytest.raises(ValueError, match="no rows"):
+        Prepared(lambda code: Bureau.objects.filter(code=code, pk__in=[]))(code="320509")
+
+
+def test_the_record_reads_its_columns_of_every_watched_model():
+    """The numbers to compose with fit into every kind of key."""
+    for watched in recording.WATCHED.values():
+        key = watched.model._meta.pk.to_python("1")
+        assert recording._stored(watched, key, list(watched.fields)) is None, watched.entity
 
 
 def test_a_value_on_which_the_query_depends_in_another_way_is_noticed(people: list[Any]):

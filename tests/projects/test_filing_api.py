@@ -4,8 +4,10 @@ import json
 import uuid
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -14,7 +16,7 @@ from enterprises.models import NumberSeries
 from projects import services
 from projects.models import Bottleneck, BottleneckContact, Gram, Measure, Transition
 from record.models import Event
-from tests.factories import MEASURE, Cast, at_once, draft, filing_values, organization, user
+from tests.factories import MEASURE, Cast, at_once, draft, filing_values, grant, organization, user
 from tests.pages import browser
 from tests.worlds import world
 
@@ -27,16 +29,18 @@ def cast() -> Cast:
     return Cast()
 
 
+PLAIN_MEASURE = {name: str(value) for name, value in MEASURE.items()}
+
+
 def filing(cast: Cast, **fields: Any) -> dict[str, Any]:
     """The same that `factories.draft` says."""
     values = filing_values()
     text = {name: value for name, value in values.items() if isinstance(value, str)}
     place = {"chain": values["chain"].code, "segment": values["segment"].name}
     codes = {name: list(values[name]) for name in ("nqi_elements", "help_wanted")}
-    measure = {name: str(value) for name, value in MEASURE.items()}
     return (
         {"public_id": str(uuid.uuid4()), "organization": cast.firm.uscc, "visibility": "parties"}
-        | {"measures": [measure], "contact_name": "王敏", "contact_phone": "13800000000"}
+        | {"measures": [PLAIN_MEASURE], "contact_name": "王敏", "contact_phone": "13800000000"}
         | {**text, **place, **codes}
         | fields
     )
@@ -125,6 +129,41 @@ def test_sent_again_it_is_the_same_filing(cast: Cast):
     assert (row.title, row.transitions.count(), NumberSeries.objects.get().last) == (body["title"], 1, 1)
 
 
+def test_sent_again_after_its_days_are_over_it_still_is_the_same_filing(cast: Cast):
+    today = timezone.localdate()
+    body = filing(cast, expected_by=today.isoformat())
+    told = post(cast.filer, body)
+    assert told.status_code == 201
+    chain = Bottleneck.objects.get().chain
+    chain.valid_to = today
+    chain.save()
+    with patch("django.utils.timezone.now", return_value=timezone.now() + timedelta(days=2)):
+        again, other = (post(cast.filer, it) for it in (body, body | {"public_id": str(uuid.uuid4())}))
+    assert (again.status_code, again.json()) == (200, told.json())
+    assert other.status_code == 400
+
+
+def test_refusals_are_said_in_the_language_of_each_caller(cast: Cast):
+    body = filing(cast, title="长" * 61)
+    said = []
+    for language in ("zh-hans", "en", "zh-hans"):
+        client = browser(cast.filer)
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        said.append(post(client, body).json()["error"]["fields"]["title"][0])
+    assert said[0] == said[2] == "最多 60 个字，现在是 61 个，请删减。"
+    assert said[1] == "At most 60 characters; there are 61 now. Please shorten it."
+
+
+def test_who_files_for_two_firms_acts_for_the_one_named(cast: Cast):
+    other = organization("演示第二家有限公司", at=cast.county)
+    grant(cast.filer, Role.FILER, other)
+    for firm in (cast.firm, other):
+        assert post(cast.filer, filing(cast, organization=firm.uscc)).status_code == 201
+        row = Bottleneck.objects.get(organization=firm)
+        events = Event.objects.filter(topic_entity="projects.bottleneck", topic_row=str(row.pk))
+        assert {(event.office, event.firm) for event in events} == {(firm.uscc, firm.uscc)}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_sent_many_times_at_once_it_has_one_effect():
     cast = Cast()
@@ -142,10 +181,16 @@ def test_sent_many_times_at_once_it_has_one_effect():
     ("fields", "refusal"),
     [
         ({"title": ""}, {"title": ["该字段不能为空。"]}),
-        ({"title": "长" * 61}, {"title": ["请确保这个字段不能超过 60 个字符。"]}),
+        ({"title": "长" * 61}, {"title": ["最多 60 个字，现在是 61 个，请删减。"]}),
+        ({"title": "\u200b"}, {"title": ["该字段不能为空。"]}),
+        (
+            {"measures": [PLAIN_MEASURE, PLAIN_MEASURE | {"metric": MEASURE["metric"] + "\u200b"}]},
+            {"measures": ["同一问题的指标不能重复。"]},
+        ),
+        ({"measures": [PLAIN_MEASURE | {"measured_on": "2099-01-01"}]}, {"measures": ["不能晚于今天。"]}),
         ({"measures": []}, {"measures": ["请至少填写一项指标的现值和目标值。"]}),
         (
-            {"measures": [{name: str(value) for name, value in MEASURE.items()}] * 2},
+            {"measures": [PLAIN_MEASURE] * 2},
             {"measures": ["同一问题的指标不能重复。"]},
         ),
         ({"nqi_elements": []}, {"nqi_elements": ["类别为“质量基础设施”时，至少选择一项所缺要素。"]}),
@@ -184,9 +229,8 @@ def test_a_measurement_before_the_firm_was_founded_is_refused(cast: Cast):
     today = timezone.localdate()
     cast.firm.founded_on = today - timedelta(days=10)
     cast.firm.save()
-    measure = {name: str(value) for name, value in MEASURE.items()}
     early, right = (
-        filing(cast, measures=[measure | {"measured_on": str(today - timedelta(days=days))}])
+        filing(cast, measures=[PLAIN_MEASURE | {"measured_on": str(today - timedelta(days=days))}])
         for days in (11, 10)
     )
     answer = post(cast.filer, early)
@@ -234,9 +278,8 @@ def test_a_key_that_another_problem_has_is_refused_and_tells_nothing_of_it(cast:
 def test_it_takes_as_many_queries_for_five_metrics_and_long_texts(
     cast: Cast, django_assert_max_num_queries: Any
 ):
-    measure = {name: str(value) for name, value in MEASURE.items()}
-    five = [measure | {"metric": f"指标 {n}"} for n in range(5)]
+    five = [PLAIN_MEASURE | {"metric": f"指标 {n}"} for n in range(5)]
     client = browser(cast.filer)
     post(client, filing(cast))
-    with django_assert_max_num_queries(19 + 4):
+    with django_assert_max_num_queries(20 + 4):
         assert post(client, filing(cast, symptom="裂" * 1000, measures=five)).status_code == 201
