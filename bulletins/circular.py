@@ -302,11 +302,14 @@ class _Composer:
             if line["bureau"] in names
         ]
         missing = [names[code] for code in kept["missing"] if code in names]
+        changed = [names[code] for code in kept.get("changed", []) if code in names]
         notes = []
         if excused:
             notes.append(f"经批准免报的单位：{_some(excused)}。")
         if missing:
             notes.append(f"冻结时数字未经逐级确认的单位：{_some(missing)}。")
+        if changed:
+            notes.append(f"通过审核之后数字又有变动的单位：{_some(changed)}。")
         return notes
 
     def _figure_row(self, line: Headline) -> FigureRow:

@@ -5,15 +5,18 @@ Called alike by page, command and demo. Whatever writes locks the period first, 
 submissions at a time and each is judged by what stands then. ``by`` is the person who asks.
 """
 
+import hashlib
+import json
 from datetime import date
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Role, User
-from bulletins import figures, identities, notices, services
+from bulletins import figures, identities, notices, periods, services
 from bulletins.ladder import CONFIRMING, Ladder, Standing, named, turns
 from bulletins.models import Excuse, Period, Snapshot, Submission
 from common import formats
@@ -75,7 +78,8 @@ def collect(period: Period, by: User | None, freeze_on: date | None = None) -> P
     services.refuse_others_to_freeze(by)
     with transaction.atomic():
         locked = _locked(period)
-        services.refuse_frozen(locked)
+        services.refuse_freezing(locked)
+        periods.refuse_hasty(locked.end_on, freeze_on)
         locked.is_collected, locked.freeze_on = True, freeze_on
         save_checked(locked, ["is_collected", "freeze_on"])
     return locked
@@ -87,7 +91,7 @@ def _locked(period: Period) -> Period:
 
 def _refuse_uncollected(period: Period) -> None:
     values = {"period": period.name}
-    services.refuse_frozen(period)
+    services.refuse_freezing(period)
     if not period.is_collected:
         raise ValidationError(_("%(period)s由总局直接核对，不需要逐级确认。"), params=values)
     if timezone.now() < period.cut_off:
@@ -103,29 +107,48 @@ def current_count(period: Period) -> Snapshot | None:
     return snapshot if snapshot and snapshot.finished_at and snapshot.finished_at >= period.cut_off else None
 
 
-@by_whom
-def submit(period: Period, bureau: Bureau, by: User, note: str = "") -> Submission:
-    """Confirm the figures of a bureau. Done twice it is done once.
+def seal(snapshot: Snapshot, bureau: Bureau) -> str:
+    """Tells the figures of a bureau from any others, so that what is handed in is what was looked at."""
+    return hashlib.sha256(json.dumps(confirmed(snapshot, bureau), sort_keys=True).encode()).hexdigest()
 
-    Raises PermissionDenied for people of other bureaus; ValidationError while bureaus below are missing, or
-    rows of its own fail the identities that a freeze would fail by.
+
+@by_whom
+def submit(
+    period: Period, bureau: Bureau, by: User, note: str = "", *, seen: str | None = None
+) -> Submission:
+    """Confirm the figures of a bureau; ``seen`` is the `seal` of those that were looked at. Done twice it is
+    done once.
+
+    What was sent back is counted anew before it is handed in again. Raises PermissionDenied for people of
+    other bureaus; ValidationError while bureaus below are missing, or rows of its own fail the identities
+    that a freeze would fail by.
     """
     grant = grant_to_submit(by, bureau)
     if grant is None or bureau.level not in CONFIRMING:
         raise PermissionDenied(_("数字由本单位的经办人员或统计员确认。"))
     _refuse_uncollected(period)
+    rows = Submission.objects.judged("its own bureau").filter(period=period, bureau=bureau)
+    known = rows.first()
+    if known and known.status in Submission.STANDING:
+        return known
     snapshot = current_count(period)
-    if snapshot is None:
+    if snapshot is None or (known and _was_counted_before(snapshot, known)):
         services.request_rollup(period)
         raise ValidationError(_("正在汇总%(period)s的数字，请稍候再确认。"), params={"period": period.name})
     if faults := identities.breaches(snapshot, bureau):
+        # Some are told by stored figures, which are right only when they are counted again.
+        services.request_rollup(period)
         raise ValidationError(faults)
+    if seen is not None and seen != seal(snapshot, bureau):
+        raise ValidationError(_("数字刚刚重新汇总过，与您看到的不同，请看过新的数字再提交。"))
     with transaction.atomic():
         period = _locked(period)
         _refuse_uncollected(period)
-        row = Submission.objects.judged("its own bureau").filter(period=period, bureau=bureau).first()
+        row = rows.first()
         if row and row.status in Submission.STANDING:
             return row
+        if row and _was_counted_before(snapshot, row):
+            raise ValidationError(_("数字刚被退回，请看过退回的原因再提交。"))
         if waiting := Ladder(period, bureau).waiting_for(bureau):
             raise ValidationError(
                 _("下级还有 %(n)d 个单位没有通过审核：%(units)s。全部通过或免报之后，才能提交。"),
@@ -142,6 +165,11 @@ def submit(period: Period, bureau: Bureau, by: User, note: str = "") -> Submissi
         save_checked(row)
         notices.tell_of_submission(row)
     return row
+
+
+def _was_counted_before(snapshot: Snapshot, row: Submission) -> bool:
+    """Whether a roll-up is older than the decision by which figures were sent back."""
+    return bool(row.decided_at and snapshot.finished_at and snapshot.finished_at <= row.decided_at)
 
 
 def confirmed(snapshot: Snapshot, bureau: Bureau) -> dict[str, list[int | None]]:
@@ -161,11 +189,18 @@ def approve(row: Submission, by: User, seen: int) -> Submission:
                 _("%(unit)s的数字已退回，等待重新提交。"), params={"unit": locked.bureau.short_name}
             )
         _decide(locked, by, Status.APPROVED)
-        superior = locked.bureau.parent
-        ladder = Ladder(locked.period, superior)
-        if superior and not ladder.waiting_for(superior):
-            notices.tell_of_turn(locked.period, ladder.rung(superior))
+        _tell_if_turn(locked.period, locked.bureau.parent)
     return locked
+
+
+def _tell_if_turn(period: Period, superior: Bureau | None) -> None:
+    """Tell a bureau whose turn has come because nothing more is expected of those below it."""
+    if superior is None:
+        return
+    ladder = Ladder(period, superior)
+    rung = ladder.rung(superior)
+    if rung.standing in (Standing.READY, Standing.RETURNED) and not ladder.waiting_for(superior):
+        notices.tell_of_turn(period, rung)
 
 
 @by_whom
@@ -177,16 +212,7 @@ def send_back(row: Submission, by: User, seen: int, reason: str) -> Submission:
         locked = _judged(row, by, seen)
         if locked.status == Status.RETURNED:
             return locked
-        above = (
-            Submission.objects.judged("the superior")
-            .select_related("bureau")
-            .filter(period=locked.period, bureau=locked.bureau.parent_id, status__in=Submission.STANDING)
-        )
-        if handed_in := above.first():
-            raise ValidationError(
-                _("%(superior)s已经提交了包含这些数字的汇总，请先由它的上级退回。"),
-                params={"superior": handed_in.bureau.short_name},
-            )
+        _refuse_handed_in_above(locked.period, locked.bureau)
         locked.reason = reason.strip()
         _decide(locked, by, Status.RETURNED)
         notices.tell_of_return(locked)
@@ -233,7 +259,7 @@ def excuse(
         raise ValidationError({"reason": _("请写明免报的原因，会印在统计说明里。")})
     with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         if period is not None:
-            services.refuse_frozen(_locked(period))
+            services.refuse_freezing(_locked(period))
         # Of two who excuse it at once, the second finds what the first has written.
         Bureau.objects.select_for_update().get(pk=bureau.pk)
         known = Excuse.objects.judged("the superior").filter(
@@ -252,22 +278,49 @@ def excuse(
         )
         save_checked(row)
         notices.tell_of_excuse(row)
+        concerned = Period.objects.collecting()
+        for one in concerned.filter(pk=period.pk) if period else concerned:
+            _tell_if_turn(one, bureau.parent)
     return row
 
 
 @by_whom
-def lift(row: Excuse, by: User) -> Excuse:
-    """End an excuse early. Done twice it is done once."""
-    if not may_judge(by, row.bureau):
+def lift(bureau: Bureau, period: Period, by: User) -> int:
+    """End early whatever excuses a bureau itself from a period; returns how many excuses. Twice is once.
+
+    What ends for several periods ends for all of them, so none of them may have been handed in above.
+    """
+    if not may_judge(by, bureau):
         raise PermissionDenied(_("免报由上级单位的经办人员或统计员批准。"))
     with transaction.atomic():
-        locked = Excuse.objects.judged("under the lock").select_for_update(of=("self",)).get(pk=row.pk)
-        if locked.lifted_at is None:
-            if locked.period is not None:
-                services.refuse_frozen(locked.period)
-            locked.lifted_at, locked.lifted_by = timezone.now(), by
-            save_checked(locked, ["lifted_at", "lifted_by"])
-    return locked
+        rows = Excuse.objects.judged("the superior").filter(bureau=bureau)
+        rows = rows.in_force(period, timezone.localdate())
+        concerned = Period.objects.filter(pk=period.pk)
+        if rows.filter(until__isnull=False).exists():
+            collecting = Period.objects.collecting().values("pk")
+            concerned = Period.objects.filter(Q(pk=period.pk) | Q(pk__in=collecting))
+        for one in concerned.select_for_update().order_by("pk"):
+            services.refuse_freezing(one)
+            _refuse_handed_in_above(one, bureau)
+        found = list(rows.select_for_update(of=("self",)))
+        for row in found:
+            row.lifted_at, row.lifted_by = timezone.now(), by
+            save_checked(row, ["lifted_at", "lifted_by"])
+    return len(found)
+
+
+def _refuse_handed_in_above(period: Period, bureau: Bureau) -> None:
+    """What the superior has handed in holds the figures of those below it."""
+    above = (
+        Submission.objects.judged("the superior")
+        .select_related("bureau")
+        .filter(period=period, bureau=bureau.parent_id, status__in=Submission.STANDING)
+    )
+    if period.is_collected and (handed_in := above.first()):
+        raise ValidationError(
+            _("%(superior)s已经提交了包含这些数字的汇总，请先由它的上级退回。"),
+            params={"superior": handed_in.bureau.short_name},
+        )
 
 
 # --- Reminders --------------------------------------------------------------------------------------------

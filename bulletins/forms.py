@@ -147,11 +147,7 @@ class CollectForm(forms.Form):
 
     def clean_freeze_on(self) -> Any:
         day = self.cleaned_data["freeze_on"]
-        last = max(self.period.end_on, timezone.localdate())
-        if (day or periods.freeze_day(self.period.end_on)) <= last:
-            raise ValidationError(
-                _("请选 %(day)s 以后的一天，各地要有时间核对。"), params={"day": formats.day(last)}
-            )
+        periods.refuse_hasty(self.period.end_on, day)
         return day
 
 
@@ -247,6 +243,18 @@ class PeriodForm(forms.Form):
                 _("%(name)s已在列表中。"), code="known", params={"name": periods.name(spec.code)}
             )
         return spec.code
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("is_collected") and "code" in data:
+            due = periods.freeze_day(periods.parse(data["code"]).end_on)
+            if due <= timezone.localdate():
+                self.add_error(
+                    "is_collected",
+                    _("%(day)s 就该冻结，各地已没有时间核对。请先不选，建立之后再定冻结日逐级确认。")
+                    % {"day": formats.day(due)},
+                )
+        return data
 
 
 class ReasonForm(forms.Form):

@@ -140,9 +140,9 @@ def _stock_is_kept(snapshot: Snapshot, unit: Bureau | None) -> Iterator[str]:
     """What was on the lists, what came and what went make what is on them (`bulletins.stock`)."""
     codes = stock.unbalanced(snapshot.period, unit)
     if codes:
-        yield _(
-            "清单存量不平衡（期初＋新列入＋重开－清单内解决－终止－撤回－归并≠期末）的问题：%(rows)s。"
-        ) % {"rows": _named(codes)}
+        yield _("清单存量不平衡（期初＋新列入＋重开－销号－终止－撤回－归并≠期末）的问题：%(rows)s。") % {
+            "rows": _named(codes)
+        }
 
 
 def _stock_goes_on(snapshot: Snapshot) -> Iterator[str]:

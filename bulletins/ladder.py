@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from bulletins.models import Excuse, Period, Submission
+from bulletins import figures
+from bulletins.models import Excuse, Period, Snapshot, Submission
 from common import formats
 from enterprises.models import Bureau
 
@@ -125,8 +126,25 @@ class Ladder:
         found = [bureau for bureau in self.bureaus.values() if not self.is_settled(bureau)]
         return sorted(found, key=lambda bureau: (bureau.level, bureau.code))
 
-    def coverage(self) -> dict[str, Any]:
-        """What a frozen snapshot says of it: who was excused and why, and who was missing."""
+    def changed(self, snapshot: Snapshot) -> list[Bureau]:
+        """Those whose figures in a snapshot are others than those that were approved."""
+        approved = [bureau for bureau in self.bureaus.values() if self._is_approved(bureau)]
+        now = figures.values(snapshot, approved)
+        rows = Submission.objects.judged("the ladder").filter(period=self.period, status=Status.APPROVED)
+        kept = dict(rows.values_list("bureau", "figures"))
+        return [
+            bureau
+            for bureau in approved
+            if any(
+                list(now[bureau.pk][code].stated) != stated
+                for code, stated in kept[bureau.pk].items()
+                if code in now[bureau.pk]
+            )
+        ]
+
+    def coverage(self, snapshot: Snapshot) -> dict[str, Any]:
+        """What a frozen snapshot says of it: who was excused and why, who was missing, and whose figures are
+        no longer those that were approved."""
         excused = [excuse for excuse in self.excuses.values() if excuse.bureau_id in self.bureaus]
         return {
             "excused": [
@@ -139,6 +157,7 @@ class Ladder:
                 if not self._is_approved(excuse.bureau)
             ],
             "missing": [bureau.code for bureau in self.missing],
+            "changed": [bureau.code for bureau in self.changed(snapshot)],
         }
 
     def _is_approved(self, bureau: Bureau) -> bool:

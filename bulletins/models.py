@@ -357,12 +357,18 @@ class PartOfSnapshot(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        Snapshot.objects.filter(pk=self.snapshot_id).refuse_frozen()  # type: ignore[attr-defined]
+        self._refuse_frozen()
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        Snapshot.objects.filter(pk=self.snapshot_id).refuse_frozen()  # type: ignore[attr-defined]
+        self._refuse_frozen()
         return super().delete(*args, **kwargs)
+
+    def _refuse_frozen(self) -> None:
+        """Neither where the row is to go nor where it stands."""
+        Snapshot.objects.filter(pk=self.snapshot_id).refuse_frozen()  # type: ignore[attr-defined]
+        if self.pk is not None:
+            type(self).objects.filter(pk=self.pk).refuse_frozen()
 
 
 class StatValue(PartOfSnapshot):

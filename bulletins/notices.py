@@ -15,6 +15,8 @@ from bulletins.models import Bulletin, Excuse, Period, Submission
 from enterprises.models import Bureau
 
 READERS = (Role.OFFICER, Role.STATISTICIAN)
+# Who freezes, and issues bulletins.
+ISSUERS = (Role.ADMINISTRATOR, Role.STATISTICIAN)
 
 
 def tell_of_issue(bulletin: Bulletin) -> None:
@@ -48,6 +50,14 @@ def _details(what: str, period: Period, unit: Bureau, **more: str) -> dict[str, 
     return {"what": what, "period": period.code, "unit": unit.short_name, "row": unit.code, **more}
 
 
+def _whose_turn(desks: Desks, what: str, period: Period, unit: Bureau) -> tuple[set[int], dict[str, str]]:
+    """The people of a unit and what they are told; where it has none, those above, who can excuse it."""
+    if not desks.officers[unit.path]:
+        what = "figures_nobody"
+    details = _details(what, period, unit, until=period.freeze_due.isoformat())
+    return desks.nearest(unit.path), details
+
+
 def _superior(bureau: Bureau) -> str:
     """The path of the bureau above."""
     return bureau.path.removesuffix(f"{bureau.code}/")
@@ -63,17 +73,20 @@ def tell_of_submission(row: Submission) -> None:
 
 def tell_of_return(row: Submission) -> None:
     """The unit is to put its figures right and hand them in again."""
-    readers = Desks([row.bureau.path], READERS).nearest(row.bureau.path)
-    details = _details("figures_returned", row.period, row.bureau)
+    desks = Desks([row.bureau.path], READERS)
+    readers, details = _whose_turn(desks, "figures_returned", row.period, row.bureau)
     tell(readers, Notice.Kind.WAITING, f"figures_returned:{row.pk}:{row.round}", details)
 
 
 def tell_of_turn(period: Period, rung: Rung) -> None:
     """All below the unit are settled, so it is its turn; of the nation, to freeze."""
     unit = rung.bureau
-    readers = Desks([unit.path], READERS).nearest(unit.path)
-    what = "figures_turn" if unit.parent_id else "figures_complete"
-    tell(readers, Notice.Kind.WAITING, _source("begun", period, rung), _details(what, period, unit))
+    if unit.parent_id:
+        readers, details = _whose_turn(Desks([unit.path], READERS), "figures_turn", period, unit)
+    else:
+        readers = Desks([unit.path], ISSUERS).nearest(unit.path)
+        details = _details("figures_complete", period, unit)
+    tell(readers, Notice.Kind.WAITING, _source("begun", period, rung), details)
 
 
 def tell_of_excuse(row: Excuse) -> None:
@@ -97,11 +110,17 @@ def remind(period: Period, stage: str, rungs: Iterable[Rung]) -> None:
     }
     desks = Desks(paths.values(), READERS)
     for rung, what in found:
+        kind = f"figures_{what}_{stage}"
+        if what == "review":
+            readers = desks.nearest(paths[rung.bureau.pk])
+            details = _details(kind, period, rung.bureau, until=period.freeze_due.isoformat())
+        else:
+            readers, details = _whose_turn(desks, kind, period, rung.bureau)
         tell(
-            desks.nearest(paths[rung.bureau.pk]),
+            readers,
             Notice.Kind.WAITING if stage == "begun" else Notice.Kind.AMBER,
             _source(stage, period, rung),
-            _details(f"figures_{what}_{stage}", period, rung.bureau, until=period.freeze_due.isoformat()),
+            details,
         )
 
 
@@ -160,6 +179,14 @@ def declare() -> None:
         "figures_complete",
         lambda details: _("各地区的%(period)s数字已全部通过，可以冻结。") % _named(details),
         _freeze_page,
+    )
+    say(
+        "figures_nobody",
+        lambda details: (
+            _("%(unit)s没有经办人员，%(period)s的数字无人提交；请安排人员，或批准免报，%(day)s 冻结。")
+            % _named(details)
+        ),
+        _unit_page,
     )
     say("figures_excused", _excused, lambda details: reverse("bulletins:period_list"))
     say(

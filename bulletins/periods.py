@@ -8,12 +8,14 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common import formats
 from common.workdays import add_workdays
 
 # Working days between the cut-off and the freeze (`domain.md` 5.4 rule 6).
 FREEZE_AFTER = 10
+# 1999 is no period, but the year before one.
 CODE = re.compile(
-    r"(?P<year>20\d\d)(?:(?P<half>H[12])|(?P<quarter>Q[1-4])|-(?P<month>0[1-9]|1[0-2]))?", re.ASCII
+    r"(?P<year>1999|20\d\d)(?:(?P<half>H[12])|(?P<quarter>Q[1-4])|-(?P<month>0[1-9]|1[0-2]))?", re.ASCII
 )
 
 
@@ -29,13 +31,24 @@ class PeriodSpec:
 
 def parse(code: str) -> PeriodSpec:
     """``2024``, ``2024H1``, ``2024Q3`` or ``2024-11``; raises ValidationError for anything else."""
+    spec = _spec(code)
+    if not spec.code.startswith("20"):
+        raise _unknown(code)
+    return spec
+
+
+def _unknown(code: str) -> ValidationError:
+    return ValidationError(
+        _("“%(code)s”不是期间代码，请写成 2024（年）、2024H1（半年）、2024Q3（季度）或 2024-11（月）。"),
+        params={"code": code.strip().upper()},
+    )
+
+
+def _spec(code: str) -> PeriodSpec:
     code = code.strip().upper()
     match = CODE.fullmatch(code)
     if match is None:
-        raise ValidationError(
-            _("“%(code)s”不是期间代码，请写成 2024（年）、2024H1（半年）、2024Q3（季度）或 2024-11（月）。"),
-            params={"code": code},
-        )
+        raise _unknown(code)
     year = int(match["year"])
     if match["half"]:
         kind, months, first = "half", 6, 6 * int(code[-1]) - 5
@@ -52,7 +65,7 @@ def parse(code: str) -> PeriodSpec:
 
 def name(code: str) -> str:
     """2024年, 2024年上半年, 2024年第三季度, 2024年11月"""
-    spec = parse(code)
+    spec = _spec(code)
     values = {"year": spec.start_on.year, "month": spec.start_on.month}
     if spec.kind == "half":
         half = _("%(year)d年上半年") if code.endswith("1") else _("%(year)d年下半年")
@@ -95,6 +108,15 @@ def midnight(day: date) -> datetime:
 def cut_off(end_on: date) -> datetime:
     """24:00 of the last day, Asia/Shanghai; events before this moment belong to the period."""
     return midnight(end_on + timedelta(days=1))
+
+
+def refuse_hasty(end_on: date, freeze_on: date | None) -> None:
+    """Raise ValidationError for a freeze that leaves those who are to confirm a period no day for it."""
+    last = max(end_on, timezone.localdate())
+    if (freeze_on or freeze_day(end_on)) <= last:
+        raise ValidationError(
+            _("请选 %(day)s 以后的一天，各地要有时间核对。"), params={"day": formats.day(last)}
+        )
 
 
 def freeze_day(end_on: date) -> date:

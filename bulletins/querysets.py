@@ -115,6 +115,11 @@ class OfSnapshot(models.QuerySet[Any]):
 
     def update(self, **kwargs: Any) -> int:
         self.refuse_frozen()
+        # Rows go into no frozen version either; where to must be named.
+        for target in (kwargs[name] for name in ("snapshot", "snapshot_id") if name in kwargs):
+            if hasattr(target, "resolve_expression"):
+                raise TypeError("name the snapshot")
+            self._of([getattr(target, "pk", target)]).refuse_frozen()
         return super().update(**kwargs)
 
     def delete(self) -> tuple[int, dict[str, int]]:

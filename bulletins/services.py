@@ -21,7 +21,7 @@ from django.db.models import Max, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from accounts.models import Role, User
+from accounts.models import User
 from bulletins import circular, figures, identities, ladder, notices, paper, periods, rollup, tasks
 from bulletins.indicators import DEFINITION_VERSION
 from bulletins.models import Bulletin, Period, Snapshot, StatValue
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 JobRow = TypeVar("JobRow", bound=Job)
 
 UNDER_WAY = (Job.State.QUEUED, Job.State.RUNNING)
-ISSUERS = (Role.ADMINISTRATOR, Role.STATISTICIAN)
+ISSUERS = notices.ISSUERS
 # Readers who have just looked up a working roll-up still find its values for this long.
 SUPERSEDED_FOR = timedelta(minutes=10)
 
@@ -99,6 +99,13 @@ def refuse_frozen(period: Period) -> None:
             _("%(period)s已于 %(when)s 冻结，数据不再变动；需要更正时，请写明原因重新冻结为新版本。"),
             params={"period": period.name, "when": formats.moment(period.frozen_at)},
         )
+
+
+def refuse_freezing(period: Period) -> None:
+    """Nothing of a period changes once it is frozen, nor while it is being frozen."""
+    refuse_frozen(period)
+    if period.snapshots.filter(version__gt=0, job_state__in=UNDER_WAY).exists():
+        raise ValidationError(_("%(period)s正在冻结，请稍候。"), params={"period": period.name})
 
 
 def rollup_now(period: Period, by: User | None = None) -> Snapshot:
@@ -163,6 +170,9 @@ def _roll_up(snapshot: Snapshot) -> None:
         period = Period.objects.get(pk=snapshot.period_id)
         if not snapshot.version:
             refuse_frozen(period)
+        elif not period.is_frozen and (why := ladder.why_not_freeze(period)):
+            # What was complete when it was queued need not be when its turn comes.
+            raise ValidationError(why)
         rollup.store(snapshot)
         results: dict[str, Any] = {"finished_at": timezone.now(), "definitions": snapshot.definitions}
         if snapshot.version:
@@ -171,7 +181,7 @@ def _roll_up(snapshot: Snapshot) -> None:
             results["row_hash"] = rollup.digest(snapshot)
             results["counted_hash"] = rollup.digest_of_rows(snapshot)
             results["warnings"] = identities.warnings(snapshot)
-            results["coverage"] = _coverage(period)
+            results["coverage"] = _coverage(period, snapshot)
             if period.is_public:
                 period.status = Period.Status.REVISED
                 period.save(update_fields=["status"])
@@ -185,13 +195,13 @@ def _roll_up(snapshot: Snapshot) -> None:
             write(Event.Kind.CHANGED, snapshot, after=digests)
 
 
-def _coverage(period: Period) -> dict[str, Any]:
+def _coverage(period: Period, snapshot: Snapshot) -> dict[str, Any]:
     """Who confirmed the figures is judged once, by the first freeze; corrections repeat what it said."""
     if not period.is_collected:
         return {}
     if period.is_frozen:
         return frozen_snapshot(period).coverage
-    return ladder.Ladder(period).coverage()
+    return ladder.Ladder(period).coverage(snapshot)
 
 
 @by_whom

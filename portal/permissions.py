@@ -563,7 +563,7 @@ def _api() -> Iterator[Entry]:
     yield Entry("schema", ANYBODY, public=True)
     yield Entry("api_docs", ANYBODY, public=True)
     for name in ("bureau", "chain", "period"):
-        yield Entry(f"api-{name}-list", None, FILERS) if name == "bottleneck" else Entry(f"api-{name}-list")
+        yield Entry(f"api-{name}-list")
         yield Entry(f"api-{name}-detail", row=name)
     for name, sees in (
         ("organization", PARTIES),

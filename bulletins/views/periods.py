@@ -26,6 +26,7 @@ from bulletins.models import Period, Snapshot
 from bulletins.views.figures import home_unit
 from bulletins.views.jobs import progress_of, progress_response
 from common import formats
+from common.scope import Scope
 from enterprises.models import Bureau
 
 NOT_ALLOWED = gettext_lazy("建立、冻结和发布统计期间由总局的管理员或统计员办理。")
@@ -142,19 +143,28 @@ def period_detail(request: HttpRequest, code: str) -> HttpResponse:
     snapshots = list(period.snapshots.select_related("created_by").order_by("-pk"))
     last = snapshots[0] if snapshots else None
     done = [snapshot for snapshot in snapshots if snapshot.job_state == Snapshot.State.DONE]
+    newest = next(iter(_frozen(done)), None)
     context = {
         "period": period,
         "next_step": next_step(period, last),
         "progress": _progress(period, last),
         "failed": last if last and last.job_state == Snapshot.State.FAILED else None,
-        "faults": _faults(last) if last and last.job_state == Snapshot.State.FAILED else [],
+        # Faults of a freeze name problems and units anywhere.
+        "faults": _faults(last)
+        if last
+        and last.job_state == Snapshot.State.FAILED
+        and (request.user.scope.everything or not last.version)
+        else [],
         "steps": _steps(period),
         "versions": _frozen(done),
         "working": next((s for s in done if not s.version), None) if not period.is_frozen else None,
         "calendar": _calendar(period),
         "ladder": _ladder(request, period, unit),
-        "coverage": coverage(newest) if (newest := next(iter(_frozen(done)), None)) else None,
-        "warnings": [_linked(sentence) for sentence in newest.warnings] if newest else [],
+        "coverage": coverage(newest, None if period.is_public else request.user.scope) if newest else None,
+        # Warnings name problems of any unit.
+        "warnings": [_linked(sentence) for sentence in newest.warnings]
+        if newest and request.user.scope.everything
+        else [],
         "actions": _actions(request.user, period, last),
         "figures_href": dashboard.address(period, unit) if done else "",
         "compare_href": reverse("bulletins:compare", query={"after": done[0].code, "bureau": unit.code})
@@ -225,14 +235,19 @@ def _ladder(request: HttpRequest, period: Period, unit: Bureau | None) -> dict[s
     }
 
 
-def coverage(snapshot: Snapshot) -> dict[str, list[Any]] | None:
-    """Who was excused when the figures were frozen, and who was missing; None if nobody was asked."""
+def coverage(snapshot: Snapshot, scope: Scope | None) -> dict[str, list[Any]] | None:
+    """Who was excused when the figures were frozen, who was missing, and whose figures had changed since they
+    were approved, of the units of a scope; None if nobody was asked."""
     kept = snapshot.coverage
     if not kept:
         return None
-    codes = [*kept["missing"], *(line["bureau"] for line in kept["excused"])]
+    changed = kept.get("changed", [])
+    codes = [*kept["missing"], *changed, *(line["bureau"] for line in kept["excused"])]
     units = Bureau.objects.in_bulk(codes, field_name="code")
+    if scope is not None:
+        units = {code: unit for code, unit in units.items() if scope.covers(unit)}
     return {
+        "changed": [units[code] for code in changed if code in units],
         "missing": [units[code] for code in kept["missing"] if code in units],
         "excused": [(units[line["bureau"]], line) for line in kept["excused"] if line["bureau"] in units],
     }

@@ -91,11 +91,13 @@ def _page(
             "year_before": periods.name(periods.year_before(period.code)),
         },
         "is_year": period.kind == Period.Kind.YEAR,
-        "stock": stock.balance(period, bureau) if snapshot else None,
+        # By the ledger of today, so beside frozen figures it would tell another number.
+        "stock": stock.balance(period, bureau) if snapshot and not period.is_frozen else None,
+        "seal": collecting.seal(snapshot, bureau) if snapshot else "",
         "faults": faults_of(faults),
         "next": _next(request.user, period, rung),
         "may_submit": rung is not None and _may_submit(request.user, rung),
-        "why_not_submit": _why_not_submit(period, ladder, rung, snapshot, bool(faults)),
+        "why_not_submit": _why_not_submit(period, ladder, rung, snapshot),
         "may_judge": rung is not None and collecting.may_judge(request.user, bureau),
         "why_not_judge": collecting.why_not_judge(request.user, row) if row else "",
         "excuse": rung.excuse if rung else None,
@@ -114,17 +116,15 @@ def _may_submit(user: Any, rung: Rung) -> bool:
     )
 
 
-def _why_not_submit(
-    period: Period, ladder: Ladder, rung: Rung | None, snapshot: Snapshot | None, faulty: bool
-) -> str:
-    """Why the unit cannot hand in yet; empty when it can."""
+def _why_not_submit(period: Period, ladder: Ladder, rung: Rung | None, snapshot: Snapshot | None) -> str:
+    """Why the unit cannot hand in yet; empty when it can, or when trying has its figures counted anew."""
     if rung is None:
         return ""
     if waiting := ladder.waiting_for(rung.bureau):
         return _("下级还有 %(n)d 个单位没有通过审核。") % {"n": len(waiting)}
     if snapshot is None or collecting.current_count(period) is None:
         return _("截止后的数字还没有汇总，请稍候。")
-    return _("请先更正上面列出的记录。") if faulty else ""
+    return ""
 
 
 def _next(user: Any, period: Period, rung: Rung | None) -> str:
@@ -226,7 +226,9 @@ def unit_submit(request: HttpRequest, code: str, unit: str) -> HttpResponse:
         request,
         period,
         bureau,
-        lambda: collecting.submit(period, bureau, request.user, form.cleaned_data["note"]),
+        lambda: collecting.submit(
+            period, bureau, request.user, form.cleaned_data["note"], seen=request.POST.get("seal", "")
+        ),
         _("已提交，上级审核后会通知您。"),
     )
 
@@ -268,7 +270,8 @@ def unit_return(request: HttpRequest, code: str, unit: str) -> HttpResponse:
             lambda: collecting.send_back(row, request.user, _seen(request), reason),
             _("已退回%(unit)s，对方会看到原因。") % {"unit": bureau.short_name},
         )
-    context = {"period": period, "bureau": bureau, "row": row, "form": form, "danger": True}
+    seen = _seen(request) if request.method == "POST" else row.round
+    context = {"period": period, "bureau": bureau, "round": seen, "form": form, "danger": True}
     context["cancel_url"] = address(period, bureau)
     return render(request, "bulletins/unit_return.html", context, status=400 if form.errors else 200)
 
@@ -305,14 +308,13 @@ def unit_lift(request: HttpRequest, code: str, unit: str) -> HttpResponse:
     """Ends the excuse of the unit itself; what a unit above was excused for is lifted there."""
     period, bureau = _asked(request, code, unit)
     _refuse_others(request, bureau)
-    row = Ladder(period, bureau).excuses.get(bureau.path)
-    if row is None:
+    if bureau.path not in Ladder(period, bureau).excuses:
         messages.error(request, _("%(unit)s现在没有免报。") % {"unit": bureau.short_name})
         return redirect(address(period, bureau))
     return _done(
         request,
         period,
         bureau,
-        lambda: collecting.lift(row, request.user),
+        lambda: collecting.lift(bureau, period, request.user),
         _("已撤销%(unit)s的免报。") % {"unit": bureau.short_name},
     )

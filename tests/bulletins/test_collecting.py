@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import notices
 from accounts.models import Notice, Role, Substitution, User
 from bulletins import circular, collecting, figures, periods, services
 from bulletins.ladder import Ladder, Standing
@@ -49,15 +50,26 @@ def people(tree: Tree) -> People:
     return People(tree)
 
 
+def collected(code: str) -> Period:
+    """A period that is over and whose freeze is still to come."""
+    return collecting.collect(services.get_period(code), None, timezone.localdate() + timedelta(days=10))
+
+
 @world
 def period(tree: Tree) -> Period:
     """2024 is collected and rolled up after its cut-off; its freeze is still to come."""
-    row = collecting.collect(services.get_period("2024"), None, timezone.localdate() + timedelta(days=10))
+    row = collected("2024")
     services.rollup_now(row)
     return row
 
 
 def handed_in(period: Period, bureau: Bureau, by: User) -> Submission:
+    return collecting.submit(period, bureau, by)
+
+
+def counted_anew(period: Period, bureau: Bureau, by: User) -> Submission:
+    """What was sent back is counted again before it is handed in again."""
+    services.rollup_now(period)
     return collecting.submit(period, bureau, by)
 
 
@@ -92,7 +104,7 @@ def test_a_period_freezes_on_the_tenth_working_day_after_its_cut_off_unless_anot
 @pytest.mark.django_db
 def test_a_period_does_not_freeze_before_its_end() -> None:
     row = services.get_period("2024")
-    with pytest.raises(ValidationError, match="晚于期间的截止日"):
+    with pytest.raises(ValidationError, match="各地要有时间核对"):
         collecting.collect(row, None, date(2024, 12, 31))
     with pytest.raises(IntegrityError), transaction.atomic():
         Period.objects.update(freeze_on=date(2024, 12, 31))
@@ -127,7 +139,7 @@ def test_a_period_goes_from_open_over_collecting_and_reviewing_to_frozen_publish
     assert stage(this_year) == "open"
     services.get_period("2023")
     assert stage("2023") == "reviewing"
-    period = collecting.collect(services.get_period("2024"), None)
+    period = collected("2024")
     assert stage("2024") == "collecting"
     services.rollup_now(period)
     excuse_others(period, tree, people.nation, tree.xinjiang)
@@ -137,6 +149,7 @@ def test_a_period_goes_from_open_over_collecting_and_reviewing_to_frozen_publish
     assert stage("2024") == "reviewing"
     collecting.send_back(row, people.nation, 1, "请核对")
     assert stage("2024") == "collecting"
+    Period.objects.filter(pk=period.pk).update(freeze_on=timezone.localdate())
     services.freeze_now(period, None)
     assert stage("2024") == "frozen"
     services.publish(period, None)
@@ -152,7 +165,7 @@ def test_a_period_goes_from_open_over_collecting_and_reviewing_to_frozen_publish
 @pytest.mark.django_db
 def test_what_is_handed_in_is_what_was_counted(tree: Tree, people: People) -> None:
     project(tree.huqiu)
-    period = collecting.collect(services.get_period("2024"), None)
+    period = collected("2024")
     services.rollup_now(period)
     row = collecting.submit(period, tree.huqiu, people.county, " 新增一个项目 ")
     assert (row.status, row.round, row.note) == (Status.SUBMITTED, 1, "新增一个项目")
@@ -206,7 +219,7 @@ def test_nothing_is_handed_in_before_the_cut_off_nor_after_the_freeze_nor_uncoll
 
 @pytest.mark.django_db
 def test_figures_counted_before_the_cut_off_are_counted_anew_first(tree: Tree, people: People) -> None:
-    period = collecting.collect(services.get_period("2024"), None)
+    period = collected("2024")
     services.rollup_now(period)
     Snapshot.objects.update(finished_at=datetime(2024, 12, 31, 23, 59, tzinfo=SHANGHAI))
     with pytest.raises(ValidationError, match="正在汇总"):
@@ -235,7 +248,7 @@ def test_a_city_hands_in_when_its_counties_are_approved_or_excused(
 @pytest.mark.django_db
 def test_rows_that_stop_a_freeze_stop_their_own_units_and_no_others(tree: Tree, people: People) -> None:
     faulty = solved(tree.huqiu, proved=False)
-    period = collecting.collect(services.get_period("2024"), None)
+    period = collected("2024")
     services.rollup_now(period)
     with pytest.raises(ValidationError, match=f"没有证据的问题：{faulty.code}"):
         handed_in(period, tree.huqiu, people.county)
@@ -251,6 +264,46 @@ def test_handing_in_twice_is_once(tree: Tree, people: People, period: Period) ->
     assert Submission.objects.get().round == 1
     collecting.approve(first, people.city, 1)
     assert handed_in(period, tree.huqiu, people.county).status == Status.APPROVED
+
+
+@pytest.mark.django_db
+def test_figures_that_came_back_are_counted_again_before_they_are_handed_in_again(
+    tree: Tree, people: People, period: Period
+) -> None:
+    row = handed_in(period, tree.huqiu, people.county)
+    collecting.send_back(row, people.city, 1, "请核对")
+    project(tree.huqiu)
+    with pytest.raises(ValidationError, match="正在汇总"):
+        handed_in(period, tree.huqiu, people.county)
+    services.run_snapshot(Snapshot.objects.get(job_state="queued").pk)
+    assert handed_in(period, tree.huqiu, people.county).figures["I01"] == [1, None, None]
+
+
+@pytest.mark.django_db
+def test_whoever_is_refused_for_its_rows_has_them_counted_again(tree: Tree, people: People) -> None:
+    solved(tree.huqiu, proved=False)
+    period = collected("2024")
+    services.rollup_now(period)
+    answer = post(people.county, "submit", period, tree.huqiu).content.decode()
+    assert "没有证据的问题" in answer
+    assert "aria-disabled" not in answer
+    assert Snapshot.objects.filter(job_state="queued", version=0).exists()
+
+
+@pytest.mark.django_db
+def test_only_what_was_looked_at_is_handed_in(tree: Tree, people: People, period: Period) -> None:
+    seen = page(people.county, period, tree.huqiu).context["seal"]
+    project(tree.wujiang)
+    services.rollup_now(period)
+    assert page(people.county, period, tree.huqiu).context["seal"] == seen
+    project(tree.huqiu)
+    services.rollup_now(period)
+    for stale in (seen, ""):
+        answer = post(people.county, "submit", period, tree.huqiu, seal=stale)
+        assert "请看过新的数字再提交" in answer.content.decode()
+    assert not Submission.objects.exists()
+    post(people.county, "submit", period, tree.huqiu)
+    assert Submission.objects.get().figures["I01"] == [1, None, None]
 
 
 # --- Judging ----------------------------------------------------------------------------------------------
@@ -307,7 +360,7 @@ def test_what_was_sent_back_says_why_and_is_handed_in_again(
     assert standing(period, tree.huqiu) == Standing.RETURNED
     with pytest.raises(ValidationError, match="已退回"):
         collecting.approve(row, people.city, 1)
-    row = handed_in(period, tree.huqiu, people.county)
+    row = counted_anew(period, tree.huqiu, people.county)
     assert (row.round, row.status, row.reason, row.decided_by) == (2, Status.SUBMITTED, "", None)
     assert [event.after["status"] for event in Event.objects.about(row).order_by("pk")] == [
         "submitted", "returned", "submitted",
@@ -319,7 +372,7 @@ def test_what_was_sent_back_says_why_and_is_handed_in_again(
 def test_nobody_approves_a_round_that_was_not_looked_at(tree: Tree, people: People, period: Period) -> None:
     row = handed_in(period, tree.huqiu, people.county)
     collecting.send_back(row, people.city, 1, "请核对")
-    handed_in(period, tree.huqiu, people.county)
+    counted_anew(period, tree.huqiu, people.county)
     with pytest.raises(ValidationError, match="已重新提交"):
         collecting.approve(row, people.city, 1)
     assert collecting.approve(row, people.city, 2).status == Status.APPROVED
@@ -331,6 +384,7 @@ def test_approved_figures_go_back_until_the_superior_has_handed_in_its_own(
 ) -> None:
     county = approved(period, tree.huqiu, people.county, people.city)
     collecting.send_back(county, people.city, 1, "再核对")
+    services.rollup_now(period)
     county = approved(period, tree.huqiu, people.county, people.city)
     collecting.excuse(tree.wujiang, people.city, "洪灾停工", period=period)
     city = handed_in(period, tree.suzhou, people.clerk)
@@ -338,6 +392,21 @@ def test_approved_figures_go_back_until_the_superior_has_handed_in_its_own(
         collecting.send_back(county, people.province, 2, "再核对")
     collecting.send_back(city, people.province, 1, "县里有误")
     assert collecting.send_back(county, people.city, 2, "再核对").status == Status.RETURNED
+
+
+@pytest.mark.django_db
+def test_the_form_of_sending_back_keeps_the_round_that_was_seen(
+    tree: Tree, people: People, period: Period
+) -> None:
+    row = handed_in(period, tree.huqiu, people.county)
+    address = reverse("bulletins:unit_return", args=["2024", "320505"])
+    client = browser(people.city)
+    assert client.get(address).context["round"] == 1
+    collecting.send_back(row, people.clerk, 1, "请核对")
+    counted_anew(period, tree.huqiu, people.county)
+    refused = client.post(address, {"round": 1, "reason": ""})
+    assert (refused.status_code, refused.context["round"]) == (400, 1)
+    assert 'name="round" value="1"' in refused.content.decode()
 
 
 # --- Excuses ----------------------------------------------------------------------------------------------
@@ -358,7 +427,7 @@ def test_an_excuse_covers_all_below_and_ends_by_itself(tree: Tree, people: Peopl
 @pytest.mark.django_db
 def test_an_excuse_for_one_period_is_none_for_another(tree: Tree, people: People, period: Period) -> None:
     collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period)
-    other = collecting.collect(services.get_period("2023"), None)
+    other = collected("2023")
     assert standing(period, tree.huqiu) == Standing.EXCUSED
     assert standing(other, tree.huqiu) == Standing.READY
 
@@ -377,9 +446,31 @@ def test_superiors_excuse_with_a_reason_and_nobody_excuses_itself(
     row = collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period)
     assert collecting.excuse(tree.huqiu, people.province, "又一次", period=period) == row
     with pytest.raises(PermissionDenied):
-        collecting.lift(row, people.county)
-    collecting.lift(row, people.city)
+        collecting.lift(tree.huqiu, period, people.county)
+    collecting.lift(tree.huqiu, period, people.city)
     assert standing(period, tree.huqiu) == Standing.READY
+
+
+@pytest.mark.django_db
+def test_lifting_ends_all_excuses_of_the_unit_until_its_superior_has_handed_in(
+    tree: Tree, people: People, period: Period
+) -> None:
+    until = timezone.localdate() + timedelta(days=3)
+    for fields in ({"period": period}, {"until": until}, {"until": until + timedelta(days=3)}):
+        collecting.excuse(tree.huqiu, people.city, "洪灾停工", **fields)
+    approved(period, tree.wujiang, people.next_county, people.city)
+    city = handed_in(period, tree.suzhou, people.clerk)
+    with pytest.raises(ValidationError, match="苏州市已经提交了"):
+        collecting.lift(tree.huqiu, period, people.city)
+    other = collected("2023")
+    with pytest.raises(ValidationError, match="苏州市已经提交了"):
+        collecting.lift(tree.huqiu, other, people.city)
+    assert standing(period, tree.huqiu) == Standing.EXCUSED
+    collecting.send_back(city, people.province, 1, "请核对")
+    post(people.city, "lift", period, tree.huqiu)
+    assert standing(period, tree.huqiu) == Standing.READY
+    assert not Excuse.objects.filter(lifted_at__isnull=True).exists()
+    assert collecting.lift(tree.huqiu, period, people.city) == 0
 
 
 @pytest.mark.django_db
@@ -408,6 +499,106 @@ def test_a_collected_period_is_frozen_when_all_are_settled_or_the_day_has_come(
     snapshot = services.freeze_now(services.get_period("2024"), None)
     assert "320505" in snapshot.coverage["missing"]
     assert "320000" in snapshot.coverage["missing"]
+
+
+def complete(period: Period, tree: Tree, people: People) -> Submission:
+    """All are excused but Xinjiang, whose figures are approved."""
+    excuse_others(period, tree, people.nation, tree.xinjiang)
+    return approved(period, tree.xinjiang, factories.user(Role.OFFICER, tree.xinjiang), people.nation)
+
+
+@pytest.mark.django_db
+def test_nothing_moves_while_a_period_is_being_frozen(tree: Tree, people: People, period: Period) -> None:
+    row = complete(period, tree, people)
+    services.request_freeze(period, None, in_background=False)
+    steps = (
+        lambda: collecting.send_back(row, people.nation, 1, "请核对"),
+        lambda: collecting.submit(period, tree.huqiu, people.county),
+        lambda: collecting.lift(tree.liaoning, period, people.nation),
+        lambda: collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period),
+        lambda: collecting.collect(period, None, timezone.localdate() + timedelta(days=20)),
+    )
+    for step in steps:
+        with pytest.raises(ValidationError, match="正在冻结"):
+            step()
+
+
+@pytest.mark.django_db
+def test_what_is_no_longer_complete_when_its_turn_comes_is_not_frozen(
+    tree: Tree, people: People, period: Period
+) -> None:
+    complete(period, tree, people)
+    job = services.request_freeze(period, None, in_background=False)
+    # An excuse until a day ends by itself.
+    Excuse.objects.filter(bureau=tree.suzhou.parent).update(lifted_at=timezone.now(), lifted_by=people.nation)
+    with pytest.raises(ValidationError, match="没有通过审核"):
+        services.run_snapshot(job.pk)
+    job.refresh_from_db()
+    assert (job.job_state, Period.objects.get(pk=period.pk).is_frozen) == ("failed", False)
+    for reader, told in ((people.nation, True), (people.city, False)):
+        assert ("江苏" in _error_summary(reader)) is told
+
+
+def _error_summary(reader: User) -> str:
+    text = browser(reader).get("/periods/2024/").content.decode()
+    return text[text.index("error-summary") :].split("</div>")[0]
+
+
+@pytest.mark.django_db
+def test_the_snapshot_says_whose_figures_are_no_longer_those_that_were_approved(
+    tree: Tree, people: People, period: Period
+) -> None:
+    approved(period, tree.huqiu, people.county, people.city)
+    approved(period, tree.wujiang, people.next_county, people.city)
+    project(tree.huqiu)
+    Period.objects.filter(pk=period.pk).update(freeze_on=timezone.localdate())
+    snapshot = services.freeze_now(services.get_period("2024"), None)
+    assert snapshot.coverage["changed"] == ["320505"]
+    assert "1 个单位冻结的数字与通过时不同" in browser(people.city).get("/periods/2024/").content.decode()
+    paper = services.draft_bulletin(services.get_period("2024"), tree.suzhou, None, in_background=False)
+    assert "通过审核之后数字又有变动的单位：虎丘区。" in str(circular.compose(paper))
+
+
+@pytest.mark.django_db
+def test_before_publication_the_page_names_units_of_the_own_subtree_only(
+    tree: Tree, people: People, period: Period
+) -> None:
+    collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period)
+    project(tree.wujiang)
+    Period.objects.filter(pk=period.pk).update(freeze_on=timezone.localdate())
+    services.freeze_now(services.get_period("2024"), None)
+    Snapshot._base_manager.update(warnings=["期初不同：某问题"])
+
+    def text(user: User) -> str:
+        return browser(user).get("/periods/2024/").content.decode()
+
+    assert "洪灾停工" in text(people.city)
+    assert "洪灾停工" not in text(people.next_city)
+    assert "吴江区" not in text(people.next_city)
+    assert "某问题" not in text(people.city)
+    assert "某问题" in text(people.nation)
+    services.publish(services.get_period("2024"), None)
+    assert "洪灾停工" in text(people.next_city)
+    assert "某问题" not in text(people.next_city)
+
+
+@pytest.mark.django_db
+def test_the_stock_by_todays_ledger_does_not_stand_beside_frozen_figures(
+    tree: Tree, people: People, period: Period
+) -> None:
+    text = page(people.city, period, tree.suzhou).content.decode()
+    assert "清单存量" in text
+    assert "－ 销号（含服务、咨询）" in text
+    Period.objects.filter(pk=period.pk).update(freeze_on=timezone.localdate())
+    services.freeze_now(services.get_period("2024"), None)
+    assert "清单存量" not in page(people.city, period, tree.suzhou).content.decode()
+
+
+@pytest.mark.django_db
+def test_the_first_period_of_all_has_a_page(tree: Tree, people: People) -> None:
+    for code, before in (("2000", "1999年"), ("2000-01", "1999年12月"), ("2000Q1", "1999年第四季度")):
+        answer = page(people.city, services.get_period(code), tree.suzhou)
+        assert (answer.status_code, answer.context["names"]["before"]) == (200, before)
 
 
 @pytest.mark.django_db
@@ -446,6 +637,7 @@ def test_whose_turn_it_is_hears_of_it(tree: Tree, people: People, period: Period
     assert told(people.city) == told(people.clerk) == ["figures_submitted"]
     collecting.send_back(row, people.city, 1, "请核对")
     assert told(people.county) == ["figures_returned"]
+    services.rollup_now(period)
     approved(period, tree.huqiu, people.county, people.city)
     assert told(people.city)[-1] == "figures_submitted"
     approved(period, tree.wujiang, people.next_county, people.city)
@@ -475,7 +667,38 @@ def test_reminders_come_once_at_each_stage_and_only_to_those_whose_turn_it_is(
 def test_a_bureau_without_people_lets_its_superior_hear(tree: Tree, people: People, period: Period) -> None:
     collecting.remind(timezone.localdate() - timedelta(days=10))
     # Nobody works at Binhu; its city may excuse it.
-    assert [n.details["row"] for n in Notice.objects.filter(user=people.next_city)] == ["320211"]
+    notice = Notice.objects.get(user=people.next_city)
+    assert notice.details["row"] == "320211"
+    assert "没有经办人员" in notices.sentence(notice)
+
+
+@pytest.mark.django_db
+def test_excusing_the_last_one_below_makes_it_the_superiors_turn(
+    tree: Tree, people: People, period: Period
+) -> None:
+    collecting.excuse(tree.huqiu, people.city, "洪灾停工", period=period)
+    assert told(people.clerk) == []
+    collecting.excuse(tree.wujiang, people.city, "洪灾停工", until=timezone.localdate())
+    assert told(people.clerk) == ["figures_turn"]
+
+
+@pytest.mark.django_db
+def test_whoever_has_handed_in_is_not_told_that_it_is_its_turn(
+    tree: Tree, people: People, period: Period
+) -> None:
+    row = approved(period, tree.huqiu, people.county, people.city)
+    collecting.excuse(tree.suzhou, people.province, "洪灾停工", period=period)
+    approved(period, tree.wujiang, people.next_county, people.city)
+    assert row.status == Status.APPROVED
+    assert "figures_turn" not in told(people.clerk)
+
+
+@pytest.mark.django_db
+def test_that_all_is_complete_is_told_to_those_who_freeze(tree: Tree, people: People, period: Period) -> None:
+    officer = factories.user(Role.OFFICER, tree.nation)
+    complete(period, tree, people)
+    assert "figures_complete" in told(people.nation)
+    assert "figures_complete" not in told(officer)
 
 
 # --- Races ------------------------------------------------------------------------------------------------
@@ -484,7 +707,7 @@ def test_a_bureau_without_people_lets_its_superior_hear(tree: Tree, people: Peop
 def ready() -> tuple[Tree, People, Period]:
     tree = Tree()
     people = People(tree)
-    period = collecting.collect(services.get_period("2024"), None)
+    period = collected("2024")
     services.rollup_now(period)
     return tree, people, period
 
@@ -548,6 +771,8 @@ def page(user: User, period: Period, bureau: Bureau) -> Any:
 
 
 def post(user: User, step: str, period: Period, bureau: Bureau, **data: Any) -> Any:
+    if step == "submit":
+        data.setdefault("seal", page(user, period, bureau).context["seal"])
     address = reverse(f"bulletins:unit_{step}", args=[period.code, bureau.code])
     return browser(user).post(address, data, follow=True)
 
@@ -567,6 +792,7 @@ def test_a_unit_hands_in_and_its_superior_judges_in_the_browser(
     answer = page(people.county, period, tree.huqiu).content.decode()
     assert "项目数不对" in answer
     assert "确认并提交" in answer
+    services.rollup_now(period)
     post(people.county, "submit", period, tree.huqiu)
     stale = post(people.city, "approve", period, tree.huqiu, round=1).content.decode()
     assert "已重新提交" in stale
@@ -577,7 +803,7 @@ def test_a_unit_hands_in_and_its_superior_judges_in_the_browser(
 @pytest.mark.django_db
 def test_figures_that_changed_since_they_were_handed_in_are_marked(tree: Tree, people: People) -> None:
     project(tree.huqiu)
-    period = collecting.collect(services.get_period("2024"), None)
+    period = collected("2024")
     services.rollup_now(period)
     handed_in(period, tree.huqiu, people.county)
     assert "提交时 " not in page(people.city, period, tree.huqiu).content.decode()
@@ -665,8 +891,12 @@ def test_the_interface_tells_who_has_confirmed_in_the_own_subtree(
 @pytest.mark.django_db
 def test_the_nation_opens_a_period_to_be_confirmed_and_leaves_time_for_it(tree: Tree, people: People) -> None:
     client = browser(people.nation)
-    client.post("/periods/", {"code": "2024Q4", "is_collected": "on"})
-    assert Period.objects.get(code="2024Q4").is_collected
+    this_year = f"{timezone.localdate().year}Q4"
+    client.post("/periods/", {"code": this_year, "is_collected": "on"})
+    assert Period.objects.get(code=this_year).is_collected
+    late = client.post("/periods/", {"code": "2024Q4", "is_collected": "on"})
+    assert (late.status_code, list(late.context["form"].errors)) == (400, ["is_collected"])
+    assert not Period.objects.filter(code="2024Q4").exists()
     client.post("/periods/", {"code": "2024-11"})
     assert not Period.objects.get(code="2024-11").is_collected
     # The usual day is long gone.

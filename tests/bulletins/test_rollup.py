@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -361,6 +362,20 @@ def test_what_is_frozen_is_neither_changed_nor_deleted_nor_added_to(tree: Tree, 
     if kept is not Snapshot:
         with pytest.raises(ValidationError, match="冻结的快照不能修改"):
             kept.objects.bulk_create([rows.first()])
+        moved = rows.first()
+        moved.snapshot = working
+        added = kept.objects.filter(snapshot=working)
+        if kept is StatValue:
+            for refused in (
+                moved.save,
+                moved.delete,
+                lambda: added.update(snapshot=frozen),
+                lambda: added.update(snapshot_id=frozen.pk),
+            ):
+                with pytest.raises(ValidationError, match="冻结的快照不能修改"):
+                    refused()
+            with pytest.raises(TypeError, match="name the snapshot"):
+                added.update(snapshot=F("snapshot"))
     assert rollup.is_untouched(frozen)
     StatValue.objects.filter(snapshot=working).update(late=0)
     StatValue.objects.filter(snapshot=working).delete()
