@@ -19,6 +19,8 @@ MISSES_TOLD = 50
 # whoever knows it gets in: of an invitation, of a new password.
 OPEN_PARTS = {
     *(
+        "after",
+        "before",
         "bureau",
         "code",
         "id",
@@ -28,8 +30,11 @@ OPEN_PARTS = {
         "pk",
         "provider_id",
         "public_id",
+        "snapshot",
         "step",
+        "unit",
         "uscc",
+        "version",
     ),
 }
 

@@ -45,7 +45,7 @@ from projects.workflow import (
     judge,
 )
 from record.acting import by_whom, on_behalf
-from record.recording import one_change
+from record.recording import one_change, read_under_lock
 
 S = Bottleneck.Status
 REFILED = (S.WITHDRAWN, S.LAPSED)
@@ -211,8 +211,11 @@ def revise(
             raise PermissionDenied(_("问题已提交，现在不能修改内容。"))
         if locked.version != version:
             raise StaleRow(_("这份草稿已在另一个窗口或由同事修改。"))
-        # The same organisation, which was read by whoever may revise.
-        locked.organization = bottleneck.organization
+        # Read before, by whoever may revise it.
+        for name in ("organization", "bureau"):
+            if getattr(locked, f"{name}_id") == getattr(bottleneck, f"{name}_id"):
+                setattr(locked, name, getattr(bottleneck, name))
+        read_under_lock(locked)
         for name, value in values.items():
             setattr(locked, name, value)
         locked.version += 1
@@ -258,6 +261,7 @@ def move(
             data["master"] = to_judge.get(pk=master.pk)
         locked = to_judge.select_related("handler__parent", "bureau", "organization").get(pk=bottleneck.pk)
         _refuse_stale(locked, row, version)
+        read_under_lock(locked)
         event = _carry_out(locked, row, by, data, now=now, stored=stored)
         if row.name in ("verify", "reopen"):
             _lead_children(locked, now)

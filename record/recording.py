@@ -28,6 +28,8 @@ from record.models import Event
 # In place of personal data and of drafts: that it changed, never what it was.
 HIDDEN = "***"
 BLANKS: tuple[Any, ...] = (None, "", [], {})
+# The attribute of a row that was read under lock.
+AS_READ = "_as_read"
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,14 @@ class Stored(NamedTuple):
     veiled: bool
 
 
+def read_under_lock(row: models.Model) -> None:
+    """The row was read for update just now, with what it belongs to: its next saving need not ask for it."""
+    watched = WATCHED[_model(row)]
+    values = _plain(watched, list(watched.fields), [row.__dict__[name] for name in watched.fields])
+    lookup, value = watched.veiled or ("pk", None)
+    row.__dict__[AS_READ] = Stored(values or {}, _belongs(watched, row), _walk(row, lookup) == value)
+
+
 def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
     @wraps(save_base)
     def save(self: models.Model, *args: Any, **kwargs: Any) -> None:
@@ -286,7 +296,8 @@ def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
             if not names or (watched.when and not watched.when(self)):
                 return save_base(self, *args, **kwargs)
             is_new = self.pk is None or kwargs.get("force_insert")
-            before = None if is_new else _stored(watched, self.pk, names)
+            known = self.__dict__.pop(AS_READ, None)
+            before = None if is_new else known or _stored(watched, self.pk, names)
             save_base(self, *args, **kwargs)
             after = _plain(watched, names, [self.__dict__.get(name) for name in names])
             if after is None:
@@ -310,8 +321,9 @@ def _tell(
     if not changed:
         return
     if before.veiled and watched.veiled and watched.veiled[0] in changed:
-        whole = _stored(watched, row.pk, list(watched.fields)) or before
-        write(Event.Kind.CHANGED, row, after=_shown(watched, whole.values, whole.values), veiled=False)
+        if len(after) < len(watched.fields):
+            after = (_stored(watched, row.pk, list(watched.fields)) or before).values
+        write(Event.Kind.CHANGED, row, after=_shown(watched, after, after), veiled=False)
         return
     relations = any(watched.fields[name].is_relation for name in changed)
     write(

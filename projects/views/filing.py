@@ -161,6 +161,8 @@ def _row(request: HttpRequest, public_id: uuid.UUID) -> Bottleneck:
         rows = rows.select_related(
             "organization__bureau", "organization__contact", "bureau", "handler", "filer", "contact"
         ).select_related("chain", "segment")
+    else:
+        rows = rows.select_related("organization", "bureau")
     if row := rows.first():
         if row.is_provisional:
             _name_as_claimed(row, request.user)
