@@ -19,7 +19,7 @@ from rest_framework.viewsets import GenericViewSet
 
 import bulletins.converters  # noqa: F401 (registers what the paths name)
 from accounts.models import User
-from bulletins import access, comparison, dashboard, figures, passports
+from bulletins import access, behind, comparison, dashboard, figures, passports
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
 from bulletins.filters import BulletinFilter
@@ -300,7 +300,9 @@ class PassportSerializer(serializers.Serializer):
     time_rule = serializers.CharField()
     place_rule = serializers.CharField()
     definition = serializers.CharField(help_text="Version of the definition it was counted by.")
-    figure = PartsSerializer()
+    figure = PartsSerializer(
+        allow_null=True, help_text="Null: withheld, for it would tell of a single organisation."
+    )
     frozen_at = MomentField(allow_null=True)
     reason = serializers.CharField(help_text="Of a correction.")
     sha256 = serializers.CharField(help_text="Digest of all figures of the version.")
@@ -318,10 +320,13 @@ class ChangeSerializer(serializers.Serializer):
 
 
 class ChangesSerializer(serializers.Serializer):
-    came = serializers.IntegerField()
-    went = serializers.IntegerField()
-    changed = serializers.IntegerField()
-    hidden = serializers.IntegerField(help_text="Not in `rows`: outside the scope, or gone from the ledger.")
+    came = serializers.IntegerField(allow_null=True, help_text="Null: the scope does not cover the unit.")
+    went = serializers.IntegerField(allow_null=True)
+    changed = serializers.IntegerField(allow_null=True)
+    hidden = serializers.IntegerField(
+        allow_null=True, help_text="Not in `rows`: outside the scope, or gone from the ledger."
+    )
+    cut = serializers.BooleanField(help_text="There are more rows than the first 2,000.")
     rows = ChangeSerializer(many=True, help_text="The first 2,000.")
 
 
@@ -330,8 +335,12 @@ class RecountSerializer(serializers.Serializer):
     kept_rows_agree = serializers.BooleanField(
         allow_null=True, help_text="Whether the rows kept at the freeze still make the figure."
     )
-    figure = PartsSerializer(allow_null=True)
-    now = PartsSerializer(allow_null=True)
+    tree_changed = serializers.BooleanField(
+        allow_null=True,
+        help_text="Kept rows do not make the figure, for units moved since; nothing was tampered with.",
+    )
+    figure = PartsSerializer(allow_null=True, help_text="Null: withheld, as in the passport.")
+    now = PartsSerializer(allow_null=True, help_text="Null: the scope does not cover the unit.")
     changes = ChangesSerializer(allow_null=True)
 
 
@@ -363,8 +372,10 @@ def _parts(indicator: Indicator, figure: figures.Value) -> dict[str, Any]:
 
 
 def _changes(changes: Changes) -> dict[str, Any]:
-    numbers = {kind: n for kind, _label, n in changes.counts}
-    return {**numbers, "hidden": changes.hidden, "rows": changes.described}
+    numbers: dict[str, int | None] = dict.fromkeys(("came", "went", "changed", "hidden"))
+    if changes.is_counted:
+        numbers |= {kind: n for kind, _label, n in changes.counts} | {"hidden": changes.hidden}
+    return {**numbers, "cut": changes.is_cut, "rows": changes.described}
 
 
 class _OfSnapshots(GenericViewSet):
@@ -428,7 +439,9 @@ class PassportViewSet(_OfSnapshots):
             "time_rule": str(one.time_rule),
             "place_rule": str(one.place_rule),
             "definition": one.version,
-            "figure": _parts(one, line.figure),
+            "figure": None
+            if behind.is_of_one(request.user, one, place, Side(found))
+            else _parts(one, line.figure),
             "frozen_at": found.finished_at if found.version else None,
             "reason": found.reason,
             "sha256": found.row_hash,
@@ -456,14 +469,24 @@ class PassportViewSet(_OfSnapshots):
         told: dict[str, Any] = dict.fromkeys(RecountSerializer().fields)
         if not passports.can_recount(found, indicator):
             return Response(RecountSerializer({**told, "verdict": "former definition"}).data)
-        changes = Changes(request.user, indicator, place, Side(found), Side(found, now=True))
-        result = passports.recount(found, indicator, place, changes)
-        told = {
-            "verdict": "same" if result.agrees else "differs",
-            "kept_rows_agree": result.is_whole,
-            "figure": _parts(indicator, result.stored),
-            "now": _parts(indicator, result.now),
-            "changes": _changes(changes) if found.version else None,
+        if behind.covers(request.user, place):
+            changes = Changes(request.user, indicator, place, Side(found), Side(found, now=True))
+            result = passports.recount(found, indicator, place, changes)
+            verdict = passports.verdict(found, result)
+            told |= {
+                "figure": _parts(indicator, result.stored),
+                "now": _parts(indicator, result.now),
+                "changes": _changes(changes) if found.version else None,
+            }
+        else:
+            verdict = passports.told_verdict(request.user, found, indicator, place)
+            if not behind.is_of_one(request.user, indicator, place, Side(found)):
+                (line,) = figures.headline(found, place.bureau, [code], place.chain)
+                told["figure"] = _parts(indicator, line.figure)
+        told |= {
+            "verdict": "same" if verdict.agrees else "differs",
+            "kept_rows_agree": verdict.is_whole,
+            "tree_changed": verdict.tree_changed,
         }
         return Response(RecountSerializer(told).data)
 
@@ -511,7 +534,7 @@ class ComparisonViewSet(_OfSnapshots):
             by_chain=asked["by_chain"],
             differing=not asked["same"],
         )
-        lines = found.told(self.paginate_queryset(found.lines()) or [])
+        lines = found.told(self.paginate_queryset(found.lines()) or [], request.user)
         return self.get_paginated_response([_line(line) for line in lines])
 
     @extend_schema(responses=ChangesSerializer, parameters=[CHAIN])

@@ -4,18 +4,19 @@ Rows are counted here by the catalogue's own queries, so that one figure of the 
 while a reader waits; that these queries count what `domain.md` means, `bulletins.recount` proves.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.models import F, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import pgettext_lazy
 
 from bulletins.figures import Value
 from bulletins.indicators import BASES, Base, Indicator, Kind, Rows, Span
 from bulletins.models import CountedRow, Snapshot
+from common.scope import system_job
 from enterprises.models import Bureau, IndustryChain
 
 # What is told of a counted row, under the same names wherever it comes from.
@@ -113,22 +114,136 @@ class Change:
         return Kinds.WENT if self.now is None else Kinds.CHANGED
 
 
-def changes(indicator: Indicator, place: Place, before: Side, after: Side) -> list[Change]:
-    """The rows by which two sides differ: those that came, then those that went, then those that changed."""
-    order = list(Kinds)
-    found = [change for name in indicator.all_bases for change in _changes(BASES[name], place, before, after)]
-    return sorted(found, key=lambda change: order.index(change.kind))
+class Differences:
+    """By which rows a figure differs between two sides; no more of them are fetched than are asked for."""
+
+    def __init__(self, indicator: Indicator, place: Place, before: Side, after: Side) -> None:
+        self._parts = [_OfBase(BASES[name], place, before, after) for name in indicator.all_bases]
+
+    @property
+    def any(self) -> bool:
+        return any(part.any for part in self._parts)
+
+    @property
+    def counts(self) -> dict[Kinds, int]:
+        """How many rows came, went and changed; the database counts them."""
+        return {kind: sum(part.counts[kind] for part in self._parts) for kind in Kinds}
+
+    def first(self, most: int | None = None) -> list[Change]:
+        """Those that came, then those that went, then those that changed."""
+        found: list[Change] = []
+        for kind in Kinds:
+            for part in self._parts:
+                if most is None or len(found) < most:
+                    found += part.first(kind, None if most is None else most - len(found))
+        return found
 
 
-def _changes(base: Base, place: Place, before: Side, after: Side) -> Iterator[Change]:
-    was, now = (side.rows(base, place).values_list(*TOLD) for side in (before, after))
-    gone = {row: Told(*told) for row, *told in was.difference(now)}
-    new = {row: Told(*told) for row, *told in now.difference(was)}
-    for row in sorted(gone.keys() | new.keys()):
-        yield Change(base.name, row, gone.get(row), new.get(row))
+class _OfBase:
+    """The rows of one base by which two sides differ."""
+
+    def __init__(self, base: Base, place: Place, before: Side, after: Side) -> None:
+        self.base = base
+        self.was, self.now = before.rows(base, place), after.rows(base, place)
+
+    @property
+    def any(self) -> bool:
+        was, now = self.was.values_list(*TOLD), self.now.values_list(*TOLD)
+        return any(rows[:1] for rows in (was.difference(now), now.difference(was)))
+
+    @cached_property
+    def counts(self) -> dict[Kinds, int]:
+        went = self._only(self.was, self.now).count()
+        otherwise = self.was.values_list(*TOLD).difference(self.now.values_list(*TOLD)).count()
+        came = self._only(self.now, self.was).count()
+        return {Kinds.CAME: came, Kinds.WENT: went, Kinds.CHANGED: otherwise - went}
+
+    @staticmethod
+    def _only(one: Rows, other: Rows) -> Rows:
+        """The keys of rows that are on one side only."""
+        return one.values_list("counted").difference(other.values_list("counted"))
+
+    def first(self, kind: Kinds, most: int | None) -> list[Change]:
+        if not self.counts[kind]:
+            return []
+        if kind == Kinds.CHANGED:
+            rows = self.was.values_list(*TOLD).difference(self.now.values_list(*TOLD))
+            # Among these are the rows that went; whoever asks for changed ones was told of all those.
+            stop = None if most is None else most + self.counts[Kinds.WENT]
+            keys = [row for row, *_told in rows.order_by("counted")[:stop]]
+        else:
+            sides = (self.now, self.was) if kind == Kinds.CAME else (self.was, self.now)
+            keys = [row for (row,) in self._only(*sides).order_by("counted")[:most]]
+        was, now = (
+            {} if kind == without else _told(side, keys)
+            for side, without in ((self.was, Kinds.CAME), (self.now, Kinds.WENT))
+        )
+        found = [Change(self.base.name, row, was.get(row), now.get(row)) for row in keys]
+        return [change for change in found if change.kind == kind][:most]
+
+
+def _told(rows: Rows, keys: Iterable[int]) -> dict[int, Told]:
+    found = rows.filter(counted__in=list(keys)).values_list(*TOLD)
+    return {row: Told(*told) for row, *told in found}
 
 
 def elsewhere(rows: Iterable[int], base: Base, side: Side) -> dict[int, Told]:
     """Where rows count on a side, at whatever place."""
-    found = side.rows(base).filter(counted__in=list(rows)).values_list(*TOLD)
-    return {row: Told(*told) for row, *told in found}
+    return _told(side.rows(base), rows)
+
+
+# --- Who may be told --------------------------------------------------------------------------------------
+
+
+def covers(user: Any, place: Place) -> bool:
+    """Whether all rows of a place lie in the scope of the reader."""
+    chain = place.chain.pk if place.chain else None
+    return user.is_authenticated and user.scope.covers(place.bureau, chain)
+
+
+def is_of_one(user: Any, indicator: Indicator, place: Place, *sides: Side) -> bool:
+    """Whether money or days would tell what a single organisation paid or took that the reader may not see
+    (design decision 84): those of a side, and of two versions of a period those by which they differ."""
+    if indicator.kind not in (Kind.MONEY, Kind.MEDIAN) or covers(user, place):
+        return False
+    for name in indicator.bases:
+        rows = [side.rows(BASES[name], place).values("counted") for side in sides]
+        if len(sides) == 2 and all(side.is_kept for side in sides):
+            one, other = sides
+            if one.snapshot.period_id == other.snapshot.period_id:
+                rows.append(_differing(BASES[name], place, one, other))
+        if any(_hidden_organizations(user, BASES[name], keys) == 1 for keys in rows):
+            return True
+    return False
+
+
+def _differing(base: Base, place: Place, one: Side, other: Side) -> Rows:
+    """The keys of kept rows that are not alike in two versions."""
+    same = ("base", "row_id", "bureau_id", "chain_id", "key", "amount")
+    lonely = [
+        side.rows(base, place)
+        .filter(
+            ~Exists(
+                CountedRow.objects.filter(
+                    snapshot=against.snapshot, **{field: OuterRef(field) for field in same}
+                )
+            )
+        )
+        .values("counted")
+        for side, against in ((one, other), (other, one))
+    ]
+    return CountedRow.objects.filter(
+        Q(row_id__in=lonely[0]) | Q(row_id__in=lonely[1]),
+        snapshot__in=[one.snapshot, other.snapshot],
+        base=base.name,
+    ).values("row_id")
+
+
+def _hidden_organizations(user: Any, base: Base, keys: Any) -> int:
+    """Of how many organisations, counted up to two, the reader may not see the rows."""
+    model = base.listed
+    with system_job("whether a figure tells of a single organisation"):
+        rows = model._base_manager.filter(pk__in=keys)
+        if user.is_authenticated:
+            rows = rows.exclude(pk__in=model._default_manager.visible_to(user).order_by().values("pk"))
+        return len(rows.order_by().values("organization").distinct()[:2])

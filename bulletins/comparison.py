@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from bulletins import figures, periods
+from bulletins import behind, figures, periods
+from bulletins.behind import Place, Side
 from bulletins.indicators import CATALOGUE, Indicator, Kind
 from bulletins.models import CountedRow, Period, Snapshot, StatValue
 from common import formats
@@ -29,13 +30,18 @@ COUNTED = ("base", "row_id", "bureau_id", "chain_id", "key", "amount")
 # Frozen snapshots never change, so neither does what differs between two of them.
 REMEMBERED = 24 * 60 * 60
 MOST_REMEMBERED = 100_000
+# Of so many lines it is asked one by one whether they would tell of a single organisation.
+MOST_ASKED = 200
 
 
 def find(code: str) -> Snapshot:
-    """The readable snapshot behind a code like 2024Q3.1; version 0 is the newest working one."""
+    """The readable snapshot behind a code like 2024Q3.1; version 0 is the newest working one of an open
+    period."""
     head, _dot, version = code.strip().partition(".")
     spec = periods.parse(head)
     known = Snapshot.objects.readable().select_related("period").filter(period__code=spec.code)
+    # A working roll-up that a frozen version replaced is nobody's figure any more.
+    known = known.filter(Q(version__gt=0) | Q(period__status=Period.Status.OPEN))
     found = known.filter(version=int(version)).first() if version.isdecimal() and len(version) < 5 else None
     if found is None:
         raise ValidationError(
@@ -97,6 +103,8 @@ class Line:
     after: figures.Value
     is_comparable: bool
     has_rows: bool = False
+    # It would tell the reader of a single organisation.
+    is_withheld: bool = False
 
     @property
     def code(self) -> str:
@@ -135,6 +143,8 @@ class Line:
     @property
     def remark(self) -> str:
         """What the difference does not say."""
+        if self.is_withheld:
+            return _("只涉及一家单位，不予显示")
         if not self.is_comparable:
             return _("口径不同，不作比较")
         if self.difference is None:
@@ -229,24 +239,41 @@ class Comparison:
         )
         return Found(code, self.bureau.pk, self.chain.pk if self.chain else None, was, now, False)
 
-    def told(self, lines: Collection[Found]) -> list[Line]:
-        """The lines of a page with the names of their units and chains."""
+    def told(self, lines: Collection[Found], user: Any) -> list[Line]:
+        """The lines of a page with the names of their units and chains, as far as the reader may be told.
+
+        In a file of more lines than a page has, money and days outside the scope are left out unasked.
+        """
         units = Bureau.objects.in_bulk({line.bureau for line in lines})
         chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
-        return [
-            Line(
-                self.definitions[line.code],
-                units[line.bureau].short_name,
-                units[line.bureau].code,
-                chains[line.chain].name if line.chain else "",
-                chains[line.chain].code if line.chain else "",
-                _value(self.definitions[line.code], line.chain, line.was),
-                _value(self.definitions[line.code], line.chain, line.now),
-                line.code not in self.incomparable,
-                line.has_rows,
+        sides = Side(self.before), Side(self.after)
+
+        def told(line: Found) -> Line:
+            indicator = self.definitions[line.code]
+            place = Place(units[line.bureau], chains[line.chain] if line.chain else None)
+            withheld = (
+                behind.is_of_one(user, indicator, place, *sides)
+                if len(lines) <= MOST_ASKED
+                else indicator.kind in (Kind.MONEY, Kind.MEDIAN) and not behind.covers(user, place)
             )
-            for line in lines
-        ]
+            was, now = (
+                figures.NOT_REPORTED if withheld else _value(indicator, line.chain, side)
+                for side in (line.was, line.now)
+            )
+            return Line(
+                indicator,
+                place.bureau.short_name,
+                place.bureau.code,
+                place.chain.name if place.chain else "",
+                place.chain.code if place.chain else "",
+                was,
+                now,
+                line.code not in self.incomparable,
+                line.has_rows and not withheld,
+                withheld,
+            )
+
+        return [told(line) for line in lines]
 
 
 def differing(before: Snapshot, after: Snapshot, *, by_chain: bool) -> list[Found]:

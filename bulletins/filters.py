@@ -10,7 +10,15 @@ from bulletins.models import Bulletin, Period
 from common.filters import CodeFilter, DayFilter, Filter, ListFilterSet, RowField
 from enterprises.filters import BureauFilter, ChainFilter
 from enterprises.models import IndustryChain, Organization
-from projects.models import ChainProject, Participation, ProjectRegion
+from projects.models import (
+    ChainProject,
+    Investment,
+    KeyProject,
+    Participation,
+    ProjectRegion,
+    ProjectResult,
+    QualityMap,
+)
 
 # 国质强链〔2025〕1号, 〔2025〕1, 2025-1
 NUMBER = re.compile(r"(20\d\d)\D{1,3}(\d{1,6})")
@@ -71,4 +79,15 @@ class CountedFilter(ListFilterSet):
             return queryset.filter(organization__in=Organization.objects.search(text))
         if queryset.model is ProjectRegion:
             return queryset.filter(project__in=ChainProject.objects.search(text))
+        if queryset.model is ProjectResult:
+            named = Q(title__contains=text.strip()) | Q(number__contains=text.strip())
+            return queryset.filter(named | Q(project__in=ChainProject.objects.search(text)))
+        if queryset.model is Investment:
+            return queryset.filter(
+                Q(key_project__in=KeyProject.objects.search(text))
+                | Q(organization__in=Organization.objects.search(text))
+                | Q(voucher=text.strip())
+            )
+        if queryset.model is QualityMap:
+            return queryset.filter(chain__name__contains=text.strip())
         return super().search(queryset, name, text)

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from typing import Any
 
+from django.core.cache import cache
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from bulletins import behind, figures
-from bulletins.behind import Change, Place, Side, Told
+from bulletins import behind, figures, rollup
+from bulletins.behind import Change, Differences, Place, Side, Told
 from bulletins.indicators import BASES, Indicator, Kind, Span
 from bulletins.models import Snapshot
 from bulletins.row_lists import ROW_LISTS
@@ -21,6 +24,8 @@ from enterprises.models import Bureau, IndustryChain
 
 # More rows than these nobody reads; whoever wants them goes to the units below.
 CHANGES_LISTED = 2_000
+VERDICT_FOR = 5 * 60
+UNTOUCHED_FOR = 60 * 60
 
 
 @dataclass(frozen=True)
@@ -44,25 +49,45 @@ class Changes:
         self.user, self.indicator, self.place = user, indicator, place
         self.before, self.after = before, after
 
+        # How many rows differ is for those whose scope covers the place; others read of their own.
+        self.is_counted = behind.covers(user, place)
+        self._differences = Differences(indicator, place, before, after)
+
     @cached_property
-    def all(self) -> list[Change]:
+    def _listed(self) -> list[Change]:
         with system_job("compare the rows of a figure"):
-            return behind.changes(self.indicator, self.place, self.before, self.after)
+            return self._differences.first(CHANGES_LISTED)
+
+    @cached_property
+    def _counts(self) -> dict[behind.Kinds, int]:
+        with system_job("count the rows by which a figure differs"):
+            return self._differences.counts
+
+    @cached_property
+    def any(self) -> bool:
+        """Whether the sides differ by any row."""
+        if self.is_counted:
+            return any(self._counts.values())
+        with system_job("whether any row of a figure differs"):
+            return self._differences.any
 
     @property
     def counts(self) -> list[tuple[str, str, int]]:
-        """How many came, went and changed."""
-        kinds = [change.kind for change in self.all]
-        return [(kind.value, str(kind.label), kinds.count(kind)) for kind in behind.Kinds]
+        """How many came, went and changed; nothing for those outside whose scope rows may lie."""
+        if not self.is_counted:
+            return []
+        return [(kind.value, str(kind.label), n) for kind, n in self._counts.items()]
 
     @property
     def is_cut(self) -> bool:
-        return len(self.all) > CHANGES_LISTED
+        return len(self._listed) == CHANGES_LISTED and (
+            not self.is_counted or sum(self._counts.values()) > CHANGES_LISTED
+        )
 
     @cached_property
     def described(self) -> list[Described]:
         """Those of the first rows that the reader may see."""
-        listed = self.all[:CHANGES_LISTED]
+        listed = self._listed
         self._names: dict[int, str] = dict(Bureau.objects.values_list("pk", "short_name"))
         self._chains: dict[int, str] = dict(IndustryChain.objects.values_list("pk", "name"))
         by_base = sorted(listed, key=lambda change: change.base)
@@ -74,7 +99,7 @@ class Changes:
     @property
     def hidden(self) -> int:
         """Rows among the first that the reader may not see, or that are not there any more."""
-        return min(len(self.all), CHANGES_LISTED) - len(self.described)
+        return len(self._listed) - len(self.described) if self.is_counted else 0
 
     def _of_base(self, name: str, changes: list[Change]) -> Iterator[tuple[Change, Described]]:
         base = BASES[name]
@@ -86,7 +111,7 @@ class Changes:
         model = base.listed
         title = ROW_LISTS[model][0]
         paths = dict.fromkeys((*title.paths, *(title.sub.paths if title.sub else ())))
-        fates = [field.name for field in model._meta.fields if field.name in ("voided_at", "is_test")]
+        fates = _fates(model)
         rows = model._default_manager.visible_to(self.user).filter(pk__in=set(shown.values()))
         visible = {row["pk"]: row for row in rows.values("pk", *paths, *fates)}
         with system_job("where a row counts on the other side"):
@@ -121,13 +146,25 @@ class Changes:
     def _why(self, change: Change, row: Row, away: Told | None, hence: Told | None) -> str:
         if change.was and change.now:
             return formats.listed(self._otherwise(change.was, change.now))
-        if change.now:
-            return _("原计入 %(place)s") % {"place": self._where(hence)} if hence else _("新计入")
-        if away:
+        if change.now and hence:
+            return _("原计入 %(place)s") % {"place": self._where(hence)}
+        if change.was and away:
             return _("改计入 %(place)s") % {"place": self._where(away)}
-        if row.get("voided_at"):
-            return _("已作废")
-        return _("已标为测试") if row.get("is_test") else _("不再符合口径")
+        if self.before.snapshot.period_id != self.after.snapshot.period_id:
+            return _("计入的期间不同")
+        return _("新计入") if change.now else self._fate(row)
+
+    def _fate(self, row: Row) -> str:
+        """Why a row went, as far as it is known that it was so on the later side."""
+        side = self.after
+        for path, value in row.items():
+            end = path.rpartition("__")[2]
+            if end == "voided_at" and value and (not side.is_kept or value <= side.snapshot.finished_at):
+                return _("已作废")
+            # Nobody knows since when.
+            if end == "is_test" and value and not side.is_kept:
+                return _("已标为测试")
+        return _("不再符合口径")
 
     def _where(self, told: Told) -> str:
         return f"{self._names[told.unit]} · {self._chains[told.chain]}"
@@ -160,6 +197,26 @@ class Changes:
         return figures.number(self.indicator, figures.Value(told.amount))
 
 
+def _fates(model: Any) -> list[str]:
+    """The fields by which a row, or what it belongs to, does not count."""
+    names = ("voided_at", "is_test")
+    found = [field.name for field in model._meta.fields if field.name in names]
+    for whole in ("project", "key_project", "organization"):
+        if any(field.name == whole for field in model._meta.fields):
+            found += [f"{whole}__{name}" for name in _fates(model._meta.get_field(whole).related_model)]
+    return found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What everybody is told of a figure that was counted anew."""
+
+    agrees: bool
+    is_whole: bool
+    tree_changed: bool
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Recounted:
     """A stored figure, what the rows make now, and what those make that were kept at the freeze."""
@@ -183,7 +240,7 @@ class Recounted:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the kept rows still make the stored figure; if not, the snapshot was tampered with."""
+        """Whether the kept rows still make the stored figure."""
         return behind.same(self.stored, self.kept)
 
     @property
@@ -207,8 +264,37 @@ def recount(snapshot: Snapshot, indicator: Indicator, place: Place, changes: Cha
             line,
             changes.after.figure(indicator, place),
             changes.before.figure(indicator, place) if is_kept else line.figure,
-            bool(changes.all) if is_kept else False,
+            changes.any if is_kept else False,
         )
+
+
+def verdict(snapshot: Snapshot, found: Recounted) -> Verdict:
+    """What a recount says. Kept rows that do not make their figure are an alarm, unless the digests of the
+    freeze hold: then the tree has changed, by which rows are told to be below a unit."""
+    tree_changed = not found.is_whole and _is_untouched(snapshot)
+    return Verdict(found.agrees, found.is_whole, tree_changed, timezone.now())
+
+
+def _is_untouched(snapshot: Snapshot) -> bool:
+    """Asked only when figure and rows do not fit, for millions of rows are read; remembered for an hour."""
+    key = f"untouched:{snapshot.pk}"
+    known: bool | None = cache.get(key)
+    if known is None:
+        known = rollup.is_untouched(snapshot)
+        cache.set(key, known, UNTOUCHED_FOR)
+    return known
+
+
+def told_verdict(user: Any, snapshot: Snapshot, indicator: Indicator, place: Place) -> Verdict:
+    """The verdict for those who read nothing else of it, counted once in some minutes for all of them."""
+    chain = place.chain.pk if place.chain else 0
+    key = f"verdict:{snapshot.pk}:{place.bureau.pk}:{indicator.code}:{chain}"
+    known: Verdict | None = cache.get(key)
+    if known is None:
+        changes = Changes(user, indicator, place, Side(snapshot), Side(snapshot, now=True))
+        known = verdict(snapshot, recount(snapshot, indicator, place, changes))
+        cache.set(key, known, VERDICT_FOR)
+    return known
 
 
 def can_recount(snapshot: Snapshot, indicator: Indicator) -> bool:

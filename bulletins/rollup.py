@@ -317,7 +317,8 @@ def digest_of_rows(snapshot: Snapshot) -> str:
 def is_untouched(snapshot: Snapshot) -> bool:
     """Whether figures and counted rows of a frozen version are those of its freeze, by their digests.
 
-    Versions from before there were digests of rows are judged by their figures.
+    Asked every night of all of them (`services.check_frozen`) and by `figures --recount`. Versions from
+    before there were digests of rows are judged by their figures.
     """
     return snapshot.row_hash == digest(snapshot) and snapshot.counted_hash in ("", digest_of_rows(snapshot))
 

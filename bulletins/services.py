@@ -463,6 +463,14 @@ def sweep() -> None:
     discard_superseded()
 
 
+def check_frozen() -> list[Snapshot]:
+    """The frozen versions whose figures or kept rows are not those of their freeze; told to the log."""
+    altered = [one for one in Snapshot.objects.frozen().order_by("pk") if not rollup.is_untouched(one)]
+    for snapshot in altered:
+        logger.error("snapshot %s is not what was frozen: its digests do not hold", snapshot.code)
+    return altered
+
+
 def discard_superseded() -> int:
     """Delete working roll-ups that a newer one or a frozen version has replaced for a while."""
     done = Snapshot.objects.filter(job_state=Job.State.DONE)

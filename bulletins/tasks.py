@@ -21,5 +21,10 @@ def sweep() -> None:
 
 
 @shared_task
+def check_frozen() -> None:
+    services.check_frozen()
+
+
+@shared_task
 def remind_of_figures() -> None:
     collecting.remind()

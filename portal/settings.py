@@ -243,6 +243,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "frozen": {
+        "task": "bulletins.tasks.check_frozen",
+        "schedule": 86_400.0,
+        "options": {"expires": 86_400},
+    },
     "notices": {
         "task": "accounts.tasks.forget_notices",
         "schedule": 24 * 3600.0,

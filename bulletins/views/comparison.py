@@ -10,13 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from bulletins import access, comparison, dashboard, figures, passports
+from bulletins import access, behind, comparison, dashboard, figures, passports
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
 from bulletins.forms import CompareForm
@@ -32,6 +31,7 @@ from enterprises.models import Bureau
 
 RECOUNTS_PER_MINUTE = COMPARISONS_PER_MINUTE = 30
 PER_PAGE = 50
+CSV_ROWS = 50_000
 
 
 def sent(kind: str, name: str, columns: list[Column], rows: Iterable[Row]) -> HttpResponse:
@@ -128,14 +128,14 @@ def compare(request: HttpRequest) -> HttpResponseBase:
             "before": before.code,
             "after": after.code,
         }
-        lines = found.told(rows[: XLSX_ROWS if kind == "xlsx" else None])
+        lines = found.told(rows[: XLSX_ROWS if kind == "xlsx" else CSV_ROWS], request.user)
         return sent(kind, name, LINE_COLUMNS, [_cells(line) for line in lines])
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context |= {
         "page": page,
         "lines": [
             (line, dashboard.compare_address(before, after, line.unit_code, line.code, line.chain_code))
-            for line in found.told(page.object_list)
+            for line in found.told(page.object_list, request.user)
         ],
         "sides": (before, after),
         "labels": [comparison.label(one) for one in (before, after)],
@@ -150,6 +150,7 @@ def compare(request: HttpRequest) -> HttpResponseBase:
         "bureau": bureau,
         "by_chain": found.by_chain,
         "xlsx_allowed": page.paginator.count <= XLSX_ROWS,
+        "csv_rows": page.paginator.count > CSV_ROWS and CSV_ROWS,
     }
     return render(request, "bulletins/compare.html", context)
 
@@ -187,7 +188,7 @@ def compare_rows(request: HttpRequest, before: str, after: str, bureau: str, cod
         return _later(request, back)
     place = Place(unit, chain_of(request))
     found = Comparison(one, other, unit, chain=place.chain)
-    (line,) = found.told([found.line_of(code)])
+    (line,) = found.told([found.line_of(code)], request.user)
     indicator = figures.definitions(other)[code]
     is_comparable = figures.comparable(code, one, other)
     context: dict[str, Any] = {
@@ -236,7 +237,8 @@ def recount(
 ) -> HttpResponseBase:
     """A figure counted anew while its reader waits: the same, or not, and by which rows.
 
-    The public reads the verdict alone: what stands in the ledger since the freeze is not published.
+    What stands in the ledger since the freeze is for those whose scope covers the unit; all others read the
+    verdict alone.
     """
     snapshot = snapshot_of(versions_of(get_object_or_404(Period, code=period)), version)
     unit = get_object_or_404(Bureau, code=bureau)
@@ -253,9 +255,20 @@ def recount(
     heading = heading_of(snapshot, indicator, place)
     if not passports.can_recount(snapshot, indicator):
         return _changes_page(request, "bulletins/recount.html", heading, None, context)
+    if not behind.covers(request.user, place):
+        context |= {
+            "verdict": passports.told_verdict(request.user, snapshot, indicator, place),
+            "headline": figures.headline(snapshot, unit, [code], place.chain)[0],
+            "is_withheld": behind.is_of_one(request.user, indicator, place, Side(snapshot)),
+        }
+        return render(request, "bulletins/recount.html", context | {"heading": heading})
     changes = Changes(request.user, indicator, place, Side(snapshot), Side(snapshot, now=True))
     found = passports.recount(snapshot, indicator, place, changes)
-    context |= {"headline": found.headline, "recounted": found, "at": timezone.now()}
-    if not request.user.is_authenticated:
-        return render(request, "bulletins/recount.html", context | {"heading": heading})
-    return _changes_page(request, "bulletins/recount.html", heading, changes, context)
+    context |= {
+        "headline": found.headline,
+        "recounted": found,
+        "verdict": passports.verdict(snapshot, found),
+    }
+    # Before the freeze no rows are kept that could be named.
+    rows = changes if snapshot.version else None
+    return _changes_page(request, "bulletins/recount.html", heading, rows, context)

@@ -9,12 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
+from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from bulletins import access, dashboard, figures, services
+from bulletins import access, behind, dashboard, figures, services
 from bulletins.behind import Place, Side, same
 from bulletins.dashboard import Board
 from bulletins.filters import CountedFilter
@@ -319,10 +319,15 @@ class FigureRows(ListPage):
             for one in self.lists
             if one is not self.model
         )
+        # How many rows money and days rest on tells of firms, like the figure itself.
+        is_counted = self.indicator.kind not in (Kind.MONEY, Kind.MEDIAN) or behind.covers(
+            self.request.user, self.place
+        )
         return self.head() | {
             "totals": totals,
+            "is_counted": is_counted,
             "visible": visible,
-            "hidden": totals["rows"] - visible,
+            "hidden": totals["rows"] - visible if is_counted else 0,
             "drifted": totals["drifted"],
         }
 
@@ -371,10 +376,17 @@ class FigureRows(ListPage):
             "lists": [
                 {
                     "label": one._meta.verbose_name,
-                    "href": f"{self.request.path}?rows={one._meta.model_name}",
+                    "href": self._list_href(one),
                     "current": one is self.model,
                 }
                 for one in self.lists
             ],
-            "login_href": f"{reverse('login')}?next={self.request.get_full_path()}",
+            "login_href": reverse("login", query={"next": self.request.get_full_path()}),
+            "is_withheld": behind.is_of_one(self.request.user, self.indicator, self.place, self.side),
         }
+
+    def _list_href(self, model: Any) -> str:
+        """Another list of the same figure, of the same chain."""
+        chain = self.place.chain
+        query = {"rows": model._meta.model_name} | ({"chain": chain.code} if chain else {})
+        return f"{self.request.path}?{urlencode(query)}"

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings as portal_settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulletins import figures, recount, rollup, services
+from bulletins import figures, recount, rollup, services, tasks
 from bulletins.indicators import BASES, CATALOGUE
 from bulletins.models import CountedRow, Period, Snapshot, StatValue
 from common.jobs import Job
@@ -342,6 +343,27 @@ def test_digests_tell_what_was_changed_past_the_models(tree: Tree) -> None:
     second = services.freeze_now(period, None, "核对")
     StatValue._base_manager.filter(snapshot=second, indicator="I01", bureau=tree.nation).update(value=2)
     assert not rollup.is_untouched(second)
+
+
+def test_what_was_altered_is_found_at_night_and_by_the_command(
+    tree: Tree, capsys: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    project(tree.huqiu)
+    first = services.freeze_now(services.get_period("2024"), None)
+    services.freeze_now(services.get_period("2023"), None)
+    services.rollup_now(services.get_period("2025"))
+    asked = ("figures", "--period", "2024", "--recount")
+    call_command(*asked, "--format", "json")
+    assert json.loads(capsys.readouterr().out)["digests_hold"] is True
+    assert services.check_frozen() == []
+    # Late rows are in no figure that a recount compares.
+    StatValue._base_manager.filter(snapshot=first, indicator="I01", bureau=tree.huqiu).update(late=1)
+    with pytest.raises(SystemExit):
+        call_command(*asked)
+    assert "摘要不符" in capsys.readouterr().out
+    assert portal_settings.CELERY_BEAT_SCHEDULE["frozen"]["task"] == tasks.check_frozen.name
+    tasks.check_frozen()
+    assert "snapshot 2024.1 is not what was frozen" in caplog.text
 
 
 @pytest.mark.parametrize("kept", [Snapshot, StatValue, CountedRow])

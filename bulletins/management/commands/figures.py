@@ -1,4 +1,5 @@
-"""Print the figures of a unit; with --recount, count them anew from the rows and name what differs."""
+"""Print the figures of a unit; with --recount, count them anew from the rows and name what differs; of a
+frozen version the digests are checked too."""
 
 import json
 import sys
@@ -9,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
-from bulletins import figures, recount, services
+from bulletins import figures, recount, rollup, services
 from bulletins.indicators import Indicator
 from bulletins.management import sentences
 from bulletins.models import Snapshot
@@ -35,12 +36,17 @@ class Command(BaseCommand):
         if snapshot is None:
             raise ValidationError(_("%(period)s还没有汇总，请先运行 rollup。") % {"period": period.name})
         found = recount.differences(snapshot, bureau) if options["recount"] else None
+        touched = options["recount"] and snapshot.version > 0 and not rollup.is_untouched(snapshot)
         if options["format"] == "json":
             report = self._report(snapshot, bureau, found)
+            if options["recount"]:
+                report["digests_hold"] = None if not snapshot.version else not touched
             self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
         else:
             self._print(snapshot, bureau, found)
-        if found:
+            if touched:
+                self.stdout.write(_("摘要不符：冻结的数字或留存的记录在冻结之后被改动。"))
+        if found or touched:
             sys.exit(1)
 
     def _report(
