@@ -277,9 +277,9 @@ class Stored(NamedTuple):
 def read_under_lock(row: models.Model) -> None:
     """The row was read for update just now, with what it belongs to: its next saving need not ask for it."""
     watched = WATCHED[_model(row)]
-    values = _plain(watched, list(watched.fields), [row.__dict__[name] for name in watched.fields])
     lookup, value = watched.veiled or ("pk", None)
-    row.__dict__[AS_READ] = Stored(values or {}, _belongs(watched, row), _walk(row, lookup) == value)
+    values = {name: row.__dict__[name] for name in watched.fields}
+    row.__dict__[AS_READ] = Stored(values, _belongs(watched, row), _walk(row, lookup) == value)
 
 
 def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
@@ -295,15 +295,20 @@ def _recorded(save_base: Callable[..., None]) -> Callable[..., None]:
         with transaction.atomic(savepoint=False), accounted(model):
             if not names or (watched.when and not watched.when(self)):
                 return save_base(self, *args, **kwargs)
-            is_new = self.pk is None or kwargs.get("force_insert")
-            known = self.__dict__.pop(AS_READ, None)
-            before = None if is_new else known or _stored(watched, self.pk, names)
+            known: Stored | None = self.__dict__.pop(AS_READ, None)
+            before: Stored | None = None
+            if known:
+                names = [name for name in names if self.__dict__.get(name) != known.values[name]]
+                was = _plain(watched, names, [known.values[name] for name in names])
+                before = known._replace(values=was or {})
+            elif self.pk is not None and not kwargs.get("force_insert"):
+                before = _stored(watched, self.pk, names)
             save_base(self, *args, **kwargs)
             after = _plain(watched, names, [self.__dict__.get(name) for name in names])
             if after is None:
                 stored = _stored(watched, self.pk, names)
                 after = stored.values if stored else {}
-            return _tell(watched, self, before, after)
+            return _tell(watched, self, before, after, is_whole=only is None)
 
     return save
 
@@ -313,7 +318,10 @@ def _tell(
     row: models.Model,
     before: Stored | None,
     after: dict[str, Any],
+    *,
+    is_whole: bool,
 ) -> None:
+    """``is_whole``: all columns were stored, so that the row says what the database holds."""
     if before is None:
         write(Event.Kind.CREATED, row, after=_shown(watched, after, after))
         return
@@ -321,9 +329,10 @@ def _tell(
     if not changed:
         return
     if before.veiled and watched.veiled and watched.veiled[0] in changed:
-        if len(after) < len(watched.fields):
-            after = (_stored(watched, row.pk, list(watched.fields)) or before).values
-        write(Event.Kind.CHANGED, row, after=_shown(watched, after, after), veiled=False)
+        names = list(watched.fields)
+        told = _plain(watched, names, [row.__dict__.get(name) for name in names]) if is_whole else None
+        whole = told or (_stored(watched, row.pk, names) or before).values
+        write(Event.Kind.CHANGED, row, after=_shown(watched, whole, whole), veiled=False)
         return
     relations = any(watched.fields[name].is_relation for name in changed)
     write(
