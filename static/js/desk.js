@@ -41,16 +41,22 @@
     const first = form.querySelector("summary, textarea, input:not([type='hidden'])");
     return (first?.type === "radio" && form.querySelector(`input[name="${CSS.escape(first.name)}"]:checked`)) || first;
   }
-  document.addEventListener("htmx:afterSettle", (event) => {
+  // At once and not when all has settled: a key pressed between the two has chosen another row already.
+  document.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
     if (target.id === "beside") {
       target.scrollTop = 0;
       if (target.querySelector("[data-opened]")) mark(true);
-      else (target.querySelector(".error-summary, [autofocus]") || firstField(target))?.focus();
     } else if (document.querySelector("[data-desk]")) {
       mark(true);
       count();
     }
+  });
+  // A form takes the focus when it is ready to be sent.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const target = event.detail.target;
+    if (target.id !== "beside" || target.querySelector("[data-opened]")) return;
+    (target.querySelector(".error-summary, [autofocus]") || firstField(target))?.focus();
   });
   mark(wide.matches);
 
