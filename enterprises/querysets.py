@@ -33,6 +33,10 @@ class BureauQuerySet(models.QuerySet["Bureau"]):
 
 
 class ChainQuerySet(models.QuerySet["IndustryChain"]):
+    def offered(self, line: list[str], day: date) -> Self:
+        """Valid on the day and in a catalogue of one of the bureaus, given by their codes."""
+        return self.valid_on(day).filter(bureau__code__in=line)
+
     def valid_on(self, day: date) -> Self:
         """Chains that new rows may name on a day (`domain.md` V11)."""
         return self.filter(Q(valid_from__lte=day), Q(valid_to__isnull=True) | Q(valid_to__gt=day))

@@ -544,7 +544,7 @@ def segment_of(code: str, name: str, bureau: Bureau) -> ChainSegment:
 @Prepared
 def segments_of(codes: list[str], today: date, chain: str, name: str) -> QuerySet:
     """The segment of this name, of the chain with this code in the catalogues of these bureaus."""
-    chains = IndustryChain.objects.valid_on(today).filter(bureau__code__in=codes, code=chain)
+    chains = IndustryChain.objects.offered(codes, today).filter(code=chain)
     return ChainSegment.objects.filter(chain__in=chains, name=name).select_related("chain").order_by()
 
 

@@ -137,7 +137,7 @@ class FilingForm(forms.ModelForm):
 
 def chains_for(bureau: Bureau) -> Any:
     """The valid chains in the catalogues of a bureau and of those above it."""
-    return IndustryChain.objects.valid_on(timezone.localdate()).filter(bureau__code__in=bureau.line)
+    return IndustryChain.objects.offered(bureau.line, timezone.localdate())
 
 
 class HappeningForm(FilingForm):
