@@ -400,44 +400,44 @@ class GapSerializer(serializers.Serializer):
         default="",
         help_text="The field of the filing; blank for the problem as a whole.",
     )
-    text = serializers.CharField(max_length=1000)
+    text = TextField(max_length=1000)
 
 
 class AfterSerializer(serializers.Serializer):
     measure = serializers.IntegerField(help_text="The id of a measure of this problem.")
     value_after = serializers.DecimalField(14, 4)
     measured_after_on = serializers.DateField()
-    method_after = serializers.CharField(max_length=100, allow_blank=True, default="")
+    method_after = TextField(max_length=100, allow_blank=True, default="")
 
 
 class ProofSerializer(serializers.Serializer):
     kind = CodeChoice(Evidence.Kind.choices)
     element = CodeChoice(NqiElement.choices)
-    title = serializers.CharField(max_length=100)
-    number = serializers.CharField(max_length=60)
-    issuer = serializers.CharField(max_length=100)
+    title = TextField(max_length=100)
+    number = TextField(max_length=60)
+    issuer = TextField(max_length=100)
     issued_on = serializers.DateField()
-    issuer_uscc = serializers.CharField(max_length=18, allow_blank=True, default="")
-    cma_no = serializers.CharField(max_length=12, allow_blank=True, default="")
-    holder = serializers.CharField(max_length=200, allow_blank=True, default="")
-    sample = serializers.CharField(max_length=100, allow_blank=True, default="")
+    issuer_uscc = TextField(max_length=18, allow_blank=True, default="")
+    cma_no = TextField(max_length=12, allow_blank=True, default="")
+    holder = TextField(max_length=200, allow_blank=True, default="")
+    sample = TextField(max_length=100, allow_blank=True, default="")
 
 
 class MoveSerializer(serializers.Serializer):
     """What moves need and take; which keys a move needs is in the transition table and in its refusals."""
 
     version = serializers.IntegerField(help_text="The version that the caller has read.")
-    reason = serializers.CharField(max_length=1000, required=False)
+    reason = TextField(max_length=1000, required=False)
     gaps = GapSerializer(many=True, required=False)
     reason_code = CodeChoice(RejectReason.choices, required=False)
-    turn_to = serializers.CharField(max_length=200, required=False, help_text="Who else may help the firm.")
-    master = serializers.CharField(required=False, help_text="The code of the problem it is merged into.")
+    turn_to = TextField(max_length=200, required=False, help_text="Who else may help the firm.")
+    master = TextField(max_length=30, required=False, help_text="The code of the problem it is merged into.")
     grade = CodeChoice(Bottleneck.Grade.choices, required=False)
     route = CodeChoice(Bottleneck.Route.choices, required=False)
     due_on = serializers.DateField(required=False)
     is_common = serializers.BooleanField(required=False)
-    assigned_to = serializers.CharField(required=False, help_text="The credit code of an institution.")
-    solution = serializers.CharField(max_length=3000, required=False)
+    assigned_to = TextField(max_length=30, required=False, help_text="The credit code of an institution.")
+    solution = TextField(max_length=3000, required=False)
     after = AfterSerializer(many=True, required=False)
     evidence = ProofSerializer(many=True, required=False)
     result = CodeChoice(Bottleneck.Result.choices, required=False)

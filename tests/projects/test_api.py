@@ -301,6 +301,15 @@ def test_a_move_of_a_foreign_problem_is_not_found(cast: factories.Cast, foreign:
     error_of(send(foreign, cast.filed(), "accept"), 404)
 
 
+def test_what_a_move_says_is_kept_as_people_read_it(cast: factories.Cast) -> None:
+    row = cast.filed()
+    answer = send(cast.county_officer, row, "return", gaps=[{"text": "请\u202e附\u200b报告\0。"}])
+    assert answer.status_code == 201, answer.content
+    assert row.transitions.latest("pk").details["gaps"] == [{"field": "", "text": "请附报告。"}]
+    error = error_of(send(cast.county_officer, cast.filed(), "return", gaps=[{"text": "\u200b"}]), 400)
+    assert "不能为空" in str(error["fields"])
+
+
 @pytest.mark.parametrize("field", ["nonsense", "consent_publish", 7])
 def test_a_gap_points_to_a_field_of_the_filing(field: Any, cast: factories.Cast) -> None:
     row = cast.filed()
@@ -316,9 +325,9 @@ def test_a_gap_points_to_a_field_of_the_filing(field: Any, cast: factories.Cast)
 # --- What programs and probes send -------------------------------------------------------------------------
 
 STRANGE = ("9" * 30, "0000-00-00", "9999-12-31", "²", "\u202e\x01😀" + "x" * 3000)
-NUL_SENTENCES = {
-    "zh-hans": "文字中有不可见的空字符（NUL），无法保存，请删除。",
-    "en": "The text holds an invisible null character (NUL), which cannot be stored. Please delete it.",
+TOO_LONG = {
+    "zh-hans": "最多 1000 个字，现在是 1001 个，请删减。",
+    "en": "At most 1000 characters; there are 1001 now. Please shorten it.",
 }
 CSRF_SENTENCES = {"zh-hans": "请求头 X-CSRFToken", "en": "the header X-CSRFToken"}
 
@@ -405,9 +414,9 @@ def test_a_refusal_is_a_sentence_in_the_language_of_the_user(language: str, cast
     client = as_user(cast.county_officer)
     client.cookies["django_language"] = language
     address = f"/api/v1/bottlenecks/{row.public_id}/moves/reject/"
-    body = json.dumps({"version": row.version, "reason": "a\0b", "reason_code": "dispute"})
+    body = json.dumps({"version": row.version, "reason": "长" * 1001, "reason_code": "dispute"})
     error = error_of(client.post(address, body, content_type="application/json"), 400)
-    assert error["fields"] == {"reason": [NUL_SENTENCES[language]]}
+    assert error["fields"] == {"reason": [TOO_LONG[language]]}
     careful = Client(enforce_csrf_checks=True)
     careful.cookies = client.cookies
     error = error_of(careful.post(address, body, content_type="application/json"), 403)
