@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters as df
 from django.core.exceptions import ValidationError as RefusedValue
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -22,6 +22,7 @@ from accounts.models import User
 from bulletins import access, behind, comparison, dashboard, figures, passports
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
+from bulletins.disclosure import Reader
 from bulletins.filters import BulletinFilter
 from bulletins.filters import PeriodFilter as ByPeriod
 from bulletins.forms import CompareForm
@@ -158,12 +159,21 @@ class FigureSerializer(RowSerializer):
     value = serializers.SerializerMethodField(
         help_text="Rounded as printed. Null: not reported, which is not zero, or a ratio to zero."
     )
-    numerator = serializers.IntegerField(allow_null=True, help_text="Of a ratio.")
+    numerator = serializers.IntegerField(source="figure.numerator", allow_null=True, help_text="Of a ratio.")
     denominator = serializers.IntegerField(
-        allow_null=True, help_text="Of a ratio; of a median, how many rows it is the middle of."
+        source="figure.denominator",
+        allow_null=True,
+        help_text="Of a ratio; of a median, how many rows it is the middle of.",
     )
     definition = serializers.SerializerMethodField(help_text="Version of the definition it was counted by.")
-    late = serializers.IntegerField(help_text="Of these, reported late for an earlier period.")
+    late = serializers.IntegerField(
+        source="figure.late", help_text="Of these, reported late for an earlier period."
+    )
+    withheld = serializers.BooleanField(
+        source="figure.withheld",
+        help_text="Outside the scope: a small figure, or one from which a small one could be worked out. "
+        "All its numbers are null then.",
+    )
 
     def _indicator(self, row: StatValue) -> Indicator:
         return figures.definitions(row.snapshot)[row.indicator]
@@ -172,8 +182,7 @@ class FigureSerializer(RowSerializer):
         return str(self._indicator(row).unit)
 
     def get_value(self, row: StatValue) -> float | None:
-        figure = figures.Value(row.value, row.late, row.numerator, row.denominator)
-        shown = figures.rounded(self._indicator(row), figure)
+        shown = figures.rounded(self._indicator(row), row.figure)
         return float(shown) if isinstance(shown, Decimal) else shown
 
     def get_definition(self, row: StatValue) -> str:
@@ -193,7 +202,8 @@ class PeriodField(RowField):
 class PeriodChoice(df.Filter):
     """The figures of the period's newest finished roll-up, a frozen one before the working one.
 
-    Before publication a unit's figures are for itself and the units above it.
+    Before publication a unit's figures are for itself and the units above it. Figures for chains are told of
+    the nation and the provinces; of other units to those whose scope covers them.
     """
 
     field_class = PeriodField
@@ -204,9 +214,13 @@ class PeriodChoice(df.Filter):
             return qs.none()
         rows = qs.filter(snapshot=snapshot)
         user: User = self.parent.request.user
-        if value.is_public or user.scope.everything:
+        if user.scope.everything:
             return rows
-        return rows.filter(user.scope.within("bureau__path"))
+        if not value.is_public:
+            return rows.filter(user.scope.within("bureau__path"))
+        withheld = Reader(user).withheld_keys(snapshot)
+        told = Q(bureau__level__lte=Bureau.Level.PROVINCE) & ~Q(pk__in=withheld)
+        return rows.filter(Q(chain=None) | user.scope.within("bureau__path", "chain_id") | told)
 
 
 class FigureFilter(df.FilterSet):
@@ -243,6 +257,10 @@ class FigureViewSet(RowsView):
         """What a figure is worth follows from its definition, so no column tells it alone."""
         keys = self.keys(queryset)
         known = StatValue.objects.select_related("snapshot__period", "bureau", "chain").in_bulk(keys)
+        reader = Reader(self.request.user)
+        for row in known.values():
+            stored = figures.Value(row.value, row.late, row.numerator, row.denominator)
+            row.figure = reader.told(row.snapshot, row.indicator, row.bureau, row.chain, stored)
         return serializer([known[key] for key in keys if key in known], many=True).data
 
 
@@ -301,7 +319,7 @@ class PassportSerializer(serializers.Serializer):
     place_rule = serializers.CharField()
     definition = serializers.CharField(help_text="Version of the definition it was counted by.")
     figure = PartsSerializer(
-        allow_null=True, help_text="Null: withheld, for it would tell of a single organisation."
+        allow_null=True, help_text="Null: withheld, for it is small or would give a small one away."
     )
     frozen_at = MomentField(allow_null=True)
     reason = serializers.CharField(help_text="Of a correction.")
@@ -354,6 +372,9 @@ class LineSerializer(serializers.Serializer):
     difference = serializers.FloatField(allow_null=True, help_text="Null: blank on a side, or incomparable.")
     is_comparable = serializers.BooleanField(help_text="Counted by one definition.")
     rows_differ = serializers.BooleanField(source="has_rows", help_text="Told of versions of one period.")
+    withheld = serializers.BooleanField(
+        source="is_withheld", help_text="Small on a side, or it would give away a small one."
+    )
 
 
 class LinePages(PageNumberPagination):
@@ -422,7 +443,9 @@ class PassportViewSet(_OfSnapshots):
         found = self._snapshot(snapshot, place.bureau)
         if code not in CATALOGUE:
             raise NotFound
-        (line,) = figures.headline(found, place.bureau, [code], place.chain)
+        (line,) = figures.headline(
+            found, place.bureau, [code], place.chain, read=Reader(request.user).of_unit
+        )
         one = line.indicator
         newest = figures.current(found.period)
         told = {
@@ -439,9 +462,7 @@ class PassportViewSet(_OfSnapshots):
             "time_rule": str(one.time_rule),
             "place_rule": str(one.place_rule),
             "definition": one.version,
-            "figure": None
-            if behind.is_of_one(request.user, one, place, Side(found))
-            else _parts(one, line.figure),
+            "figure": None if line.figure.withheld else _parts(one, line.figure),
             "frozen_at": found.finished_at if found.version else None,
             "reason": found.reason,
             "sha256": found.row_hash,
@@ -480,8 +501,9 @@ class PassportViewSet(_OfSnapshots):
             }
         else:
             verdict = passports.told_verdict(request.user, found, indicator, place)
-            if not behind.is_of_one(request.user, indicator, place, Side(found)):
-                (line,) = figures.headline(found, place.bureau, [code], place.chain)
+            read = Reader(request.user).of_unit
+            (line,) = figures.headline(found, place.bureau, [code], place.chain, read=read)
+            if not line.figure.withheld:
                 told["figure"] = _parts(indicator, line.figure)
         told |= {
             "verdict": "same" if verdict.agrees else "differs",
@@ -570,5 +592,6 @@ def _line(line: Line) -> dict[str, Any]:
         "difference": None if difference is None else float(figures.printed(line.indicator, difference)),
         "is_comparable": line.is_comparable,
         "has_rows": line.has_rows,
+        "is_withheld": line.is_withheld,
     }
     return dict(LineSerializer(told).data)

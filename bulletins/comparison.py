@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from bulletins import behind, figures, periods
 from bulletins.behind import Place, Side
+from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, Indicator, Kind
 from bulletins.models import CountedRow, Period, Snapshot, StatValue
 from common import formats
@@ -103,7 +104,7 @@ class Line:
     after: figures.Value
     is_comparable: bool
     has_rows: bool = False
-    # It would tell the reader of a single organisation.
+    # It is small, gives a small one away, or would tell the reader of a single organisation.
     is_withheld: bool = False
 
     @property
@@ -122,11 +123,11 @@ class Line:
 
     @property
     def before_text(self) -> str:
-        return figures.text(self.indicator, self.numbers[0])
+        return figures.shown(self.indicator, self.before)
 
     @property
     def after_text(self) -> str:
-        return figures.text(self.indicator, self.numbers[1])
+        return figures.shown(self.indicator, self.after)
 
     @property
     def before_parts(self) -> str:
@@ -144,7 +145,7 @@ class Line:
     def remark(self) -> str:
         """What the difference does not say."""
         if self.is_withheld:
-            return _("只涉及一家单位，不予显示")
+            return _("数值较小，或只涉及一家单位，不予显示")
         if not self.is_comparable:
             return _("口径不同，不作比较")
         if self.difference is None:
@@ -247,17 +248,21 @@ class Comparison:
         units = Bureau.objects.in_bulk({line.bureau for line in lines})
         chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
         sides = Side(self.before), Side(self.after)
+        reader = Reader(user)
 
         def told(line: Found) -> Line:
             indicator = self.definitions[line.code]
             place = Place(units[line.bureau], chains[line.chain] if line.chain else None)
-            withheld = (
+            withheld = any(
+                reader.withholds(side, line.code, place.bureau, place.chain)
+                for side in (self.before, self.after)
+            ) or (
                 behind.is_of_one(user, indicator, place, *sides)
                 if len(lines) <= MOST_ASKED
                 else indicator.kind in (Kind.MONEY, Kind.MEDIAN) and not behind.covers(user, place)
             )
             was, now = (
-                figures.NOT_REPORTED if withheld else _value(indicator, line.chain, side)
+                figures.WITHHELD if withheld else _value(indicator, line.chain, side)
                 for side in (line.was, line.now)
             )
             return Line(

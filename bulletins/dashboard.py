@@ -11,6 +11,7 @@ from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from bulletins import figures
+from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, HEADLINES, Indicator, Kind
 from bulletins.models import Period, Snapshot, StatValue
 from common import charts, formats, printing
@@ -120,19 +121,21 @@ class Board:
     """The figures of one unit in one snapshot, read once and shared by all that is drawn of them.
 
     ``by`` is the figure by which regions are ranked and coloured, ``shown`` says which of them the reader may
-    see, ``series`` are the snapshots that the sparklines go through.
+    see, ``series`` are the snapshots that the sparklines go through; ``reader`` is told what it may know.
     """
 
     def __init__(
         self,
         snapshot: Snapshot,
         bureau: Bureau,
+        reader: Reader,
+        *,
         by: str = RANKED_BY,
         shown: Callable[[Bureau], bool] = lambda _unit: True,
         series: Iterable[Snapshot] = (),
     ) -> None:
         self.snapshot, self.period, self.bureau, self.by = snapshot, snapshot.period, bureau, by
-        self.shown, self.snapshots = shown, list(series)
+        self.reader, self.shown, self.snapshots = reader, shown, list(series)
         self.definitions = figures.definitions(snapshot)
         # What the tables show: the seven figures, and the one they are ranked by.
         self.columns = [self.definitions[code] for code in dict.fromkeys((*HEADLINES, by))]
@@ -151,7 +154,7 @@ class Board:
 
     @cached_property
     def headlines(self) -> dict[str, figures.Headline]:
-        lines = figures.headline(self.snapshot, self.bureau, tuple(CATALOGUE))
+        lines = figures.headline(self.snapshot, self.bureau, tuple(CATALOGUE), read=self.reader.of_unit)
         return {line.indicator.code: line for line in lines}
 
     def value(self, code: str) -> int | None:
@@ -176,8 +179,24 @@ class Board:
         return _("%(period)s，%(unit)s%(facts)s。") % {
             "period": self.period.name,
             "unit": self.bureau.short_name,
-            "facts": pgettext("between clauses", "，").join(known) or _("没有报送数据"),
+            "facts": pgettext("between clauses", "，").join(known) or self._silence(),
         }
+
+    def _silence(self) -> str:
+        if self.headlines[RANKED_BY].figure.withheld:
+            return _("的数较小，不予显示")
+        return _("没有报送数据")
+
+    @property
+    def hides_own(self) -> bool:
+        """Whether any figure of the unit is not told."""
+        return any(line.figure.withheld or line.before.withheld for line in self.headlines.values())
+
+    @property
+    def hides(self) -> bool:
+        """Whether any figure of the unit or of its regions is not told."""
+        told = (figure for unit in self.units for figure in self._values[unit.pk].values())
+        return self.hides_own or any(figure.withheld for figure in told)
 
     def lines(self, codes: Iterable[str] = HEADLINES) -> list[Line]:
         """Figures of the unit in the given order, each against the same period of the year before."""
@@ -214,7 +233,12 @@ class Board:
         stored = StatValue.objects.filter(
             snapshot__in=self.snapshots, bureau=self.bureau, chain__isnull=True, indicator__in=HEADLINES
         ).values_list("indicator", "snapshot", "value")
-        known = {(code, snapshot): value for code, snapshot, value in stored}
+        by_key = {other.pk: other for other in self.snapshots}
+        known = {
+            (code, snapshot): value
+            for code, snapshot, value in stored
+            if not self.reader.withholds(by_key[snapshot], code, self.bureau)
+        }
         return {
             code: [
                 known.get((code, other.pk)) if figures.comparable(code, self.snapshot, other) else None
@@ -251,7 +275,7 @@ class Board:
 
     @cached_property
     def _values(self) -> dict[int, dict[str, figures.Value]]:
-        return figures.values(self.snapshot, self.units, {*HEADLINES, LED, JOINED, self.by})
+        return self.reader.values(self.snapshot, self.units, {*HEADLINES, LED, JOINED, self.by})
 
     def figure(self, unit: Bureau, code: str) -> figures.Value:
         """A figure of a region."""
@@ -262,7 +286,7 @@ class Board:
         return figures.number(self.definitions[code], self.figure(unit, code))
 
     def printed(self, unit: Bureau, code: str) -> str:
-        return figures.text(self.definitions[code], self.of(unit, code))
+        return figures.shown(self.definitions[code], self.figure(unit, code))
 
     @cached_property
     def places(self) -> dict[int, printing.Rank]:
@@ -278,7 +302,13 @@ class Board:
         Only of what may be added up: neither distinct things nor ratios.
         """
         by, whole = self.definitions[self.by], self.value(self.by)
-        if by.distinct or by.kind not in (Kind.SUM, Kind.MONEY) or not whole or not self.ranked:
+        if (
+            self._withholds(by)
+            or by.distinct
+            or by.kind not in (Kind.SUM, Kind.MONEY)
+            or not whole
+            or not self.ranked
+        ):
             return {}
         parts = {unit.pk: self.figure(unit, self.by).value or 0 for unit in self.ranked}
         parts[self.bureau.pk] = whole - sum(parts.values())
@@ -289,6 +319,10 @@ class Board:
         # What was not reported is no zero.
         blank = (unit.pk for unit in self.ranked if self.figure(unit, self.by).value is None)
         return found | dict.fromkeys(blank, formats.BLANK)
+
+    def _withholds(self, column: Indicator) -> bool:
+        """Whether a figure of one of the regions, or what the unit counts itself, is not told."""
+        return any(self.figure(unit, column.code).withheld for unit in self.ranked)
 
     @property
     def own_share(self) -> str:
@@ -377,7 +411,10 @@ class Board:
         for one in self.columns:
             parts = [self.figure(unit, one.code).value or 0 for unit in self.ranked]
             whole = self.value(one.code)
-            found.append(None if whole is None or one.kind == Kind.MEDIAN else sum(parts) - whole)
+            if whole is None or one.kind == Kind.MEDIAN or self._withholds(one):
+                found.append(None)
+            else:
+                found.append(sum(parts) - whole)
         return found
 
     def _amount(self, column: Indicator, smallest: int) -> str:
@@ -414,33 +451,31 @@ class Board:
     @cached_property
     def chains(self) -> list[ChainLine]:
         """The chains with most of the figure by which regions are ranked, each with the seven figures."""
-        rows: dict[tuple[str, str], dict[str, figures.Value]] = {}
+        rows: dict[IndustryChain, dict[str, figures.Value]] = {}
         stored = self.snapshot.values.filter(
             bureau=self.bureau, chain__isnull=False, indicator__in=[one.code for one in self.columns]
-        ).values_list("chain__code", "chain__name", "indicator", "value", "late", "numerator", "denominator")
-        for chain, name, code, value, late, above, below in stored:
-            rows.setdefault((chain, name), {})[code] = figures.Value(value, late, above, below)
+        ).select_related("chain")
+        for row in stored:
+            figure = figures.Value(row.value, row.late, row.numerator, row.denominator)
+            if row.chain:
+                rows.setdefault(row.chain, {})[row.indicator] = figure
+        for chain, known in rows.items():
+            for one in self.columns:
+                figure = figures.of_chain(one, chain, known.get(one.code, figures.NOT_REPORTED))
+                known[one.code] = self.reader.told(self.snapshot, one.code, self.bureau, chain, figure)
         by = self.definitions[self.by]
 
-        def weight(chain: tuple[str, str]) -> int | Decimal:
-            figure = rows[chain].get(self.by, figures.NOT_REPORTED)
-            return figures.number(by, figure) or 0
+        def weight(chain: IndustryChain) -> int | Decimal:
+            return figures.number(by, rows[chain][self.by]) or 0
 
-        order = sorted(rows, key=lambda chain: (-weight(chain), chain))
-        nothing = {Kind.SUM: figures.Value(0), Kind.MONEY: figures.Value(0)}
+        order = sorted(rows, key=lambda chain: (-weight(chain), chain.code, chain.name))
         return [
             ChainLine(
-                chain[1],
+                chain.name,
                 [
                     Cell(
-                        figures.text(
-                            one,
-                            figures.number(
-                                one,
-                                rows[chain].get(one.code, nothing.get(one.kind, figures.NOT_REPORTED)),
-                            ),
-                        ),
-                        f"{self.rows_address(self.bureau, one.code)}?chain={chain[0]}",
+                        figures.shown(one, rows[chain][one.code]),
+                        f"{self.rows_address(self.bureau, one.code)}?chain={chain.code}",
                     )
                     for one in self.columns
                 ],

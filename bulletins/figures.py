@@ -1,6 +1,6 @@
 """Reading figures. Everything here reads finished snapshots and never counts (design decision 7)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,12 +16,16 @@ from enterprises.models import Bureau, IndustryChain
 
 @dataclass(frozen=True)
 class Value:
-    """A stored figure (`StatValue`); None was not reported. ``late`` of it are 补报, from a frozen period."""
+    """A stored figure (`StatValue`); None was not reported. ``late`` of it are 补报, from a frozen period.
+
+    One that is ``withheld`` from its reader holds nothing (`bulletins.disclosure`).
+    """
 
     value: int | None = None
     late: int = 0
     numerator: int | None = None
     denominator: int | None = None
+    withheld: bool = False
 
     @property
     def stated(self) -> tuple[int | None, int | None, int | None]:
@@ -30,6 +34,9 @@ class Value:
 
 
 NOT_REPORTED = Value()
+WITHHELD = Value(withheld=True)
+# Printed in its place; a blank says that nothing was reported.
+HIDDEN = "*"
 # Stored in fen and in half days.
 SMALLEST = {Kind.MONEY: 100, Kind.MEDIAN: 2}
 
@@ -50,6 +57,11 @@ def text(indicator: Indicator, exact: int | Decimal | None) -> str:
     if indicator.kind == Kind.SUM:
         return formats.count(exact)
     return formats.wan(exact) if indicator.kind == Kind.MONEY else formats.decimal(exact, 1)
+
+
+def shown(indicator: Indicator, figure: Value) -> str:
+    """A figure as it is printed beside its unit."""
+    return HIDDEN if figure.withheld else text(indicator, number(indicator, figure))
 
 
 def rounded(indicator: Indicator, figure: Value) -> int | Decimal | None:
@@ -79,7 +91,7 @@ def parts(indicator: Indicator, figure: Value) -> str:
 def of_chain(indicator: Indicator, chain: IndustryChain | None, figure: Value) -> Value:
     """A figure as it is for a chain: one of which nothing was stored counts nothing."""
     is_sum = indicator.kind in (Kind.SUM, Kind.MONEY)
-    return Value(0) if chain and is_sum and figure.value is None else figure
+    return Value(0) if chain and is_sum and figure == NOT_REPORTED else figure
 
 
 def late_text(indicator: Indicator, late: int) -> str:
@@ -116,11 +128,11 @@ class Headline:
 
     @property
     def text(self) -> str:
-        return text(self.indicator, self.value)
+        return shown(self.indicator, self.figure)
 
     @property
     def previous_text(self) -> str:
-        return text(self.indicator, self.previous)
+        return shown(self.indicator, self.before)
 
     @property
     def late_text(self) -> str:
@@ -186,10 +198,14 @@ def headline(
     bureau: Bureau,
     codes: Sequence[str] = HEADLINES,
     chain: IndustryChain | None = None,
+    read: Callable[..., dict[str, Value]] = of_unit,
 ) -> list[Headline]:
-    """Figures of a unit in the given order, each with its change against the year before."""
+    """Figures of a unit in the given order, each with its change against the year before.
+
+    ``read`` is `of_unit`, or that of a `disclosure.Reader`.
+    """
     earlier = year_before(snapshot)
-    now, before = of_unit(snapshot, bureau, codes, chain), of_unit(earlier, bureau, codes, chain)
+    now, before = read(snapshot, bureau, codes, chain), read(earlier, bureau, codes, chain)
     known = definitions(snapshot)
     lines = []
     for code in codes:
@@ -198,11 +214,12 @@ def headline(
         if earlier:
             last = of_chain(known[code], chain, last)
         exact = number(known[code], this), number(known[code], last)
-        change = (
-            printing.change(*exact, points=known[code].kind == Kind.RATIO)
-            if comparable(code, snapshot, earlier)
-            else printing.incomparable()
-        )
+        if this.withheld or last.withheld:
+            change = printing.withheld()
+        elif comparable(code, snapshot, earlier):
+            change = printing.change(*exact, points=known[code].kind == Kind.RATIO)
+        else:
+            change = printing.incomparable()
         lines.append(Headline(known[code], this, last, change, this.late))
     return lines
 

@@ -89,7 +89,10 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A unit of the tile grid: division code of the province (660000 the corps), value and printed number."""
+    """A unit of the tile grid: division code of the province (660000 the corps), value and printed number.
+
+    Without a value, the text is the mark that says why.
+    """
 
     code: str
     value: Number | None
@@ -375,7 +378,7 @@ def _tile_grid(chart: TileGrid) -> tuple[str, dict[str, object]]:
     tiles, words = [], []
     for code, (column, row, name, letters) in sorted(TILE_PLACES.items()):
         tile = given.get(code, Tile(code, None))
-        text, unit = (BLANK, "") if tile.value is None else (tile.text, chart.unit)
+        text, unit = tile.text, "" if tile.value is None else chart.unit
         fill, ink = NO_VALUE if tile.value is None else CLASSES[classes[code]]
         label = name if chinese else letters
         words.append((label, text))
@@ -395,6 +398,9 @@ def _tile_grid(chart: TileGrid) -> tuple[str, dict[str, object]]:
                 "ink": ink,
             }
         )
+    blanks = [gettext("— 未报")]
+    if any(tile.value is None and tile.text != BLANK for tile in chart.tiles):
+        blanks.append(gettext("* 不予显示"))
     legend = [
         {
             "fill": fill,
@@ -405,7 +411,10 @@ def _tile_grid(chart: TileGrid) -> tuple[str, dict[str, object]]:
             "text_y": 34 + index // 3 * 22,
         }
         for index, (fill, text) in enumerate(
-            [*((CLASSES[number][0], text) for number, text in ends), (NO_VALUE[0], gettext("— 未报"))]
+            [
+                *((CLASSES[number][0], text) for number, text in ends),
+                *((NO_VALUE[0], text) for text in blanks),
+            ]
         )
     ]
     return "tiles", {

@@ -132,6 +132,11 @@ def incomparable() -> Change:
     return Change("none", gettext("口径不同，不作比较"))
 
 
+def withheld() -> Change:
+    """Two figures of which one is not told."""
+    return Change("none", gettext("变化不予显示"))
+
+
 def _points(difference: Decimal) -> Change:
     points = {"points": half_up(abs(difference), 1)}
     if difference > 0:

@@ -382,6 +382,8 @@ USE_TZ = True
 # --- Handling ----------------------------------------------------------------------------------------------
 
 # A ratio to less than this many things is shown, but gives a unit no place in a ranking.
+# Outside the scope of a reader figures are told that rest upon so many things or more, or none.
+SMALL_CELLS_BELOW = env.int("SMALL_CELLS_BELOW", 5, validate=validate.Range(min=1))
 RANKING_LEAST_DENOMINATOR = env.int("RANKING_LEAST_DENOMINATOR", 5, validate=validate.Range(min=1))
 
 # Working days for each step of a problem (docs: the transition table in projects/workflow.py).

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.joining import registrations_of
 from accounts.models import Grant
 from bulletins import access, dashboard, figures
+from bulletins.disclosure import Reader
 from bulletins.models import Bulletin, Period
 from common.scope import note_miss
 from enterprises.models import Bureau
@@ -33,7 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     snapshot = figures.current(period) if period else None
     if nation and period and snapshot:
         context |= {
-            "board": dashboard.Board(snapshot, nation),
+            "board": dashboard.Board(snapshot, nation, Reader(request.user)),
             "period": period,
             "snapshot": snapshot,
             "figures_href": dashboard.address(period, nation),

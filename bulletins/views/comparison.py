@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from bulletins import access, behind, comparison, dashboard, figures, passports
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
+from bulletins.disclosure import Reader
 from bulletins.forms import CompareForm
 from bulletins.indicators import CATALOGUE, Kind
 from bulletins.models import Period
@@ -72,7 +73,10 @@ LINE_COLUMNS = [
 
 
 def _cells(line: Line) -> Row:
-    was, now = (figures.rounded(line.indicator, side) for side in (line.before, line.after))
+    was, now = (
+        figures.HIDDEN if side.withheld else figures.rounded(line.indicator, side)
+        for side in (line.before, line.after)
+    )
     return {
         "unit_code": line.unit_code,
         "unit": line.unit,
@@ -258,8 +262,9 @@ def recount(
     if not behind.covers(request.user, place):
         context |= {
             "verdict": passports.told_verdict(request.user, snapshot, indicator, place),
-            "headline": figures.headline(snapshot, unit, [code], place.chain)[0],
-            "is_withheld": behind.is_of_one(request.user, indicator, place, Side(snapshot)),
+            "headline": figures.headline(
+                snapshot, unit, [code], place.chain, read=Reader(request.user).of_unit
+            )[0],
         }
         return render(request, "bulletins/recount.html", context | {"heading": heading})
     changes = Changes(request.user, indicator, place, Side(snapshot), Side(snapshot, now=True))

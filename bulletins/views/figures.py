@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from bulletins import access, behind, dashboard, figures, services
 from bulletins.behind import Place, Side, same
 from bulletins.dashboard import Board
+from bulletins.disclosure import Reader
 from bulletins.filters import CountedFilter
 from bulletins.forms import SwitchForm
 from bulletins.indicators import BASES, CATALOGUE, DECLARED, HEADLINES, Base, Indicator, Kind, Span
@@ -73,7 +74,8 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
     board = Board(
         snapshot,
         bureau,
-        form.cleaned_data["by"],
+        Reader(request.user),
+        by=form.cleaned_data["by"],
         shown=partial(access.may_read, request.user, period),
         series=dashboard.snapshots_before(period, form.readable),
     )
@@ -95,7 +97,7 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
 
 def _export(board: Board, kind: str) -> HttpResponse:
     """The unit and its regions, one line each, with every figure that the page shows."""
-    values = figures.values(board.snapshot, [board.bureau, *board.units])
+    values = board.reader.values(board.snapshot, [board.bureau, *board.units])
     ranks = {region.code: region.rank for region in board.regions}
     columns = [
         Column("code", _("单位代码"), "code"),
@@ -140,7 +142,7 @@ def _columns(line: Indicator) -> list[Column]:
 
 def _cells(line: Indicator, figure: figures.Value) -> dict[str, Any]:
     return {
-        line.code: figures.rounded(line, figure),
+        line.code: figures.HIDDEN if figure.withheld else figures.rounded(line, figure),
         f"{line.code}n": figure.numerator,
         f"{line.code}d": figure.denominator,
     }
@@ -207,7 +209,9 @@ def unit_figures(request: HttpRequest, period: str, version: int, bureau: str) -
     unit = get_object_or_404(Bureau, code=bureau)
     if refused := access.refusal(request, snapshot.period, unit):
         return refused
-    board = Board(snapshot, unit, shown=partial(access.may_read, request.user, snapshot.period))
+    board = Board(
+        snapshot, unit, Reader(request.user), shown=partial(access.may_read, request.user, snapshot.period)
+    )
     newest = newer_than(snapshot, versions)
     context = {
         "board": board,
@@ -319,9 +323,9 @@ class FigureRows(ListPage):
             for one in self.lists
             if one is not self.model
         )
-        # How many rows money and days rest on tells of firms, like the figure itself.
-        is_counted = self.indicator.kind not in (Kind.MONEY, Kind.MEDIAN) or behind.covers(
-            self.request.user, self.place
+        # How many rows money, days and distinct things rest on is another figure, and may be a small one.
+        is_counted = behind.covers(self.request.user, self.place) or (
+            totals["rows"] == totals["things"] == self.headline.figure.value
         )
         return self.head() | {
             "totals": totals,
@@ -333,7 +337,10 @@ class FigureRows(ListPage):
 
     @cached_property
     def headline(self) -> figures.Headline:
-        return figures.headline(self.snapshot, self.bureau, [self.indicator.code], self.place.chain)[0]
+        read = Reader(self.request.user).of_unit
+        return figures.headline(
+            self.snapshot, self.bureau, [self.indicator.code], self.place.chain, read=read
+        )[0]
 
     def head(self) -> dict[str, Any]:
         """What was counted, by which rules, who froze it when and why."""
@@ -382,7 +389,6 @@ class FigureRows(ListPage):
                 for one in self.lists
             ],
             "login_href": reverse("login", query={"next": self.request.get_full_path()}),
-            "is_withheld": behind.is_of_one(self.request.user, self.indicator, self.place, self.side),
         }
 
     def _list_href(self, model: Any) -> str:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from bulletins import collecting, dashboard, figures, services
+from bulletins.disclosure import Reader
 from bulletins.forms import CollectForm, PeriodForm, ReasonForm, posted
 from bulletins.ladder import CONFIRMING, Ladder, Rung, why_not_freeze
 from bulletins.models import Period, Snapshot
@@ -425,7 +426,9 @@ def period_publish(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "period": period,
         "cancel_url": _address(period),
-        "board": dashboard.Board(snapshot, Bureau.objects.get(level=Bureau.Level.NATIONAL))
+        "board": dashboard.Board(
+            snapshot, Bureau.objects.get(level=Bureau.Level.NATIONAL), Reader(request.user)
+        )
         if snapshot and period.is_frozen
         else None,
     }

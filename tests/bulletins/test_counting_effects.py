@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import Role
 from bulletins import circular, figures, identities, indicators, recount, services
 from bulletins.dashboard import Board, snapshots_before
+from bulletins.disclosure import Reader
 from bulletins.figures import Value
 from bulletins.indicators import CATALOGUE
 from bulletins.models import Period
@@ -77,6 +78,10 @@ def test_the_rate_is_what_was_solved_of_what_was_listed_before_or_in_the_period(
     assert (count.text("I19", tree.huqiu), count.text("I19", tree.suzhou)) == ("33.3", "25.0")
 
 
+def reader(tree: Tree) -> Reader:
+    return Reader(factories.user(Role.STATISTICIAN, tree.nation))
+
+
 def test_the_interface_gives_a_rate_with_what_it_is_made_of(tree: Tree, client: Client) -> None:
     for state in (S.RESOLVED, S.IN_PROGRESS, S.IN_PROGRESS):
         filed = (S.SUBMITTED, on(4, 1)), (S.ACCEPTED, on(4, 2)), (S.LISTED, on(4, 3))
@@ -87,7 +92,7 @@ def test_the_interface_gives_a_rate_with_what_it_is_made_of(tree: Tree, client: 
     rows = client.get("/api/v1/figures/", asked).json()["results"]
     told = {row["indicator"]: row | {"definition": "?"} for row in rows if row["chain"] is None}
     of = {"period": "2024Q2", "version": 0, "bureau": tree.huqiu.code, "bureau_name": "虎丘区", "chain": None}
-    of |= {"definition": "?", "late": 0}
+    of |= {"definition": "?", "late": 0, "withheld": False}
     nothing = {"numerator": None, "denominator": None}
     assert told["I15"] == of | nothing | {"indicator": "I15", "unit": "个", "value": 1}
     rate_of_three = {"numerator": 1, "denominator": 3}
@@ -380,7 +385,7 @@ def test_a_small_denominator_keeps_a_unit_out_of_the_ranking_and_not_off_the_pag
         for _n in range(n):
             solved(unit)
     settings.RANKING_LEAST_DENOMINATOR = 2
-    board = Board(Figures().snapshot, tree.jiangsu, by="I19")
+    board = Board(Figures().snapshot, tree.jiangsu, reader(tree), by="I19")
     assert [(line.name, line.rank, line.cells[-1].value) for line in board.regions] == [
         ("无锡市", "—", "100.0"),
         ("苏州市", "1", "100.0"),
@@ -423,7 +428,11 @@ def test_figures_of_two_definitions_are_never_compared(tree: Tree, monkeypatch: 
     # The trend breaks off where the rule changed, and says so.
     monkeypatch.setattr("bulletins.dashboard.HEADLINES", ("I12", "I13"))
     board = Board(
-        snapshot, tree.huqiu, by="I13", series=snapshots_before(snapshot.period, Period.objects.all())
+        snapshot,
+        tree.huqiu,
+        reader(tree),
+        by="I13",
+        series=snapshots_before(snapshot.period, Period.objects.all()),
     )
     assert board.series == {"I12": [None, None, 1], "I13": [1, 1, 1]}
 

@@ -1,0 +1,230 @@
+"""What a reader is told of figures: all of what its scope covers; of the rest no small ones, nor any from
+which small ones could be worked out (`bulletins.small_cells`).
+
+Whatever prints, draws, sends or compares figures asks here, and nowhere else.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import OuterRef, Q, Subquery
+
+from bulletins import behind, figures, small_cells
+from bulletins.behind import Place
+from bulletins.figures import WITHHELD, Value
+from bulletins.indicators import BASES, Indicator, Kind
+from bulletins.models import CountedRow, Snapshot, StatValue
+from bulletins.small_cells import OWN, Above, Chain, Hidden
+from common.scope import system_job
+from enterprises.models import Bureau, IndustryChain
+
+# Figures whose parts are other figures: numerator or number of rows.
+PARTS_OF = {"I19": "I16", "I20": "I15"}
+# A frozen snapshot never changes, nor does what is hidden of it.
+REMEMBERED = 30 * 24 * 60 * 60
+
+
+class Reader:
+    """One who reads figures: a user, or anybody."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+        self._groups: dict[tuple[int, int, bool], dict[str, Hidden]] = {}
+        self._units: dict[str, Bureau] = {}
+
+    def covers(self, bureau: Bureau, chain: IndustryChain | None = None) -> bool:
+        return behind.covers(self.user, Place(bureau, chain))
+
+    def withholds(
+        self, snapshot: Snapshot, code: str, bureau: Bureau, chain: IndustryChain | None = None
+    ) -> bool:
+        """Whether a figure is not told; outside the scope only published ones are told at all."""
+        if self.covers(bureau, chain):
+            return False
+        if not snapshot.period.is_public or not snapshot.version:
+            return True
+        hidden = self._hidden(snapshot, self._above(bureau), by_chain=chain is not None).get(code)
+        return hidden is not None and hidden.withholds(bureau.pk, chain.pk if chain else None)
+
+    def told(
+        self,
+        snapshot: Snapshot,
+        code: str,
+        bureau: Bureau,
+        chain: IndustryChain | None,
+        figure: Value,
+    ) -> Value:
+        """A figure as the reader may know it."""
+        if self.covers(bureau, chain):
+            return figure
+        if self.withholds(snapshot, code, bureau, chain):
+            return WITHHELD
+        # What came late is a part of its own, told only where nothing can be subtracted from it.
+        is_whole = bureau.level == Bureau.Level.NATIONAL and chain is None
+        return figure if is_whole and figure.late >= settings.SMALL_CELLS_BELOW else replace(figure, late=0)
+
+    def values(
+        self,
+        snapshot: Snapshot,
+        bureaus: Iterable[Bureau],
+        codes: Collection[str] | None = None,
+        chain: IndustryChain | None = None,
+    ) -> dict[int, dict[str, Value]]:
+        """`figures.values` as the reader may know them."""
+        units = list(bureaus)
+        self._look_up(unit for unit in units if not self.covers(unit, chain))
+        stored = figures.values(snapshot, units, codes, chain)
+        known = figures.definitions(snapshot) if codes is None else codes
+        # Of a chain nothing is stored where nothing was counted, and that may be withheld as well.
+        return {
+            unit.pk: {
+                code: self.told(snapshot, code, unit, chain, stored[unit.pk].get(code, figures.NOT_REPORTED))
+                for code in known
+            }
+            for unit in units
+        }
+
+    def of_unit(
+        self,
+        snapshot: Snapshot | None,
+        bureau: Bureau,
+        codes: Collection[str] | None = None,
+        chain: IndustryChain | None = None,
+    ) -> dict[str, Value]:
+        return self.values(snapshot, [bureau], codes, chain)[bureau.pk] if snapshot else {}
+
+    def withheld_keys(self, snapshot: Snapshot) -> list[int]:
+        """The keys of the stored figures for chains of units that anybody reads which are withheld; where
+        nothing was counted nothing is stored, so that whoever is sent rows must not see that one is there."""
+        units = {unit.pk: unit for unit in Bureau.objects.filter(level__lte=Bureau.Level.PROVINCE)}
+        hidden = {
+            unit: self._hidden(snapshot, self._above(bureau), by_chain=True) for unit, bureau in units.items()
+        }
+        stored = StatValue.objects.filter(snapshot=snapshot, bureau__in=units, chain__isnull=False)
+        return [
+            key
+            for key, code, unit, chain in stored.values_list("pk", "indicator", "bureau", "chain")
+            if code in hidden[unit] and hidden[unit][code].withholds(unit, chain)
+        ]
+
+    def _above(self, bureau: Bureau) -> Bureau | None:
+        """The unit over another one; looked up once for a whole page."""
+        *line, _last = bureau.path.rstrip("/").split("/")
+        if not line:
+            return None
+        if line[-1] not in self._units:
+            self._look_up([bureau])
+        return self._units[line[-1]]
+
+    def _look_up(self, bureaus: Iterable[Bureau]) -> None:
+        lines = {code for bureau in bureaus for code in bureau.path.rstrip("/").split("/")[:-1]}
+        if unknown := lines - self._units.keys():
+            self._units |= {unit.code: unit for unit in Bureau.objects.filter(code__in=unknown)}
+
+    def _hidden(self, snapshot: Snapshot, whole: Bureau | None, *, by_chain: bool) -> dict[str, Hidden]:
+        """What is hidden of the parts of a unit, by indicator; without one, of the nation itself."""
+        key = snapshot.pk, whole.pk if whole else 0, by_chain
+        if key not in self._groups:
+            self._groups[key] = self._remembered(snapshot, whole, by_chain)
+        return self._groups[key]
+
+    def _remembered(self, snapshot: Snapshot, whole: Bureau | None, by_chain: bool) -> dict[str, Hidden]:
+        least = settings.SMALL_CELLS_BELOW
+        state = f"{snapshot.pk}:{snapshot.row_hash}:{snapshot.counted_hash}"
+        key = f"small:{state}:{whole.pk if whole else 0}:{by_chain:d}:{least}"
+        found: dict[str, Hidden] | None = cache.get(key)
+        if found is None:
+            found = self._worked_out(snapshot, whole, by_chain, least)
+            cache.set(key, found, REMEMBERED)
+        return found
+
+    def _worked_out(
+        self, snapshot: Snapshot, whole: Bureau | None, by_chain: bool, least: int
+    ) -> dict[str, Hidden]:
+        above = self._hidden(snapshot, self._above(whole), by_chain=by_chain) if whole else {}
+        weights = _weights(snapshot, whole, by_chain=by_chain)
+        found: dict[str, Hidden] = {}
+
+        def also(code: str, part: int, chain: Chain) -> bool:
+            other = found.get(PARTS_OF.get(code, ""))
+            return other is not None and other.withholds(part, chain)
+
+        for code in sorted(weights, key=lambda code: (code in PARTS_OF, code)):
+            if whole is None:
+                ((root, parts),) = weights[code].items()
+                found[code] = small_cells.hide_whole(root, parts, least, partial(also, code))
+            else:
+                over = above[code].below(whole.pk) if code in above else Above()
+                found[code] = small_cells.hide(weights[code], least, over, partial(also, code))
+        return found
+
+
+# --- What figures rest upon -------------------------------------------------------------------------------
+
+
+@system_job("which figures are small")
+def _weights(
+    snapshot: Snapshot, whole: Bureau | None, *, by_chain: bool
+) -> dict[str, dict[int, dict[Chain, int]]]:
+    """On how many things the figures of the parts of a unit rest, by indicator, part and chain."""
+    units = Bureau.objects.filter(Q(pk=whole.pk) | Q(parent=whole) if whole else Q(parent=None))
+    definitions = figures.definitions(snapshot)
+    stored = StatValue.objects.filter(snapshot=snapshot, bureau__in=units.values("pk"))
+    if not by_chain:
+        stored = stored.filter(chain=None)
+    found: dict[str, dict[int, dict[Chain, int]]] = {}
+    for code, unit, chain, value, below in stored.values_list(
+        "indicator", "bureau", "chain", "value", "denominator"
+    ):
+        indicator = definitions[code]
+        if indicator.kind != Kind.MONEY:
+            weight = value if indicator.kind == Kind.SUM else below
+            found.setdefault(code, {}).setdefault(unit, {})[chain] = weight or 0
+    if whole:
+        found = {code: _with_own(parts, whole) for code, parts in found.items()}
+    for indicator in definitions.values():
+        if indicator.kind == Kind.MONEY:
+            found[indicator.code] = _payers(snapshot, indicator, list(units), whole)
+    return found
+
+
+def _with_own(parts: dict[int, dict[Chain, int]], whole: Bureau) -> dict[int, dict[Chain, int]]:
+    """The units below, and what the unit counts itself: the rest."""
+    own = dict(parts.pop(whole.pk, {}))
+    for weights in parts.values():
+        for chain, weight in weights.items():
+            own[chain] = own.get(chain, 0) - weight
+    return {OWN: {chain: max(weight, 0) for chain, weight in own.items()}, **parts}
+
+
+def _payers(
+    snapshot: Snapshot, indicator: Indicator, units: list[Bureau], whole: Bureau | None
+) -> dict[int, dict[Chain, int]]:
+    """How many organisations paid what sums of money are made of."""
+    found: dict[tuple[int, Chain], set[int]] = {(unit.pk, None): set() for unit in units if unit != whole}
+    for name in indicator.bases:
+        paid = BASES[name].listed._base_manager.filter(pk=OuterRef("row_id"))
+        rows = CountedRow.objects.filter(snapshot=snapshot, base=name).annotate(
+            payer=Subquery(paid.values("organization")[:1])
+        )
+        if whole:
+            rows = rows.filter(bureau__path__startswith=whole.path)
+        for path, chain, payer in rows.values_list("bureau__path", "chain", "payer").distinct():
+            part = _part(path, units, whole)
+            for of_chain in (None, chain):
+                found.setdefault((part, of_chain), set()).add(payer)
+    told: dict[int, dict[Chain, int]] = {}
+    for (part, of_chain), payers in found.items():
+        told.setdefault(part, {})[of_chain] = len(payers)
+    return told
+
+
+def _part(path: str, units: list[Bureau], whole: Bureau | None) -> int:
+    """The part in which a bureau lies: the unit below, or what the whole counts itself."""
+    if whole and path == whole.path:
+        return OWN
+    return next(unit.pk for unit in units if unit != whole and path.startswith(unit.path))
