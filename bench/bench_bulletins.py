@@ -91,7 +91,7 @@ def bulletin_national() -> Sides:
     period, nation = frozen_year(), services.get_bureau("000000")
 
     def issue() -> Bulletin:
-        bulletin = services.issue_bulletin(period, nation, None, again=True, in_background=False)
+        bulletin = services.issue_bulletin(period, nation, again=True, in_background=False)
         return services.print_now(bulletin)
 
     html, css = html_of(issue()), stylesheet()
@@ -108,11 +108,11 @@ def bulletin_32_provinces() -> Sides:
     worker = start(bootstrap.PROCESSES[1])
 
     def issue(some: list[Bureau]) -> list[Bulletin]:
-        return wait_for([services.issue_bulletin(period, one, None, again=True) for one in some])
+        return wait_for([services.issue_bulletin(period, one, again=True) for one in some])
 
     css = stylesheet()
     with transaction.atomic():
-        issued = [services.issue_bulletin(period, one, None, again=True) for one in provinces]
+        issued = [services.issue_bulletin(period, one, again=True) for one in provinces]
         pages = [(html_of(bulletin), css) for bulletin in issued]
         transaction.set_rollback(True)
     pool = multiprocessing.get_context("spawn").Pool(processes)

@@ -42,7 +42,7 @@ class PeriodAdmin(PortalAdmin):
     list_select_related = ["frozen_by"]
     search_fields = ["code"]
     readonly_fields = ["status", "is_collected", "freeze_on", "frozen_at", "frozen_by"]
-    actions = ["roll_up", "freeze", "publish", "issue_bulletin"]
+    actions = ["roll_up", "freeze", "publish", "draft_bulletin"]
 
     def get_readonly_fields(self, request, obj=None):
         return [*self.readonly_fields, "code", "kind", "start_on", "end_on"] if obj else self.readonly_fields
@@ -73,17 +73,17 @@ class PeriodAdmin(PortalAdmin):
     def publish(self, request: HttpRequest, queryset: QuerySet) -> None:
         for_each(request, queryset, lambda period: services.publish(period, request.user), _("已发布。"))
 
-    @admin.action(description=gettext_lazy("印发本单位的通报"), permissions=["view"])
-    def issue_bulletin(self, request: HttpRequest, queryset: QuerySet) -> None:
+    @admin.action(description=gettext_lazy("起草本单位的通报"), permissions=["view"])
+    def draft_bulletin(self, request: HttpRequest, queryset: QuerySet) -> None:
         grants = request.user.grants_of(Role.ADMINISTRATOR)
         if not grants:
-            messages.error(request, _("您没有单位管理员的授权，不能印发通报。"))
+            messages.error(request, _("您没有单位管理员的授权，不能起草通报。"))
             return
         for_each(
             request,
             queryset,
-            lambda period: services.issue_bulletin(period, grants[0].bureau, request.user),
-            _("已印发，PDF 正在生成，见通报。"),
+            lambda period: services.draft_bulletin(period, grants[0].bureau, request.user),
+            _("已起草，PDF 正在生成，见通报。"),
         )
 
 
@@ -190,7 +190,7 @@ class BulletinAdmin(ReadOnlyAdmin):
     def draft(self, request: HttpRequest) -> HttpResponse:
         return redirect("bulletins:bulletin_new")
 
-    @admin.action(description=gettext_lazy("印发所选草稿"), permissions=["view"])
+    @admin.action(description=gettext_lazy("签发所选通报"), permissions=["view"])
     def issue(self, request: HttpRequest, queryset: QuerySet) -> None:
         for_each(
             request,

@@ -36,6 +36,11 @@ def number(bureau: Bureau, year: int, sequence: int | None) -> str:
     return f"{mark}质强链〔{year}〕{sequence or '　'}号"
 
 
+def issue(year: int, sequence: int | None, total: int | None) -> str:
+    """期号 of a brief: 2025年第3期（总第17期）; without numbers while it is a draft."""
+    return f"{year}年第{sequence or '　'}期（总第{total or '　'}期）"
+
+
 def region(bureau: Bureau) -> str:
     """The short name in tables and lists: 江苏, 新疆兵团, 苏州市."""
     if bureau.code == "660000":

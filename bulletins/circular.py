@@ -1,10 +1,12 @@
-"""Fills the paper of a circular from a snapshot (`domain.md` 5.6, 6.2).
+"""Writes a circular or brief from a snapshot, with what editors made of it (`domain.md` 5.6, 6.2).
 
 The wording is Chinese whatever language the reader uses: it is an official document. Every claim rests on a
 stored figure; where a figure is missing or zero, the sentence says so or is left out.
 """
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -12,10 +14,10 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from bulletins import agencies, dashboard, figures
+from bulletins import agencies, dashboard, figures, wording
 from bulletins.figures import NOT_REPORTED, Headline
 from bulletins.indicators import HEADLINES, Kind
-from bulletins.models import Bulletin, Period, StatValue
+from bulletins.models import Bulletin, Period, StatValue, Wording
 from bulletins.paper import (
     Attachment,
     Block,
@@ -24,6 +26,7 @@ from bulletins.paper import (
     Definitions,
     Figure,
     FigureRow,
+    Masthead,
     Paragraph,
     RegionRow,
     Section,
@@ -32,6 +35,7 @@ from bulletins.paper import (
     figures_table,
     region_table,
 )
+from bulletins.paper.render import chinese_number
 from common import charts, formats, printing
 from common.printing import Number, Rank, prose
 from enterprises.models import Bureau
@@ -58,15 +62,75 @@ BARS = 12
 FEWEST_DRAWINGS = 2
 
 
-def title(period: Period, bureau: Bureau) -> str:
+# Paragraphs that are empty in every draft: here, and in a series, one adds what the figures cannot say.
+FREE = {
+    "overall.more": "总体情况：补充",
+    "practice.more": "主要做法和成效：补充",
+    "problems.more": "存在问题：补充",
+    "demands.more": "下一步工作要求：补充",
+    "copies": "抄送",
+    "note": "附注",
+}
+
+
+def title(period: Period, bureau: Bureau, kind: str = Bulletin.Kind.CIRCULAR) -> str:
     """标题; Chinese whatever language is active."""
     with translation.override("zh-hans"):
+        if kind == Bulletin.Kind.BRIEF:
+            return f"{period.name}{agencies.whole(bureau)}质量强链工作进展"
         return f"{bureau.name}关于{period.name}质量强链工作进展情况的通报"
+
+
+@dataclass(frozen=True, slots=True)
+class EditorBlock:
+    """A block of text as the desk shows it: the draft, and what an editor made of it.
+
+    ``must_stand`` says that the paper has a hole without it.
+    """
+
+    key: str
+    heading: str
+    drafted: wording.Drafted
+    kept: Wording | None
+    must_stand: bool
+
+    @property
+    def is_outdated(self) -> bool:
+        """The draft reads otherwise than what was edited, and is printed until somebody has looked."""
+        return self.kept is not None and self.kept.base != self.drafted.template
+
+    @property
+    def template(self) -> str:
+        return self.kept.text if self.kept and not self.is_outdated else self.drafted.template
+
+    @property
+    def text(self) -> str:
+        """As it is printed."""
+        return self.drafted.fill(self.template)
+
+    @property
+    def shown(self) -> str:
+        """As it is edited."""
+        return self.drafted.show(self.template)
+
+    @property
+    def digest(self) -> str:
+        """Changes with the draft and with every edit."""
+        kept = (self.kept.base, self.kept.text) if self.kept else ()
+        return hashlib.sha256(repr((self.drafted, kept)).encode()).hexdigest()[:16]
 
 
 def compose(bulletin: Bulletin) -> Circular:
     """The whole paper of a bulletin; call with Chinese active."""
-    return _Composer(bulletin).circular()
+    return _Composer(bulletin).paper()
+
+
+def blocks(bulletin: Bulletin) -> list[EditorBlock]:
+    """The blocks of a bulletin that may be worded otherwise, in their order."""
+    with translation.override("zh-hans"):
+        composer = _Composer(bulletin)
+        composer.paper()
+    return list(composer.blocks.values())
 
 
 def growth(this: Number | None, last: Number | None) -> str:
@@ -120,10 +184,64 @@ class _Composer:
         }
         self.rows = figures.regions(self.snapshot, self.unit)
         self.values = figures.values(self.snapshot, self.rows)
+        self.wordings = {one.key: one for one in bulletin.wordings.all()}
+        self.blocks: dict[str, EditorBlock] = {}
+
+    def words(self, key: str, heading: str, text: str) -> str:
+        """A text as it is printed: as drafted, or as an editor worded it."""
+        drafted = wording.drafted(text)
+        block = EditorBlock(key, heading, drafted, self.wordings.get(key), bool(text))
+        self.blocks[key] = block
+        return block.text
+
+    def say(self, key: str, heading: str, text: str, lead: str = "") -> tuple[Paragraph, ...]:
+        """A paragraph; none where nothing is said."""
+        printed = self.words(key, heading, text)
+        return (Paragraph(printed, lead),) if printed else ()
+
+    def more(self, key: str) -> tuple[Paragraph, ...]:
+        return self.say(key, FREE[key], "")
+
+    def paper(self) -> Circular:
+        return self.brief() if self.bulletin.kind == Bulletin.Kind.BRIEF else self.circular()
+
+    def brief(self) -> Circular:
+        """简报: news and figures, no demands; numbered by issues (`domain.md` 6.1)."""
+        bulletin, paper = self.bulletin, self.circular()
+        year = (bulletin.issued_on or timezone.localdate(bulletin.created_at)).year
+        people = (("编辑", bulletin.edited_by), ("审核", bulletin.reviewed_by), ("签发", bulletin.issued_by))
+        sections = {section.heading: section for section in paper.blocks if isinstance(section, Section)}
+        dropped = sections.keys() & {"存在问题", "下一步工作要求"}
+        for key in [key for key in self.blocks if key.split(".")[0] in ("problems", "demands", "copies")]:
+            del self.blocks[key]
+        del self.blocks["addressee"]
+        return replace(
+            paper,
+            mark="质量强链工作简报",
+            number=agencies.issue(year, bulletin.doc_seq, bulletin.total_seq),
+            addressee="",
+            masthead=Masthead(
+                tuple(f"{role}：{person.get_full_name() or person}" for role, person in people if person)
+            ),
+            blocks=tuple(b for b in paper.blocks if getattr(b, "heading", "") not in dropped),
+            copies_to="",
+            lines=self._lines(),
+            keywords=("质量强链", "简报", *paper.keywords[2:]),
+        )
+
+    def _lines(self) -> tuple[tuple[str, str], ...]:
+        """报, 送, 发: to the superior, to the partners, to those below."""
+        drafted = (
+            ("report", "报", self.unit.parent.name if self.unit.parent else ""),
+            ("send", "送", ""),
+            ("hand_out", "发", agencies.addressee(self.unit)),
+        )
+        lines = ((label, self.words(key, label, text)) for key, label, text in drafted)
+        return tuple((label, text.rstrip("。.")) for label, text in lines if text)
 
     def circular(self) -> Circular:
         bulletin = self.bulletin
-        issued = bulletin.status != Bulletin.Status.DRAFT
+        issued = not bulletin.is_prepared
         drafted_on = timezone.localdate(bulletin.created_at)
         date = bulletin.issued_on or drafted_on
         verify = reverse("bulletins:verify_code", args=[bulletin.verification_code])
@@ -132,11 +250,12 @@ class _Composer:
             issuer=self.unit.name,
             number=agencies.number(self.unit, bulletin.doc_year or date.year, bulletin.doc_seq),
             title=bulletin.title,
-            addressee=agencies.addressee(self.unit),
+            addressee=self.words("addressee", "主送机关", agencies.addressee(self.unit)),
             blocks=(
                 *self.opening(),
                 Section("总体情况", self.overall()),
                 Section("主要做法和成效", self.practice()),
+                *self.cases(),
                 Section("分地区进展" if self.rows else "分产业链进展", self.progress()),
                 Section("存在问题", self.problems()),
                 Section("下一步工作要求", self.demands()),
@@ -154,6 +273,8 @@ class _Composer:
                 Attachment("质量强链指标表", (self.all_figures(),)),
                 Attachment("统计口径说明", (self.definitions(),)),
             ),
+            copies_to=self.words("copies", FREE["copies"], ""),
+            note=self.words("note", FREE["note"], "").strip("（）()"),
             summary=self.sentence(),
             keywords=("质量强链", "通报", self.period.name, bulletin.verification_code),
         )
@@ -238,7 +359,7 @@ class _Composer:
     def opening(self) -> list[Block]:
         end = self.period.end_on
         cut_off = f"{end.year}年{end.month}月{end.day}日24时"
-        replaced = self.bulletin.replaces.first()
+        replaced = self.bulletin.replaces.judged("named in its successor").first()
         text = (
             f"按照质量强链工作部署，现将{self.period.name}{self.whole}质量强链工作进展情况通报如下。"
             f"数据截至{cut_off}，取自{self.source}。"
@@ -247,16 +368,19 @@ class _Composer:
             text += f"该版本为更正版本，更正原因：{self.snapshot.reason}。"
         if replaced:
             text += f"本通报替换{replaced.number}。"
-        return [Paragraph(text)]
+        return [*self.say("opening", "开头", text)]
 
     def overall(self) -> tuple[Block, ...]:
-        blocks: list[Block] = [Paragraph(self.sentence())]
+        blocks: list[Block] = [*self.say("overall.sentence", "总体情况", self.sentence())]
         changes = [
-            f"{self.indicators[code].name}{words}" for code in HEADLINES if (words := self.growth(code))
+            wording.lock(f"{self.indicators[code].name}{words}")
+            for code in HEADLINES
+            if (words := self.growth(code))
         ]
         if changes:
-            blocks.append(Paragraph(f"与上年同期相比：{listing(changes, '，')}。"))
-        blocks.append(self.seven_figures())
+            text = f"与上年同期相比：{listing(changes, '，')}。"
+            blocks += self.say("overall.changes", "总体情况：与上年比较", text)
+        blocks += [*self.more("overall.more"), self.seven_figures()]
         return tuple(blocks)
 
     def seven_figures(self) -> Table:
@@ -329,7 +453,17 @@ class _Composer:
             Section("聚焦堵点，逐项解决。", self._solving()),
         ]
         kept = [section for section in claims if section.blocks]
-        return tuple(kept) or (Paragraph("本期没有可通报的进展数据。"),)
+        none = self.say("practice.none", "主要做法和成效", "本期没有可通报的进展数据。") if not kept else ()
+        return (*kept, *none, *self.more("practice.more"))
+
+    def cases(self) -> tuple[Section, ...]:
+        """典型案例, of firms that agreed."""
+        told: list[Block] = []
+        for number, case in enumerate(self.bulletin.cases, 1):
+            name, chain = case["title"].rstrip("。"), case["chain"] and f"（{case['chain']}）"
+            lead = f"{chinese_number(number)}是{name}{chain}。"
+            told += self.say(f"case.{case['row']}", f"典型案例：{case['title']}", case["solution"], lead)
+        return (Section("典型案例", tuple(told)),) if told else ()
 
     def _projects(self) -> tuple[Block, ...]:
         if self.value("I02") is None:
@@ -343,7 +477,7 @@ class _Composer:
             text += f"；2024年以来累计组建质量技术创新联合体{prose(self.number('I04'))}个"
             if self.number("I04D"):
                 text += f"，另有{self.number('I04D')}个已解散"
-        return (Paragraph(f"{text}。"),)
+        return self.say("practice.projects", "项目带动", f"{text}。")
 
     def _firms(self) -> tuple[Block, ...]:
         if not self.number("I07U"):
@@ -354,7 +488,7 @@ class _Composer:
         )
         if self.number("I09"):
             text += f"；{prose(self.number('I09'))}家赋能机构提供计量、标准、检验检测、认证认可等质量技术服务"
-        return (Paragraph(f"{text}。"),)
+        return self.say("practice.firms", "企业参与", f"{text}。")
 
     def _solving(self) -> tuple[Block, ...]:
         if not any(self.number(code) for code in ("I12", "I13", "I15")):
@@ -382,9 +516,12 @@ class _Composer:
             text += f"产出标准、规范和证书{prose(self.number('I23'))}项。"
         if self.number("I24"):
             text += f"带动企业投入{self.lines['I24'].text}万元。"
-        if self.rows and (best := [f"{name}（{prose(n)}个）" for name, n in self.chains[:NAMED]]):
-            text += f"解决问题较多的产业链有{listing(best)}。"
-        return (Paragraph(text),)
+        if self.rows and (best := self._best_chains()):
+            text += f"解决问题较多的产业链有{best}。"
+        return self.say("practice.solving", "聚焦堵点", text)
+
+    def _best_chains(self) -> str:
+        return listing([wording.lock(f"{name}（{prose(n)}个）") for name, n in self.chains[:NAMED]])
 
     @cached_property
     def chains(self) -> list[tuple[str, int]]:
@@ -400,12 +537,11 @@ class _Composer:
     def progress(self) -> tuple[Block, ...]:
         blocks: list[Block] = []
         if self.rows:
-            blocks += [Paragraph(self._leaders_and_laggards()), self.region_table()]
-        elif self.chains:
-            best = [f"{name}（{prose(n)}个）" for name, n in self.chains[:NAMED]]
-            blocks.append(Paragraph(f"解决问题较多的产业链有{listing(best)}。"))
+            blocks += [*self.say("progress", "分地区进展", self._leaders_and_laggards()), self.region_table()]
         else:
-            blocks.append(Paragraph("本期没有按产业链统计的解决问题数。"))
+            best = self._best_chains()
+            text = f"解决问题较多的产业链有{best}。" if best else "本期没有按产业链统计的解决问题数。"
+            blocks += self.say("progress", "分产业链进展", text)
         blocks += [Figure(chart, source=self.source) for chart in self.drawings()]
         return tuple(blocks)
 
@@ -416,7 +552,10 @@ class _Composer:
         text = f"各地区主要指标见表2，解决问题数居前的有{self._with_places(_with_ties(solved, self.places))}"
         behind = [unit for unit in reversed(self.ranked) if unit not in _with_ties(solved, self.places)]
         if behind:
-            names = [f"{agencies.region(unit)}（{self.of(unit, RANKED_BY)}个）" for unit in behind[:NAMED]]
+            names = [
+                wording.lock(f"{agencies.region(unit)}（{self.of(unit, RANKED_BY)}个）")
+                for unit in behind[:NAMED]
+            ]
             text += f"；居后的有{listing(names)}"
         if self.silent:
             text += f"；{listing([agencies.region(unit) for unit in self.silent])}没有报送数据"
@@ -425,8 +564,10 @@ class _Composer:
     def _with_places(self, units: Sequence[Bureau]) -> str:
         return listing(
             [
-                f"{agencies.region(unit)}（{prose(self.of(unit, RANKED_BY) or 0)}个，"
-                f"{'并列' if self.places[unit.pk].tied else ''}第{self.places[unit.pk].place}）"
+                wording.lock(
+                    f"{agencies.region(unit)}（{prose(self.of(unit, RANKED_BY) or 0)}个，"
+                    f"{'并列' if self.places[unit.pk].tied else ''}第{self.places[unit.pk].place}）"
+                )
                 for unit in units
             ]
         )
@@ -545,78 +686,61 @@ class _Composer:
         """The parts with most of something unwelcome."""
         units = [unit for unit in self.parts if self.of(unit, code)]
         units.sort(key=lambda unit: (-(self.of(unit, code) or 0), unit.code))
-        return [f"{agencies.region(unit)}（{self.of(unit, code)}个）" for unit in units[:NAMED]]
+        return [wording.lock(f"{agencies.region(unit)}（{self.of(unit, code)}个）") for unit in units[:NAMED]]
 
     def problems(self) -> tuple[Block, ...]:
-        said = []
+        said: list[Block] = []
         if overdue := self.number("I18"):
             text = f"截至期末，{prose(overdue)}个问题超过办理时限"
-            said.append(Paragraph(self._with_most(text, "I18"), lead="部分问题逾期未办。"))
+            said += self._problem("overdue", "部分问题逾期未办。", self._with_most(text, "I18"))
         if reopened := self.number("I17"):
             text = f"期间有{prose(reopened)}个已核验解决的问题反弹重开"
-            said.append(Paragraph(self._with_most(text, "I17"), lead="解决成效有待巩固。"))
+            said += self._problem("reopened", "解决成效有待巩固。", self._with_most(text, "I17"))
         idle = [
             agencies.region(unit)
             for unit in self.parts
             if self.of(unit, "I12") and not self.of(unit, RANKED_BY)
         ]
         if idle:
-            said.append(
-                Paragraph(f"{listing(idle)}有企业提出问题，本期没有解决的记录。", lead="进度不平衡。")
-            )
+            text = f"{listing(idle)}有企业提出问题，本期没有解决的记录。"
+            said += self._problem("idle", "进度不平衡。", text)
         if self.silent:
             names = listing([agencies.region(unit) for unit in self.silent])
-            said.append(Paragraph(f"{names}没有报送数据，表中以“—”表示。", lead="数据报送不全。"))
-        return tuple(said) or (Paragraph("截至期末，没有逾期未办和反弹重开的问题。"),)
+            said += self._problem("silent", "数据报送不全。", f"{names}没有报送数据，表中以“—”表示。")
+        if not said:
+            text = "截至期末，没有逾期未办和反弹重开的问题。"
+            said += self.say("problems.none", "存在问题", text)
+        return (*said, *self.more("problems.more"))
+
+    def _problem(self, key: str, lead: str, text: str) -> tuple[Paragraph, ...]:
+        return self.say(f"problems.{key}", f"存在问题：{lead.rstrip('。')}", text, lead)
 
     def _with_most(self, text: str, code: str) -> str:
         most = self._most(code)
         return f"{text}，较多的地区有{listing(most)}。" if most else f"{text}。"
 
     def demands(self) -> tuple[Block, ...]:
-        asked = []
+        asked: list[Block] = []
         if self.number("I18"):
-            asked.append(
-                Section(
-                    "办结逾期问题。",
-                    (
-                        Paragraph(
-                            "各办理单位要对逾期问题逐项明确承担机构和完成时限，在下一统计期截止前办结。"
-                        ),
-                    ),
-                    run_in=True,
-                )
-            )
+            text = "各办理单位要对逾期问题逐项明确承担机构和完成时限，在下一统计期截止前办结。"
+            asked += self._demand("overdue", "办结逾期问题。", text)
         if self.number("I17"):
-            asked.append(
-                Section(
-                    "巩固解决成效。",
-                    (Paragraph("各受理单位要核对反弹原因，重新攻关，并由未经手的人员再次核验。"),),
-                    run_in=True,
-                )
+            text = "各受理单位要核对反弹原因，重新攻关，并由未经手的人员再次核验。"
+            asked += self._demand("reopened", "巩固解决成效。", text)
+        text = "各地要引导企业随时填报堵点卡点问题，及时核实、受理和列入清单。"
+        if self.number("I14"):
+            text = (
+                f"对在清单的{prose(self.number('I14'))}个问题，承担机构要按期提交解决办法和证据，"
+                "经企业确认、他人核验后方可销号。"
             )
-        asked.append(
-            Section(
-                "抓好在办问题。",
-                (
-                    Paragraph(
-                        f"对在清单的{prose(self.number('I14'))}个问题，承担机构要按期提交解决办法和证据，"
-                        "经企业确认、他人核验后方可销号。"
-                        if self.number("I14")
-                        else "各地要引导企业随时填报堵点卡点问题，及时核实、受理和列入清单。"
-                    ),
-                ),
-                run_in=True,
-            )
-        )
-        asked.append(
-            Section(
-                "按时报送数据。",
-                (Paragraph("各地要在每个统计期截止后核对数据；冻结之后补报的，计入下一统计期。"),),
-                run_in=True,
-            )
-        )
-        return tuple(asked)
+        asked += self._demand("running", "抓好在办问题。", text)
+        text = "各地要在每个统计期截止后核对数据；冻结之后补报的，计入下一统计期。"
+        asked += self._demand("reporting", "按时报送数据。", text)
+        return (*asked, *self.more("demands.more"))
+
+    def _demand(self, key: str, heading: str, text: str) -> tuple[Section, ...]:
+        said = self.say(f"demands.{key}", f"下一步工作要求：{heading.rstrip('。')}", text)
+        return (Section(heading, said, run_in=True),) if said else ()
 
     # --- attachments -------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from bulletins import access, comparison, periods, services
 from bulletins.dashboard import RANKABLE
 from bulletins.indicators import CATALOGUE, HEADLINES
-from bulletins.models import Period, Snapshot
+from bulletins.models import Bulletin, Period, Snapshot
 from common import formats
 from common.filters import CodeField, QuickSelect
 from common.forms import Text
@@ -269,6 +269,25 @@ class ReasonForm(forms.Form):
     )
 
 
+class SendBackForm(forms.Form):
+    """Why a bulletin goes back to its editors, who read it."""
+
+    reason = forms.CharField(
+        label=_("退回原因"),
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("改稿人据此修改。"),
+        error_messages={"required": _("请写明退回原因，例如“第三部分补充逾期原因”。")},
+    )
+
+
+class WordingForm(forms.Form):
+    """One block as it is edited; ``seen`` is the digest of the block with which the editor began."""
+
+    text = forms.CharField(required=False, strip=False)
+    seen = forms.CharField(max_length=16)
+
+
 class NoteForm(forms.Form):
     """What a bureau says to its figures when it hands them in."""
 
@@ -325,6 +344,12 @@ class ExcuseForm(forms.Form):
 class BulletinForm(forms.Form):
     """A bulletin of one unit over one frozen period."""
 
+    kind = forms.ChoiceField(
+        label=_("文种"),
+        choices=Bulletin.Kind.choices,
+        widget=forms.RadioSelect,
+        help_text=_("通报有发文字号和工作要求；简报按期编号，只讲进展。"),
+    )
     period = forms.ModelChoiceField(
         Period.objects.none(),
         label=_("期间"),

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Grant, Notice, Role
+from accounts.models import Grant, Notice, Role, User
 from accounts.notices import Desks, Details, day_of, say, tell
 from bulletins import periods
 from bulletins.ladder import Rung, Standing
@@ -41,6 +41,32 @@ def tell_of_issue(bulletin: Bulletin) -> None:
             "unit": bulletin.bureau.name,
         },
     )
+
+
+def tell_of_step(bulletin: Bulletin, what: str, roles: Iterable[Role]) -> None:
+    """Whose turn it is with a bulletin: people of the unit who had no hand in it, or where nobody is, of the
+    next one above."""
+    hands = {bulletin.created_by_id, bulletin.edited_by_id, bulletin.submitted_by_id}
+    path = bulletin.bureau.path
+    readers = Desks([path], tuple(roles)).nearest(path, without={pk for pk in hands if pk})
+    _tell_of_turn(readers, what, bulletin)
+
+
+def tell_of_return_to_editors(bulletin: Bulletin, by: User | None) -> None:
+    """Who worked on it is to put it right."""
+    hands = {bulletin.created_by_id, bulletin.edited_by_id, bulletin.submitted_by_id}
+    _tell_of_turn({pk for pk in hands if pk} - {by and by.pk}, "bulletin_returned", bulletin)
+
+
+def _tell_of_turn(readers: Iterable[int], what: str, bulletin: Bulletin) -> None:
+    """It may be the turn of the same person again, hence the moment."""
+    details = {
+        "what": what,
+        "row": str(bulletin.public_id),
+        "title": bulletin.title,
+        "reason": bulletin.returned_for,
+    }
+    tell(readers, Notice.Kind.WAITING, f"{what}:{bulletin.pk}:{timezone.now().timestamp():.0f}", details)
 
 
 # --- Confirming figures -----------------------------------------------------------------------------------
@@ -160,6 +186,9 @@ def _excused(details: Details) -> str:
 
 def declare() -> None:
     say("bulletin", lambda details: _("%(unit)s印发%(number)s：%(title)s。") % details, _page)
+    say("bulletin_review", lambda details: _("《%(title)s》等您审核。") % details, _page)
+    say("bulletin_signing", lambda details: _("《%(title)s》已审核通过，等您签发。") % details, _page)
+    say("bulletin_returned", lambda details: _("《%(title)s》被退回修改：%(reason)s") % details, _page)
     say(
         "figures_submitted",
         lambda details: _("%(unit)s提交了%(period)s的数字，等您审核。") % _named(details),

@@ -88,6 +88,15 @@ def year_before(code: str) -> str:
     return f"{int(code[:4]) - 1}{code[4:]}"
 
 
+def exists(code: str) -> bool:
+    """Whether there is such a period; the first ones begin in 2000."""
+    try:
+        parse(code)
+    except ValidationError:
+        return False
+    return True
+
+
 def before(code: str) -> str:
     """The code of the period of the same kind right before: the last month, quarter, half or year."""
     spec = parse(code)

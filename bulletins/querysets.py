@@ -131,7 +131,7 @@ class BulletinQuerySet(Scoped["Bulletin"], JobQuerySet["Bulletin"]):  # type: ig
     @right
     def public(self) -> Self:
         """What was issued, replaced and withdrawn ones included, so that a printed copy can be checked."""
-        return self.exclude(status=self.model.Status.DRAFT)
+        return self.exclude(status__in=self.model.PREPARING)
 
     @right
     def visible_to(self, user: User | AnonymousUser) -> Self:
@@ -139,9 +139,20 @@ class BulletinQuerySet(Scoped["Bulletin"], JobQuerySet["Bulletin"]):  # type: ig
 
         A bulletin speaks of every chain, so whoever reads one chain only reads no drafts.
         """
-        seen = ~Q(status=self.model.Status.DRAFT)
+        seen = ~Q(status__in=self.model.PREPARING)
         if isinstance(user, User):
             for grant in user.grants_of(Role.STATISTICIAN, Role.ADMINISTRATOR, Role.AUDITOR):
                 if grant.bureau and not grant.chain_id:
                     seen |= Q(bureau__path__startswith=grant.bureau.path)
         return self.filter(seen)
+
+
+class SeriesQuerySet(Scoped[Any]):
+    @right
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """What is issued by itself is the business of the unit and of those above it."""
+        return self.filter(user.scope.within("bureau__path")) if isinstance(user, User) else self.none()
+
+
+class EditionQuerySet(Scoped[Any], JobQuerySet[Any]):  # type: ignore[override]
+    wholes = ("series",)

@@ -3,7 +3,7 @@
 Working roll-ups come and go by themselves and decide nothing; the figures follow from their snapshot.
 """
 
-from bulletins.models import Bulletin, Excuse, Period, Snapshot, Submission
+from bulletins.models import Bulletin, Edition, Excuse, Period, Series, Snapshot, Submission, Wording
 from common.jobs import Job
 from record.recording import watch
 
@@ -16,6 +16,9 @@ def declare() -> None:
     watch(Submission, path=["bureau__path"], ignored=["figures", "counted_at"])
     watch(Excuse, path=["bureau__path"])
     watch(Bulletin, path=["bureau__path"], ignored=[*JOB, "public_id", "created_at", "created_by"])
+    watch(Wording, topic="bulletin", ignored=["edited_at"])
+    watch(Series, path=["bureau__path"], ignored=["created_at", "created_by"])
+    watch(Edition, topic="series", ignored=[*JOB, "created_at"])
 
 
 def _is_frozen(snapshot: Snapshot) -> bool:

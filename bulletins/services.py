@@ -21,10 +21,10 @@ from django.db.models import Max, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from accounts.models import User
-from bulletins import circular, figures, identities, ladder, notices, paper, periods, rollup, tasks
+from accounts.models import Role, User
+from bulletins import cases, circular, figures, identities, ladder, notices, paper, periods, rollup, tasks
 from bulletins.indicators import DEFINITION_VERSION
-from bulletins.models import Bulletin, Period, Snapshot, StatValue
+from bulletins.models import Bulletin, Period, Snapshot, StatValue, Wording
 from common import formats
 from common.jobs import Job, ring, run_claimed
 from common.scope import system_job
@@ -225,11 +225,21 @@ def may_issue(user: User, bureau: Bureau) -> bool:
     return user.holds_over(bureau, *ISSUERS)
 
 
-def _refuse_others_to_issue(by: User | None, bureau: Bureau) -> None:
+def may_sign(user: User, bureau: Bureau) -> bool:
+    """Who answers for a unit signs its bulletins, replaces them and takes them back."""
+    return user.holds_over(bureau, Role.ADMINISTRATOR)
+
+
+def refuse_others_to_issue(by: User | None, bureau: Bureau) -> None:
     if by is not None and not may_issue(by, bureau):
         raise PermissionDenied(
             _("%(bureau)s的通报由本单位或上级单位的管理员或统计员办理。") % {"bureau": bureau}
         )
+
+
+def refuse_others_to_sign(by: User | None, bureau: Bureau) -> None:
+    if by is not None and not may_sign(by, bureau):
+        raise PermissionDenied(_("%(bureau)s的通报由本单位或上级单位的管理员签发。") % {"bureau": bureau})
 
 
 def frozen_snapshot(period: Period) -> Snapshot:
@@ -246,34 +256,39 @@ def draft_bulletin(
     bureau: Bureau,
     by: User | None,
     *,
+    kind: str = Bulletin.Kind.CIRCULAR,
     again: bool = False,
     in_background: bool = True,
 ) -> Bulletin:
-    """A draft, printed with a watermark in the background; an open draft of the unit is returned instead.
+    """A draft, printed with a watermark in the background; one that is being prepared is returned instead.
 
     One already issued is not issued twice by accident: ``again`` says that it is meant.
     """
-    _refuse_others_to_issue(by, bureau)
+    refuse_others_to_issue(by, bureau)
     with transaction.atomic():
         Period.objects.select_for_update().get(pk=period.pk)
         snapshot = frozen_snapshot(period)
-        known = Bulletin.objects.judged("the issuer").filter(period=period, bureau=bureau)
-        if draft := known.filter(status=Bulletin.Status.DRAFT).first():
-            return draft
+        known = Bulletin.objects.judged("the issuer").filter(period=period, bureau=bureau, kind=kind)
+        if prepared := known.filter(status__in=Bulletin.PREPARING).first():
+            return prepared
         issued = known.filter(status=Bulletin.Status.ISSUED).first()
         if issued and not again:
             raise ValidationError(
                 _("%(bureau)s已就%(period)s印发%(number)s；内容有误时请用“替换”。"),
                 params={"bureau": bureau, "period": period.name, "number": issued.number},
             )
-        bulletin = Bulletin.objects.create(
+        bulletin = Bulletin(
+            kind=kind,
             period=period,
             bureau=bureau,
             snapshot=snapshot,
-            title=circular.title(period, bureau),
+            title=circular.title(period, bureau, kind),
             verification_code=BULLETINS.new_code(),
             created_by=by,
+            edited_by=by,
         )
+        bulletin.cases = cases.choose(bulletin)
+        bulletin.save()
         if in_background:
             ring(tasks.print_bulletin, bulletin.pk)
     return bulletin
@@ -281,53 +296,233 @@ def draft_bulletin(
 
 @by_whom
 def issue(bulletin: Bulletin, by: User | None, *, in_background: bool = True) -> Bulletin:
-    """Give the draft its number and date, take the newest frozen figures, and queue the final print."""
-    _refuse_others_to_issue(by, bulletin.bureau)
+    """Sign it: number and date are given, and the final print is queued.
+
+    What waits for a signature is signed by an administrator who had no hand in it, and with the figures that
+    were reviewed. The operator and a series issue a draft as it stands, with the newest frozen figures.
+    """
+    refuse_others_to_sign(by, bulletin.bureau)
     with transaction.atomic():
-        locked = _locked(bulletin)
-        if locked.status != Bulletin.Status.DRAFT:
+        locked = locked_bulletin(bulletin)
+        if not locked.is_prepared:
             raise ValidationError(
                 _("这份通报已办理为“%(status)s”，不能再印发。"),
                 params={"status": locked.get_status_display()},
             )
-        today = timezone.localdate()
-        locked.snapshot = frozen_snapshot(locked.period)
-        locked.doc_year = today.year
-        locked.doc_seq = NumberSeries.next(f"TB-{locked.bureau.code}-{today.year}")
-        locked.issued_on, locked.issued_by = today, by
-        locked.status = Bulletin.Status.ISSUED
+        newest = frozen_snapshot(locked.period)
+        if by is not None:
+            if locked.status != Bulletin.Status.SIGNING:
+                raise ValidationError(
+                    _("这份通报还是“%(status)s”，送审并审核通过后才能签发。"),
+                    params={"status": locked.get_status_display()},
+                )
+            _refuse_hands(locked, by)
+            refuse_old_figures(locked)
+        locked.snapshot, locked.cases = newest, cases.still_agreed(locked.cases)
+        refuse_outdated_wording(locked)
+        _number(locked)
+        locked.issued_by, locked.status = by or locked.issued_by, Bulletin.Status.ISSUED
         if root := DayRoot.objects.first():
             locked.record_day, locked.record_root = root.day, root.hash
+        locked.full_clean(exclude=["pdf", "sha256"], validate_unique=False)
         _print_anew(locked, in_background=in_background)
+        for old in locked.replaces.judged("the signer").filter(status=Bulletin.Status.ISSUED):
+            old.status = Bulletin.Status.REPLACED
+            old.save(update_fields=["status"])
         notices.tell_of_issue(locked)
     return locked
 
 
+def _number(bulletin: Bulletin) -> None:
+    """The next numbers of the unit; a brief has one of the year and one of all years."""
+    today, unit = timezone.localdate(), bulletin.bureau.code
+    prefix = "JB" if bulletin.kind == Bulletin.Kind.BRIEF else "TB"
+    bulletin.issued_on, bulletin.doc_year = today, today.year
+    bulletin.doc_seq = NumberSeries.next(f"{prefix}-{unit}-{today.year}")
+    if bulletin.kind == Bulletin.Kind.BRIEF:
+        bulletin.total_seq = NumberSeries.next(f"{prefix}-{unit}")
+
+
+def why_not_judge(bulletin: Bulletin, by: User) -> str:
+    """Nobody reviews or signs what it had a hand in; empty for others."""
+    hands = {bulletin.created_by_id, bulletin.edited_by_id, bulletin.submitted_by_id}
+    if by.pk in hands | set(bulletin.wordings.values_list("edited_by", flat=True)):
+        return _("您起草、修改或送审过这份通报，请由另一名人员审核和签发。")
+    return ""
+
+
+def _refuse_hands(bulletin: Bulletin, by: User) -> None:
+    if why := why_not_judge(bulletin, by):
+        raise ValidationError(why)
+
+
+def refuse_old_figures(bulletin: Bulletin) -> None:
+    newest = frozen_snapshot(bulletin.period)
+    if newest != bulletin.snapshot:
+        raise ValidationError(
+            _("%(period)s的数据已更正为第 %(version)d 版，请退回修改，换用新数据后再送审。"),
+            params={"period": bulletin.period.name, "version": newest.version},
+        )
+
+
+def refuse_outdated_wording(bulletin: Bulletin) -> None:
+    """An edited block whose draft reads otherwise by now is looked at again before anybody else sees it."""
+    if bulletin.wordings.exists() and (outdated := [b for b in circular.blocks(bulletin) if b.is_outdated]):
+        raise ValidationError(
+            _("有 %(count)d 段的原稿随数据变了，请核对您的改稿：%(blocks)s。"),
+            params={"count": len(outdated), "blocks": _("；").join(block.heading for block in outdated)},
+        )
+
+
 def issue_bulletin(
-    period: Period, bureau: Bureau, by: User | None, *, again: bool = False, in_background: bool = True
+    period: Period,
+    bureau: Bureau,
+    *,
+    kind: str = Bulletin.Kind.CIRCULAR,
+    again: bool = False,
+    in_background: bool = True,
 ) -> Bulletin:
-    """Draft and issue in one, so that it is printed once."""
+    """Draft and issue in one, so that it is printed once: for the operator, whom nobody reviews."""
     with transaction.atomic():
-        draft = draft_bulletin(period, bureau, by, again=again, in_background=False)
-        return issue(draft, by, in_background=in_background)
+        draft = draft_bulletin(period, bureau, None, kind=kind, again=again, in_background=False)
+        if draft.created_by_id:
+            raise ValidationError(
+                _("%(bureau)s正在办理《%(title)s》，请由办理人送审和签发。"),
+                params={"bureau": bureau, "title": draft.title},
+            )
+        return issue(draft, None, in_background=in_background)
+
+
+# --- From draft to signature ------------------------------------------------------------------------------
+
+
+@by_whom
+def submit(bulletin: Bulletin, by: User | None) -> Bulletin:
+    """Send a draft for review; from now on nobody changes it."""
+    refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
+        refuse_old_figures(locked)
+        refuse_outdated_wording(locked)
+        if locked.job_state == Job.State.FAILED:
+            raise ValidationError(_("草稿没有生成成功，请先重新生成并核对。"))
+        locked.status, locked.submitted_by = Bulletin.Status.REVIEW, by or locked.edited_by
+        locked.returned_for, locked.reviewed_by = "", None
+        locked.save(update_fields=["status", "submitted_by", "returned_for", "reviewed_by"])
+        notices.tell_of_step(locked, "bulletin_review", ISSUERS)
+    return locked
+
+
+@by_whom
+def approve(bulletin: Bulletin, by: User) -> Bulletin:
+    """The review found nothing: it goes to the signer."""
+    refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked_in(bulletin, Bulletin.Status.REVIEW)
+        _refuse_hands(locked, by)
+        refuse_old_figures(locked)
+        locked.status, locked.reviewed_by = Bulletin.Status.SIGNING, by
+        locked.save(update_fields=["status", "reviewed_by"])
+        notices.tell_of_step(locked, "bulletin_signing", (Role.ADMINISTRATOR,))
+    return locked
+
+
+def send_back(bulletin: Bulletin, by: User | None, reason: str) -> Bulletin:
+    """From review or signature back to its editors, who are told why."""
+    refuse_others_to_issue(by, bulletin.bureau)
+    _need_reason(reason, _("请写明退回原因，改稿人据此修改。"))
+    with transaction.atomic(), on_behalf(by, reason=reason.strip()):
+        locked = _locked_in(bulletin, Bulletin.Status.REVIEW, Bulletin.Status.SIGNING)
+        locked.status, locked.returned_for = Bulletin.Status.DRAFT, reason.strip()
+        locked.reviewed_by = None
+        locked.save(update_fields=["status", "returned_for", "reviewed_by"])
+        notices.tell_of_return_to_editors(locked, by)
+    return locked
+
+
+@by_whom
+def renew(bulletin: Bulletin, by: User | None) -> Bulletin:
+    """Draft anew with the newest frozen figures; edited blocks stay where the draft reads as before."""
+    refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
+        locked.snapshot, locked.edited_by = frozen_snapshot(locked.period), by or locked.edited_by
+        locked.cases = cases.choose(locked)
+        _print_anew(locked)
+    return locked
+
+
+@by_whom
+def discard(bulletin: Bulletin, by: User | None) -> None:
+    """Delete a draft; it never had a number."""
+    refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
+        for old in locked.replaces.judged("the issuer").all():
+            old.replaced_by, old.withdraw_reason = None, ""
+            old.save(update_fields=["replaced_by", "withdraw_reason"])
+        for words in locked.wordings.all():
+            words.delete()
+        if stale := locked.pdf.name:
+            transaction.on_commit(lambda: default_storage.delete(stale))
+        locked.delete()
+
+
+@by_whom
+def reword(bulletin: Bulletin, key: str, typed: str, seen: str, by: User | None) -> Bulletin:
+    """Store what an editor made of a block; the drafted text, or nothing, takes its wording back.
+
+    ``seen`` is the digest of the block with which the editor began: another editor may have been quicker.
+    Raises ValidationError with the faults of the text, under ``text``.
+    """
+    refuse_others_to_issue(by, bulletin.bureau)
+    with transaction.atomic():
+        locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
+        block = next((one for one in circular.blocks(locked) if one.key == key), None)
+        if block is None:
+            raise ValidationError({"text": _("新数据的原稿里没有这一段了。")})
+        if block.digest != seen:
+            raise ValidationError({"text": _("别人刚改过这一段。您的文字没有丢，请对照后再保存。")}, "moved")
+        if block.must_stand and not typed.strip():
+            raise ValidationError({"text": _("这一段不能空着；不要自己的改动时，请恢复原稿。")})
+        if faults := block.drafted.faults(typed):
+            raise ValidationError({"text": faults})
+        text = block.drafted.read(typed)
+        kept = locked.wordings.filter(key=key).first()
+        if text == block.drafted.template:
+            if kept is None:
+                return locked
+            kept.delete()
+        else:
+            kept = kept or Wording(bulletin=locked, key=key)
+            kept.base, kept.text = block.drafted.template, text
+            kept.edited_by, kept.edited_at = by, timezone.now()
+            kept.save()
+        locked.edited_by = by or locked.edited_by
+        _print_anew(locked)
+    return locked
+
+
+# --- After the issue --------------------------------------------------------------------------------------
 
 
 def replace(bulletin: Bulletin, by: User | None, reason: str, *, in_background: bool = True) -> Bulletin:
-    """Issue a successor with the newest frozen figures; the old one stays readable and says so."""
-    _refuse_others_to_issue(by, bulletin.bureau)
+    """Draft a successor with the newest frozen figures; the old one is replaced when that is signed."""
+    refuse_others_to_issue(by, bulletin.bureau)
     _need_reason(reason)
     with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         locked = _locked_in_force(bulletin)
-        successor = issue_bulletin(locked.period, locked.bureau, by, again=True, in_background=in_background)
-        locked.status, locked.replaced_by = Bulletin.Status.REPLACED, successor
-        locked.withdraw_reason = reason.strip()
-        locked.save(update_fields=["status", "replaced_by", "withdraw_reason"])
+        successor = draft_bulletin(
+            locked.period, locked.bureau, by, kind=locked.kind, again=True, in_background=in_background
+        )
+        locked.replaced_by, locked.withdraw_reason = successor, reason.strip()
+        locked.save(update_fields=["replaced_by", "withdraw_reason"])
     return successor
 
 
 def withdraw(bulletin: Bulletin, by: User | None, reason: str) -> Bulletin:
     """Take an issued bulletin back; its number is not given out again."""
-    _refuse_others_to_issue(by, bulletin.bureau)
+    refuse_others_to_sign(by, bulletin.bureau)
     _need_reason(reason)
     with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         locked = _locked_in_force(bulletin)
@@ -340,22 +535,32 @@ def withdraw(bulletin: Bulletin, by: User | None, reason: str) -> Bulletin:
 @by_whom
 def retry(bulletin: Bulletin, by: User | None) -> Bulletin:
     """Print again after a failure that was put right."""
-    _refuse_others_to_issue(by, bulletin.bureau)
+    refuse_others_to_issue(by, bulletin.bureau)
     with transaction.atomic():
-        locked = _locked(bulletin)
+        locked = locked_bulletin(bulletin)
         if locked.job_state != Job.State.FAILED:
             raise ValidationError(_("只有生成失败的通报需要重新生成。"))
         _print_anew(locked)
     return locked
 
 
-def _locked(bulletin: Bulletin) -> Bulletin:
+def locked_bulletin(bulletin: Bulletin) -> Bulletin:
     rows = Bulletin.objects.judged("under the lock").select_for_update(of=("self",))
-    return rows.select_related("bureau", "period").get(pk=bulletin.pk)
+    return rows.select_related("bureau", "period", "snapshot__period").get(pk=bulletin.pk)
+
+
+def _locked_in(bulletin: Bulletin, *statuses: Bulletin.Status) -> Bulletin:
+    locked = locked_bulletin(bulletin)
+    if locked.status not in statuses:
+        raise ValidationError(
+            _("这份通报现在是“%(status)s”，别人可能刚刚办理过，请刷新后再看。"),
+            params={"status": locked.get_status_display()},
+        )
+    return locked
 
 
 def _locked_in_force(bulletin: Bulletin) -> Bulletin:
-    locked = _locked(bulletin)
+    locked = locked_bulletin(bulletin)
     if locked.status != Bulletin.Status.ISSUED:
         raise ValidationError(
             _("这份通报的状态是“%(status)s”，只有已印发的通报可以替换或撤回。"),
@@ -364,15 +569,17 @@ def _locked_in_force(bulletin: Bulletin) -> Bulletin:
     return locked
 
 
-def _need_reason(reason: str) -> None:
+def _need_reason(reason: str, words: str = "") -> None:
     if not reason.strip():
-        raise ValidationError({"reason": _("请写明原因，会印在核验页上。")})
+        raise ValidationError({"reason": words or _("请写明原因，会印在核验页上。")})
 
 
 def _print_anew(bulletin: Bulletin, *, in_background: bool = True) -> None:
     """Queue the job of the row from the start; a worker still busy with the old state stores nothing."""
-    stale, bulletin.pdf = bulletin.pdf.name, ""
-    bulletin.sha256 = ""
+    stale: str | None = ""
+    if not bulletin.is_prepared:
+        # A draft stays readable until the next one is there; what is issued has no other paper.
+        stale, bulletin.pdf, bulletin.sha256 = bulletin.pdf.name, "", ""
     bulletin.job_state, bulletin.attempts, bulletin.progress = Job.State.QUEUED, 0, 0
     bulletin.held_by, bulletin.lease_until, bulletin.error = None, None, ""
     bulletin.save()
@@ -396,10 +603,10 @@ def run_bulletin(pk: int) -> bool:
 
 def _print(bulletin: Bulletin) -> None:
     bulletin.report_progress(10)
-    before = get_period(periods.year_before(bulletin.period.code))
-    if figures.current(before) is None:
+    year_before = periods.year_before(bulletin.period.code)
+    if periods.exists(year_before) and figures.current(get_period(year_before)) is None:
         # Nobody has looked at that year yet; the paper compares with it.
-        rollup_now(before)
+        rollup_now(get_period(year_before))
     bulletin.report_progress(20)
     # Whoever asks and in whatever language: an official document is Chinese.
     with translation.override("zh-hans"):
@@ -407,8 +614,10 @@ def _print(bulletin: Bulletin) -> None:
     bulletin.report_progress(30)
     document = paper.render_pdf(content)
     bulletin.report_progress(80)
-    name = _keep(bulletin, document)
+    former, name = bulletin.pdf.name, _keep(bulletin, document)
     with transaction.atomic():
+        if former and former != name:
+            transaction.on_commit(lambda: default_storage.delete(former))
         bulletin.finish(pdf=name, sha256=hashlib.sha256(document).hexdigest())
         write(Event.Kind.CHANGED, bulletin, after={"sha256": bulletin.sha256})
 

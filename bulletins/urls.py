@@ -1,7 +1,7 @@
 from django.urls import path
 
 import bulletins.converters  # noqa: F401 (registers what the paths name)
-from bulletins.views import comparison, figures, papers, periods, units, verify
+from bulletins.views import comparison, desk, figures, papers, periods, units, verify
 
 app_name = "bulletins"
 
@@ -15,6 +15,14 @@ urlpatterns = [
     path("bulletins/<uuid:public_id>/replace/", papers.bulletin_replace, name="bulletin_replace"),
     path("bulletins/<uuid:public_id>/withdraw/", papers.bulletin_withdraw, name="bulletin_withdraw"),
     path("bulletins/<uuid:public_id>/retry/", papers.bulletin_retry, name="bulletin_retry"),
+    path("bulletins/<uuid:public_id>/edit/", desk.bulletin_edit, name="bulletin_edit"),
+    path("bulletins/<uuid:public_id>/edit/<str:key>/", desk.bulletin_block, name="bulletin_block"),
+    path("bulletins/<uuid:public_id>/paper/", desk.bulletin_paper, name="bulletin_paper"),
+    path("bulletins/<uuid:public_id>/submit/", desk.bulletin_submit, name="bulletin_submit"),
+    path("bulletins/<uuid:public_id>/approve/", desk.bulletin_approve, name="bulletin_approve"),
+    path("bulletins/<uuid:public_id>/send-back/", desk.bulletin_send_back, name="bulletin_send_back"),
+    path("bulletins/<uuid:public_id>/renew/", desk.bulletin_renew, name="bulletin_renew"),
+    path("bulletins/<uuid:public_id>/discard/", desk.bulletin_discard, name="bulletin_discard"),
     path("figures/", figures.figures_page, name="figures"),
     path("figures/definitions/", figures.definitions, name="definitions"),
     path("figures/compare/", comparison.compare, name="compare"),

@@ -153,6 +153,7 @@ CITY_LINE = Rule(
     lambda kind, relation: OFFICERS.holds(kind, relation) and CITY_OFFICERS.holds(kind, relation),
 )
 ISSUING = Rule("statisticians and administrators of the bureau line", _line(*ISSUERS))
+SIGNING = Rule("administrators of the bureau line", _line(Role.ADMINISTRATOR))
 PREPARING = Rule(
     "statisticians, auditors and administrators of the bureau line", _line(*ISSUERS, Role.AUDITOR)
 )
@@ -440,12 +441,17 @@ def _rest() -> Iterator[Entry]:
     for row, sees in (("issued", ANYBODY), ("bulletin draft", PREPARING)):
         for name in ("detail", "progress", "pdf"):
             yield Entry(f"bulletins:bulletin_{name}", ANYBODY, row=row, sees=sees, public=True, note=row)
-    for name in ("issue", "replace", "withdraw"):
-        yield Entry(f"bulletins:bulletin_{name}", ISSUING, ISSUING, row="issued", note="issued")
-    yield Entry(
-        "bulletins:bulletin_issue", ISSUING, ISSUING, row="bulletin draft", sees=PREPARING, note="draft"
-    )
-    yield Entry("bulletins:bulletin_retry", None, ISSUING, row="bulletin draft", sees=PREPARING)
+    for name, rule in (("issue", SIGNING), ("replace", ISSUING), ("withdraw", SIGNING)):
+        yield Entry(f"bulletins:bulletin_{name}", rule, rule, row="issued", note="issued")
+    draft: dict[str, Any] = {"row": "bulletin draft", "sees": PREPARING}
+    yield Entry("bulletins:bulletin_issue", SIGNING, SIGNING, note="draft", **draft)
+    for name in ("retry", "submit", "approve", "renew"):
+        yield Entry(f"bulletins:bulletin_{name}", None, ISSUING, **draft)
+    for name in ("send_back", "discard"):
+        yield Entry(f"bulletins:bulletin_{name}", ISSUING, ISSUING, **draft)
+    yield Entry("bulletins:bulletin_edit", ISSUING, **draft)
+    yield Entry("bulletins:bulletin_paper", ISSUING, **draft)
+    yield Entry("bulletins:bulletin_block", None, ISSUING, args={"key": "opening"}, **draft)
     yield Entry("bulletins:verify", ANYBODY, ANYBODY, public=True)
     yield Entry("bulletins:verify_code", ANYBODY, ANYBODY, public=True, args={"code": "ZLTB"})
 

@@ -58,6 +58,8 @@ CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 CHINESE_BY_NATURE = {
     "bulletins/agencies.py": "how bureaus are called in official papers",
     "bulletins/circular.py": "the wording of an official paper",
+    "bulletins/cases.py": "the wording of an official paper",
+    "bulletins/wording.py": "patterns of figures in official papers",
     "bulletins/dictionary.py": "docs/indicators.md, which is written in Chinese",
     "bulletins/paper": "the typesetting of official papers",
     "projects/management/commands/workflow.py": "docs/workflow.md, which is written in Chinese",

@@ -79,9 +79,16 @@ class Verification:
     root: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Masthead:
+    """What makes a paper a 简报: its head has issue, issuer and date in one line, its end names people."""
+
+    people: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circular:
-    """A 通报 of one issuing body.
+    """A 通报 of one issuing body, or with a `masthead` its 简报, whose `lines` say 报, 送 and 发.
 
     `mark` is the red issuing-body mark (发文机关标志), `issuer` the name that signs. A line feed in the title
     sets its lines; without one they are balanced. Until `issued` every page carries the 草稿 watermark.
@@ -102,6 +109,8 @@ class Circular:
     attachments: tuple[Attachment, ...] = ()
     note: str = ""
     copies_to: str = ""
+    masthead: Masthead | None = None
+    lines: tuple[tuple[str, str], ...] = ()
     printed_by: str = ""
     printed_on: dt.date | None = None
     summary: str = ""

@@ -68,6 +68,7 @@ def render_html(circular: Circular) -> str:
                 "body": body,
                 "attachments": attachments,
                 "signature": _signature(circular),
+                "date": print_date(circular.date),
                 "colophon": _colophon(circular),
                 "qr": qr_code(circular.verification.url),
             },
@@ -243,8 +244,9 @@ def print_date(date: dt.date) -> str:
 
 def _colophon(circular: Circular) -> dict[str, Any]:
     """版记. Its height in lines is needed to keep its place free at the foot of the last page."""
-    copies = circular.copies_to.rstrip("。.")
-    lines = -(-int(text_width(copies, 1) + 1) // COPIES_LINE) if copies else 0
+    copies = [(gettext("抄送"), circular.copies_to.rstrip("。."))] if circular.copies_to else []
+    copies += circular.lines
+    lines = sum(-(-int(text_width(names, 1) + 1) // COPIES_LINE) for _label, names in copies)
     return {
         "copies": copies,
         "printed_by": circular.printed_by or circular.issuer,

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views import View
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -32,9 +32,10 @@ from enterprises.models import Bureau
 
 Status = Bulletin.Status
 NOT_ALLOWED = gettext_lazy("通报由印发单位或其上级单位的管理员、统计员办理。")
+NOT_SIGNING = gettext_lazy("签发和撤回由印发单位或其上级单位的管理员办理。")
 
 
-def _address(bulletin: Bulletin) -> str:
+def address_of(bulletin: Bulletin) -> str:
     return reverse("bulletins:bulletin_detail", args=[bulletin.public_id])
 
 
@@ -121,6 +122,7 @@ def bulletin_new(request: HttpRequest) -> HttpResponse:
     grant = request.grant
     first = access.latest(frozen)
     initial = {
+        "kind": request.GET.get("kind") or Bulletin.Kind.CIRCULAR,
         "period": request.GET.get("period") or (first.code if first else ""),
         "bureau": request.GET.get("bureau") or (grant.bureau.code if grant and grant.bureau_id else ""),
     }
@@ -129,15 +131,17 @@ def bulletin_new(request: HttpRequest) -> HttpResponse:
         period, bureau = form.cleaned_data["period"], form.cleaned_data["bureau"]
         asked_at = timezone.now()
         try:
-            draft = services.draft_bulletin(period, bureau, user, again=form.cleaned_data["again"])
+            draft = services.draft_bulletin(
+                period, bureau, user, kind=form.cleaned_data["kind"], again=form.cleaned_data["again"]
+            )
         except ValidationError as error:
             form.refuse(error)
         else:
             if draft.created_at < asked_at:
-                messages.info(request, _("已有这份通报的草稿，已为您打开。"))
+                messages.info(request, _("这份通报正在办理，已为您打开。"))
             else:
                 messages.success(request, _("已开始生成草稿，可以离开本页。"))
-            return redirect(_address(draft))
+            return redirect(address_of(draft))
     return render(
         request,
         "bulletins/bulletin_new.html",
@@ -149,10 +153,11 @@ def bulletin_new(request: HttpRequest) -> HttpResponse:
 # --- One bulletin -----------------------------------------------------------------------------------------
 
 
-def _bulletin(request: HttpRequest, public_id: uuid.UUID) -> Bulletin:
+def readable(request: HttpRequest, public_id: uuid.UUID) -> Bulletin:
     rows = Bulletin.objects.visible_to(request.user).select_related(
-        "bureau", "period", "snapshot", "replaced_by__bureau", "issued_by", "created_by"
-    )
+        "bureau", "period", "snapshot", "replaced_by__bureau",
+        "issued_by", "created_by", "edited_by", "submitted_by", "reviewed_by",
+    )  # fmt: skip
     return get_object_or_404(rows, public_id=public_id)
 
 
@@ -165,7 +170,7 @@ def _progress(bulletin: Bulletin) -> dict[str, Any] | None:
 @require_safe
 def bulletin_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The document as printed, beside it how it stands and what may be done."""
-    bulletin = _bulletin(request, public_id)
+    bulletin = readable(request, public_id)
     replaces = bulletin.replaces.public().select_related("bureau").first()
     context = {
         "bulletin": bulletin,
@@ -185,33 +190,52 @@ def _actions(user: Any, bulletin: Bulletin) -> list[dict[str, Any]]:
     if not user.is_authenticated or not user.scope.bureau_paths:
         return []
     why = "" if services.may_issue(user, bulletin.bureau) else NOT_ALLOWED
-    retry = {"name": "retry", "label": _("重新生成"), "post": True, "primary": True}
+    judged = bulletin.status in (Status.REVIEW, Status.SIGNING)
+    hand = why or (services.why_not_judge(bulletin, user) if judged else "")
+    sign = "" if services.may_sign(user, bulletin.bureau) else NOT_SIGNING
+    back = {"name": "send_back", "label": _("退回修改"), "why": why}
     offered: list[dict[str, Any]] = {
-        Status.DRAFT: [{"name": "issue", "label": _("印发"), "primary": True}],
+        Status.DRAFT: [
+            {"name": "submit", "label": _("送审"), "post": True, "primary": True, "why": why},
+            {"name": "edit", "label": _("改稿"), "why": why},
+            {"name": "discard", "label": _("删除草稿"), "danger": True, "why": why},
+        ],
+        Status.REVIEW: [
+            {"name": "approve", "label": _("审核通过"), "post": True, "primary": True, "why": hand},
+            back,
+        ],
+        Status.SIGNING: [
+            {"name": "issue", "label": pgettext("bulletin", "签发"), "primary": True, "why": sign or hand},
+            back,
+        ],
         Status.ISSUED: [
-            {"name": "replace", "label": _("替换")},
-            {"name": "withdraw", "label": _("撤回"), "danger": True},
+            {"name": "replace", "label": _("替换"), "why": why or _why_not_replace(bulletin)},
+            {"name": "withdraw", "label": _("撤回"), "danger": True, "why": sign},
         ],
     }.get(Status(bulletin.status), [])
     if bulletin.job_state == Bulletin.State.FAILED:
+        retry = {"name": "retry", "label": _("重新生成"), "post": True, "primary": True, "why": why}
         offered = [retry, *offered]
     return [
-        action
-        | {"why": why, "href": reverse(f"bulletins:bulletin_{action['name']}", args=[bulletin.public_id])}
+        action | {"href": reverse(f"bulletins:bulletin_{action['name']}", args=[bulletin.public_id])}
         for action in offered
     ]
 
 
+def _why_not_replace(bulletin: Bulletin) -> str:
+    return str(_("替换件正在办理。")) if bulletin.replaced_by_id else ""
+
+
 @require_safe
 def bulletin_progress(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    bulletin = _bulletin(request, public_id)
-    return progress_response(request, _progress(bulletin), _address(bulletin))
+    bulletin = readable(request, public_id)
+    return progress_response(request, _progress(bulletin), address_of(bulletin))
 
 
 @require_safe
 def bulletin_pdf(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     """The document under its number; with ``?view=1`` for the frame of its own page."""
-    bulletin = _bulletin(request, public_id)
+    bulletin = readable(request, public_id)
     if not bulletin.pdf:
         raise Http404(_("这份通报的 PDF 还没有生成。"))
     etag = f'"{bulletin.sha256}"'
@@ -226,7 +250,7 @@ def bulletin_pdf(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase
         raise Http404(_("这份通报的 PDF 不在存储中，请联系管理员。")) from error
     response["ETag"] = etag
     # A draft changes under the same address, and what is replaced must not come out of a cache unasked.
-    response["Cache-Control"] = "private, no-cache" if bulletin.status == Status.DRAFT else "no-cache"
+    response["Cache-Control"] = "private, no-cache" if bulletin.is_prepared else "no-cache"
     # The page of the bulletin frames it; older viewers are objects to the policy of what they show.
     response["X-Frame-Options"] = "SAMEORIGIN"
     response._csp_replace = {"frame-ancestors": [SELF], "object-src": [SELF]}
@@ -236,14 +260,21 @@ def bulletin_pdf(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase
 # --- Steps ------------------------------------------------------------------------------------------------
 
 
-def _manageable(request: HttpRequest, public_id: uuid.UUID) -> Bulletin:
-    bulletin = _bulletin(request, public_id)
+def manageable(request: HttpRequest, public_id: uuid.UUID) -> Bulletin:
+    bulletin = readable(request, public_id)
     if not services.may_issue(request.user, bulletin.bureau):
         raise PermissionDenied(NOT_ALLOWED)
     return bulletin
 
 
-def _done(
+def _signable(request: HttpRequest, public_id: uuid.UUID) -> Bulletin:
+    bulletin = readable(request, public_id)
+    if not services.may_sign(request.user, bulletin.bureau):
+        raise PermissionDenied(NOT_SIGNING)
+    return bulletin
+
+
+def done(
     request: HttpRequest, bulletin: Bulletin, step: Callable[[], Bulletin], said: Callable[[Bulletin], str]
 ) -> HttpResponse:
     """Make the step and say what was done, or why it could not be; either way back to a bulletin."""
@@ -252,18 +283,18 @@ def _done(
     except ValidationError as error:
         for sentence in error.messages:
             messages.error(request, sentence)
-        return redirect(_address(bulletin))
-    link = format_html('<a href="{}">{}</a>', _address(result), result.number)
+        return redirect(address_of(bulletin))
+    link = format_html('<a href="{}">{}</a>', address_of(result), result.number)
     messages.success(request, format_html(said(result), link))
-    return redirect(_address(result))
+    return redirect(address_of(result))
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def bulletin_issue(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    bulletin = _manageable(request, public_id)
+    bulletin = _signable(request, public_id)
     if request.method == "POST":
-        return _done(
+        return done(
             request,
             bulletin,
             lambda: services.issue(bulletin, request.user),
@@ -274,8 +305,8 @@ def bulletin_issue(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "bulletins/bulletin_issue.html",
         {
             "bulletin": bulletin,
-            "cancel_url": _address(bulletin),
-            "version": services.frozen_snapshot(bulletin.period).version,
+            "cancel_url": address_of(bulletin),
+            "version": bulletin.snapshot.version,
         },
     )
 
@@ -285,10 +316,10 @@ def bulletin_issue(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def bulletin_replace(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return _with_reason(
         request,
-        _manageable(request, public_id),
+        manageable(request, public_id),
         "bulletins/bulletin_replace.html",
         services.replace,
-        lambda _row: _("已印发替换件 {}，原通报已注明由它替换。"),
+        lambda _row: _("已起草替换件，签发后原通报注明由它替换。"),
     )
 
 
@@ -297,7 +328,7 @@ def bulletin_replace(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse
 def bulletin_withdraw(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return _with_reason(
         request,
-        _manageable(request, public_id),
+        _signable(request, public_id),
         "bulletins/bulletin_withdraw.html",
         services.withdraw,
         lambda _row: _("已撤回 {}，核验页会注明撤回原因。"),
@@ -314,13 +345,13 @@ def _with_reason(
     form = ReasonForm(posted(request))
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
-        return _done(request, bulletin, lambda: step(bulletin, request.user, reason), said)
+        return done(request, bulletin, lambda: step(bulletin, request.user, reason), said)
     newest = services.frozen_snapshot(bulletin.period)
     context = {
         "bulletin": bulletin,
         "form": form,
         "danger": True,
-        "cancel_url": _address(bulletin),
+        "cancel_url": address_of(bulletin),
         "version": newest.version,
         "same_figures": newest == bulletin.snapshot,
         "in_force": bulletin.status == Status.ISSUED,
@@ -331,7 +362,7 @@ def _with_reason(
 @login_required
 @require_POST
 def bulletin_retry(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    bulletin = _manageable(request, public_id)
+    bulletin = manageable(request, public_id)
     try:
         services.retry(bulletin, request.user)
     except ValidationError as error:
@@ -339,4 +370,4 @@ def bulletin_retry(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             messages.error(request, sentence)
     else:
         messages.success(request, _("已重新开始生成。"))
-    return redirect(_address(bulletin))
+    return redirect(address_of(bulletin))

@@ -95,6 +95,8 @@ STATE_LOOK: Mapping[str, Look] = {
     "excused": Look("neutral", "slash"),
     "published": Look("good", "check"),
     "queued": Look("neutral", "ring"),
+    "review": Look("info", "ring-dot"),
+    "signing": Look("wait", "diamond"),
     "issued": Look("good", "check"),
     "valid": Look("good", "check"),
     "replaced": Look("warn", "loop"),

@@ -37,7 +37,7 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
             *((period, "000000") for period in years),
             *((years[-1], code) for code in PROVINCES),
         ]:
-            services.issue_bulletin(period, bureaus[code], by)
+            services.issue_bulletin(period, bureaus[code])
         open_periods = [services.get_period(code) for code in _open_periods(today)]
         for period in open_periods:
             services.request_rollup(period, by)

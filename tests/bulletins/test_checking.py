@@ -28,7 +28,7 @@ def period(tree: Tree) -> Period:
 
 @world
 def bulletin(period: Period, tree: Tree) -> Bulletin:
-    return services.print_now(services.issue_bulletin(period, tree.suzhou, None))
+    return services.print_now(services.issue_bulletin(period, tree.suzhou))
 
 
 def content(bulletin: Bulletin) -> bytes:
@@ -81,8 +81,8 @@ def test_our_paper_with_other_bytes_is_altered(bulletin: Bulletin, change: objec
 
 def test_a_replaced_bulletin_leads_to_the_one_in_force(bulletin: Bulletin) -> None:
     document = content(bulletin)
-    second = services.replace(bulletin, None, "更正一")
-    third = services.replace(second, None, "更正二")
+    second = services.issue(services.replace(bulletin, None, "更正一"), None)
+    third = services.issue(services.replace(second, None, "更正二"), None)
     verdict = verify(file=io.BytesIO(document))
     assert (verdict.state, verdict.bulletin, verdict.successor) == (State.REPLACED, bulletin, third)
     assert verify(code=third.verification_code).state == State.GENUINE

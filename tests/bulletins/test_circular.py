@@ -37,7 +37,7 @@ def composed(bureau: Bureau, code: str = "2024", before: str = "") -> Circular:
         period = services.get_period(period_code)
         if not period.is_frozen:
             services.freeze_now(period, None)
-    bulletin = services.issue_bulletin(services.get_period(code), bureau, None, in_background=False)
+    bulletin = services.issue_bulletin(services.get_period(code), bureau, in_background=False)
     with translation.override("zh-hans"):
         return circular.compose(
             Bulletin.objects.select_related("bureau", "period", "snapshot__period").get(pk=bulletin.pk)
@@ -285,7 +285,7 @@ def link(value: object) -> str:
 def composed_again(bureau: Bureau) -> Circular:
     """A replacement, over the newest version."""
     old = Bulletin.objects.get(bureau=bureau)
-    bulletin = services.replace(old, None, "核对", in_background=False)
+    bulletin = services.issue(services.replace(old, None, "核对", in_background=False), None)
     with translation.override("zh-hans"):
         return circular.compose(
             Bulletin.objects.select_related("bureau", "period", "snapshot__period").get(pk=bulletin.pk)

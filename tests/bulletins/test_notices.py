@@ -29,13 +29,16 @@ def test_officers_and_statisticians_of_the_unit_and_right_below_hear_of_it_once_
     elsewhere = factories.user(Role.OFFICER, tree.dalian)
     above = factories.user(Role.OFFICER, tree.nation)
     further_down = factories.user(Role.OFFICER, factories.bureau("320505001", "枫桥所", tree.huqiu))
-    issuer = factories.user(Role.STATISTICIAN, tree.suzhou)
-    draft = services.draft_bulletin(period, tree.suzhou, issuer, in_background=False)
-    assert not Notice.objects.exists()
+    issuer = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    writer = factories.user(Role.STATISTICIAN, tree.nation)
+    draft = services.draft_bulletin(period, tree.suzhou, writer, in_background=False)
+    services.approve(services.submit(draft, writer), factories.user(Role.STATISTICIAN, tree.nation))
+    heard = Notice.objects.filter(details__what="bulletin")
+    assert not heard.exists()
     services.issue(draft, issuer, in_background=False)
-    told = {notice.user: notice for notice in Notice.objects.all()}
+    told = {notice.user: notice for notice in heard}
     assert set(told) == {people[Role.OFFICER], people[Role.STATISTICIAN]}
-    assert not {elsewhere, above, further_down, issuer} & set(told)
+    assert not {elsewhere, above, further_down, issuer, writer} & set(told)
     bulletin, notice = Bulletin.objects.get(), told[people[Role.OFFICER]]
     assert notices.sentence(notice) == f"{tree.suzhou.name}印发{bulletin.number}：{bulletin.title}。"
     assert notices.page(notice) == f"/bulletins/{bulletin.public_id}/"

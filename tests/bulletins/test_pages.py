@@ -18,7 +18,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from accounts.models import Role, User
-from bulletins import paper, services
+from bulletins import circular, paper, services
 from bulletins.dashboard import Board
 from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, HEADLINES
@@ -555,7 +555,7 @@ def draft(tree: Tree, period: Period, blank_paper: None) -> Bulletin:
 
 @pytest.fixture
 def issued(tree: Tree, period: Period, blank_paper: None) -> Bulletin:
-    return printed(services.issue_bulletin(period, tree.jiangsu, None))
+    return printed(services.issue_bulletin(period, tree.jiangsu))
 
 
 def page_of(bulletin: Bulletin, step: str = "") -> str:
@@ -565,7 +565,7 @@ def page_of(bulletin: Bulletin, step: str = "") -> str:
 @pytest.mark.parametrize(
     ("reader", "expected"),
     [
-        # The draft, drafting anew, issuing.
+        # The draft, drafting anew, the first step.
         ("anonymous", (404, TO_LOGIN, TO_LOGIN)),
         ("filer", (404, REFUSED, 404)),
         ("county", (404, REFUSED, 404)),
@@ -588,10 +588,10 @@ def test_drafts_are_for_those_who_work_on_them(
     assert client.get(page_of(draft, "progress/")).status_code == (302 if draft_status == SEEN else 404)
     assert (draft.title in text_of(client.get("/bulletins/"))) == (draft_status == SEEN)
     assert client.get("/bulletins/new/").status_code == new_status
-    assert client.get(page_of(draft, "issue/")).status_code == step_status
-    assert client.post(page_of(draft, "issue/")).status_code == (302 if step_status == SEEN else step_status)
+    assert client.get(page_of(draft, "edit/")).status_code == step_status
+    assert client.post(page_of(draft, "submit/")).status_code == (302 if step_status == SEEN else step_status)
     draft.refresh_from_db()
-    assert (draft.status == "issued") == (step_status == SEEN)
+    assert (draft.status == "review") == (step_status == SEEN)
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -634,7 +634,7 @@ def test_a_bulletin_whose_file_is_lost_says_so(issued: Bulletin) -> None:
 
 
 def test_the_list_is_searched_by_number_and_filtered(tree: Tree, period: Period, issued: Bulletin) -> None:
-    other = printed(services.issue_bulletin(period, tree.beijing, None))
+    other = printed(services.issue_bulletin(period, tree.beijing))
     services.withdraw(other, None, "附件印错。")
     year = timezone.localdate().year
     for query, found in (
@@ -658,11 +658,14 @@ def test_a_draft_is_made_once_and_a_second_bulletin_only_if_meant(
     tree: Tree, period: Period, blank_paper: None
 ) -> None:
     client = of(READERS["province"](tree))
-    asked = {"period": "2024", "bureau": "320000"}
+    asked = {"kind": "circular", "period": "2024", "bureau": "320000"}
     made = client.post("/bulletins/new/", asked, follow=True)
     assert "已开始生成草稿" in text_of(made)
     twice = client.post("/bulletins/new/", asked, follow=True)
-    assert "已有这份通报的草稿，已为您打开。" in text_of(twice)
+    assert "这份通报正在办理，已为您打开。" in text_of(twice)
+    brief = client.post("/bulletins/new/", asked | {"kind": "brief"}, follow=True)
+    assert "2024年全省质量强链工作进展" in text_of(brief)
+    Bulletin.objects.judged("test").get(kind="brief").delete()
     draft = Bulletin.objects.get()
     issued = printed(services.issue(draft, None))
     refused = client.post("/bulletins/new/", asked)
@@ -685,14 +688,19 @@ def test_a_draft_is_made_once_and_a_second_bulletin_only_if_meant(
 def test_what_cannot_be_drafted_says_why(
     tree: Tree, period: Period, unpublished: Period, asked: dict[str, str], sentence: str
 ) -> None:
-    response = of(READERS["province"](tree)).post("/bulletins/new/", asked)
+    response = of(READERS["province"](tree)).post("/bulletins/new/", asked | {"kind": "circular"})
     assert response.status_code == 400
     assert sentence in text_of(response)
     assert not Bulletin.objects.exists()
 
 
 def test_issuing_twice_is_once(tree: Tree, draft: Bulletin) -> None:
-    client = of(admin(tree))
+    writer = factories.user(Role.STATISTICIAN, tree.jiangsu)
+    reviewer, client = of(factories.user(Role.STATISTICIAN, tree.jiangsu)), of(admin(tree))
+    early = client.post(page_of(draft, "issue/"), follow=True)
+    assert "送审并审核通过后才能签发" in text_of(early)
+    of(writer).post(page_of(draft, "submit/"))
+    reviewer.post(page_of(draft, "approve/"))
     assert "编今年的下一个发文字号" in text_of(client.get(page_of(draft, "issue/")))
     first = client.post(page_of(draft, "issue/"), follow=True)
     assert "已印发" in text_of(first)
@@ -702,6 +710,65 @@ def test_issuing_twice_is_once(tree: Tree, draft: Bulletin) -> None:
     assert draft.doc_seq == 1
 
 
+def test_the_desk_shows_paper_and_blocks_and_saves_a_block(tree: Tree, draft: Bulletin) -> None:
+    client = of(READERS["province"](tree))
+    page = text_of(client.get(page_of(draft, "edit/")))
+    assert f"{page_of(draft, 'pdf/')}?view=1" in page
+    assert "⟦1:2024年⟧" in page
+    block = next(one for one in circular.blocks(draft) if one.key == "opening")
+    typed = {"text": f"按照部署，{block.shown}", "seen": block.digest}
+    saved = client.post(page_of(draft, "edit/opening/"), typed, headers={"HX-Request": "true"})
+    assert "已保存" in text_of(saved)
+    assert 'hx-swap-oob="true"' in text_of(saved)
+    assert "正在按新文字排版" in text_of(saved)
+    draft = printed(draft)
+    paper_ = client.get(page_of(draft, "paper/"), headers={"HX-Request": "true"})
+    assert "以下是打印的样子" in text_of(paper_)
+    assert "hx-get" not in text_of(paper_)
+    block = next(one for one in circular.blocks(draft) if one.key == "opening")
+    client.post(page_of(draft, "edit/opening/"), {"seen": block.digest, "text": "x", "restore": "1"})
+    assert not draft.wordings.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_refused_block_keeps_what_was_typed_and_says_why_at_the_block(
+    tree: Tree, draft: Bulletin, headers: dict[str, str]
+) -> None:
+    client = of(READERS["province"](tree))
+    block = next(one for one in circular.blocks(draft) if one.key == "opening")
+    typed = {"text": "<b>共3个</b>", "seen": block.digest}
+    refused = client.post(page_of(draft, "edit/opening/"), typed, headers=headers)
+    assert refused.status_code == (200 if headers else 400)
+    text = text_of(refused)
+    assert "&lt;b&gt;共3个&lt;/b&gt;</textarea>" in text
+    assert (
+        text.index('id="block-opening-errors"')
+        < text.index("缺少锁定的数字 ⟦1:2024年⟧")
+        < text.index("共3个&lt;")
+    )
+    assert not draft.wordings.exists()
+    quicker = services.reword(draft, "opening", f"快。{block.shown}", block.digest, None)
+    late = client.post(
+        page_of(quicker, "edit/opening/"), typed | {"text": f"慢。{block.shown}"}, headers=headers
+    )
+    assert "别人刚改过这一段" in text_of(late)
+    assert "慢。按照" in text_of(late)
+    assert "快。按照" in text_of(late)
+
+
+def test_a_bulletin_is_sent_back_or_discarded_from_its_page(tree: Tree, draft: Bulletin) -> None:
+    client = of(READERS["province"](tree))
+    client.post(page_of(draft, "submit/"))
+    locked = client.get(page_of(draft, "edit/"), follow=True)
+    assert "只有草稿可以修改" in text_of(locked)
+    assert client.post(page_of(draft, "send-back/"), {"reason": ""}).status_code == 400
+    client.post(page_of(draft, "send-back/"), {"reason": "第三部分太长"})
+    assert "第三部分太长" in text_of(client.get(page_of(draft)))
+    assert "删除不留空号" in text_of(client.get(page_of(draft, "discard/")))
+    client.post(page_of(draft, "discard/"))
+    assert not Bulletin.objects.exists()
+
+
 def test_a_bulletin_is_replaced_with_a_reason(tree: Tree, period: Period, issued: Bulletin) -> None:
     client = of(admin(tree))
     assert "新通报印的仍是同一版数据" in text_of(client.get(page_of(issued, "replace/")))
@@ -709,7 +776,10 @@ def test_a_bulletin_is_replaced_with_a_reason(tree: Tree, period: Period, issued
     done = client.post(page_of(issued, "replace/"), {"reason": "更正 2 个项目。"}, follow=True)
     issued.refresh_from_db()
     successor = issued.replaced_by
-    assert successor.number in text_of(done)
+    assert "已起草替换件" in text_of(done)
+    assert "替换件正在办理" in text_of(client.get(page_of(issued)))
+    assert "替换" not in text_of(of(None).get(page_of(issued)))
+    services.issue(successor, None)
     old = text_of(of(None).get(page_of(issued)))
     assert "这份通报已被替换" in old
     assert page_of(successor) in old
@@ -783,7 +853,7 @@ def test_a_code_is_answered_with_what_to_compare(issued: Bulletin) -> None:
 
 
 def test_a_file_is_answered_by_its_bytes(tree: Tree, period: Period) -> None:
-    bulletin = printed(services.issue_bulletin(period, tree.beijing, None))
+    bulletin = printed(services.issue_bulletin(period, tree.beijing))
     content = file_of(bulletin)
     assert "真实，未被改动" in text_of(of(None).post("/verify/", upload(content)))
     altered = text_of(of(None).post("/verify/", upload(content + b"\n% changed")))
@@ -794,7 +864,7 @@ def test_a_file_is_answered_by_its_bytes(tree: Tree, period: Period) -> None:
 
 
 def test_replaced_and_withdrawn_ones_say_so(tree: Tree, period: Period, issued: Bulletin) -> None:
-    successor = printed(services.replace(issued, None, "更正 2 个项目。"))
+    successor = printed(services.issue(services.replace(issued, None, "更正 2 个项目。"), None))
     address = f"/verify/{issued.verification_code}/"
     replaced = text_of(of(None).get(address))
     assert "曾经印发，已被替换" in replaced
@@ -899,7 +969,7 @@ def test_pages_cost_the_same_for_one_row_and_for_twenty(
         services.freeze_now(period, None)
         services.publish(period, None)
     for unit in Bureau.objects.all()[: 20 if many else 1]:
-        services.issue_bulletin(services.get_period("2024"), unit, None)
+        services.issue_bulletin(services.get_period("2024"), unit)
     client = of(admin(tree))
     for address, expected in QUERIES.items():
         asked = of(None) if address == "/verify/" else client

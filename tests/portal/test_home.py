@@ -86,9 +86,9 @@ def test_each_tile_leads_to_its_region(tree: Tree, settings: Any) -> None:
 def test_the_latest_bulletins_in_force_with_number_day_and_file(tree: Tree) -> None:
     period = publish("2024")
     services.draft_bulletin(period, tree.beijing, None)
-    taken_back = services.issue_bulletin(period, tree.liaoning, None)
+    taken_back = services.issue_bulletin(period, tree.liaoning)
     services.withdraw(taken_back, None, "附件印错。")
-    bulletin = services.print_now(services.issue_bulletin(period, tree.nation, None))
+    bulletin = services.print_now(services.issue_bulletin(period, tree.nation))
     text = home().content.decode()
     assert bulletin.number in text
     assert f"{bulletin.issued_on:%Y-%m-%d}" in text
@@ -125,7 +125,7 @@ def test_the_page_costs_the_same_however_much_there_is(
             solved(factories.bureau(f"{420000 + number}", f"地区{number}", tree.nation))
     period = publish("2023", "2024")
     for unit in (tree.nation, tree.jiangsu, tree.beijing, tree.corps)[: 4 if many else 1]:
-        services.issue_bulletin(period, unit, None)
+        services.issue_bulletin(period, unit)
     client = Client()
     # What is small in frozen figures is worked out once.
     home(client)

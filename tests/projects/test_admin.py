@@ -44,6 +44,9 @@ ELSEWHERE = {
     "Notice",
     "NoticeChoice",
     "CountedRow",
+    "Wording",
+    "Series",
+    "Edition",
 }
 MODELS = [model for model in admin.site._registry if model._meta.app_label in (*OURS, "authtoken")]
 READ_ONLY = (

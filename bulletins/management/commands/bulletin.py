@@ -27,12 +27,13 @@ class Command(BaseCommand):
         if options["freeze"] and not period.is_frozen:
             services.freeze_now(period, None)
         in_force = Bulletin.objects.filter(
-            period=period, bureau=bureau, status=Bulletin.Status.ISSUED
+            period=period,
+            bureau=bureau,
+            kind=Bulletin.Kind.CIRCULAR,
+            status=Bulletin.Status.ISSUED,
         ).first()
         if in_force is None or options["again"]:
-            in_force = services.issue_bulletin(
-                period, bureau, None, again=options["again"], in_background=False
-            )
+            in_force = services.issue_bulletin(period, bureau, again=options["again"], in_background=False)
         bulletin = services.print_now(in_force)
         if options["output"]:
             with bulletin.pdf.open("rb") as document:

@@ -1,6 +1,5 @@
-"""Periods, frozen figures and the bulletins that print them (`domain.md` 5.5, 3.14, chapter 6)."""
+"""Periods, what bureaus confirm of them, and frozen figures (`domain.md` 5.5)."""
 
-import uuid
 from datetime import date, datetime
 from typing import Any
 
@@ -10,9 +9,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from bulletins import agencies, periods
+from bulletins import periods
 from bulletins.querysets import (
-    BulletinQuerySet,
     ExcuseQuerySet,
     OfSnapshot,
     PeriodQuerySet,
@@ -459,100 +457,3 @@ class CountedRow(PartOfSnapshot):
 
     def __str__(self):
         return f"{self.base} {self.row_id}"
-
-
-class Bulletin(Job):
-    """An official bulletin over one snapshot; issued ones are never edited (`domain.md` 3.14)."""
-
-    class Kind(models.TextChoices):
-        CIRCULAR = "circular", pgettext_lazy("kind of document", "通报")
-
-    class Status(models.TextChoices):
-        DRAFT = "draft", _("草稿")
-        ISSUED = "issued", _("已印发")
-        REPLACED = "replaced", _("已被替换")
-        WITHDRAWN = "withdrawn", _("已撤回")
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    kind = models.CharField(_("文种"), max_length=8, choices=Kind, default=Kind.CIRCULAR)
-    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="bulletins", verbose_name=_("印发单位"))
-    period = models.ForeignKey(Period, models.PROTECT, related_name="bulletins", verbose_name=_("期间"))
-    snapshot = models.ForeignKey(
-        Snapshot, models.PROTECT, related_name="bulletins", verbose_name=_("统计快照")
-    )
-    title = models.CharField(_("标题"), max_length=120)
-    doc_year = models.PositiveSmallIntegerField(_("发文年份"), null=True, blank=True)
-    doc_seq = models.PositiveIntegerField(_("发文顺序号"), null=True, blank=True)
-    status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.DRAFT)
-    issued_on = models.DateField(_("印发日期"), null=True, blank=True)
-    issued_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("签发人"),
-    )
-    # Root of the record on the last day closed before the issue; printed.
-    record_day = models.DateField(_("操作记录根值日期"), null=True, blank=True, editable=False)
-    record_root = models.CharField(_("操作记录根值（SHA-256）"), max_length=64, blank=True, editable=False)
-    verification_code = models.CharField(_("核验码"), max_length=24, unique=True)
-    pdf = models.FileField(_("PDF 文件"), upload_to="bulletins/", max_length=200, blank=True)
-    sha256 = models.CharField(_("PDF 摘要（SHA-256）"), max_length=64, blank=True)
-    replaced_by = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="replaces", verbose_name=_("由谁替换")
-    )
-    withdrawn_at = models.DateTimeField(_("撤回时间"), null=True, blank=True)
-    withdraw_reason = models.CharField(_("撤回或替换原因"), max_length=200, blank=True)
-    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("拟稿人"),
-    )
-
-    objects = BulletinQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("通报")
-        verbose_name_plural = _("通报")
-        ordering = ["-issued_on", "-pk"]
-        constraints = [
-            models.UniqueConstraint(
-                name="bulletin_number_once",
-                fields=["bureau", "doc_year", "doc_seq"],
-                violation_error_message=_("该发文字号已被使用。"),
-            ),
-            models.CheckConstraint(
-                name="bulletin_issued_has_number",
-                condition=Q(status="draft")
-                | Q(doc_year__isnull=False, doc_seq__isnull=False, issued_on__isnull=False),
-                violation_error_message=_("已印发的通报要有发文字号和印发日期。"),
-            ),
-            models.CheckConstraint(
-                name="bulletin_replaced_names_successor",
-                condition=~Q(status="replaced") | Q(replaced_by__isnull=False),
-                violation_error_message=_("被替换的通报要指明由哪份替换。"),
-            ),
-            models.CheckConstraint(
-                name="bulletin_withdrawn_has_reason",
-                condition=~Q(status="withdrawn") | (Q(withdrawn_at__isnull=False) & ~Q(withdraw_reason="")),
-                violation_error_message=_("撤回通报要写明原因。"),
-            ),
-            models.CheckConstraint(
-                name="bulletin_done_has_file",
-                condition=~Q(job_state="done") | (~Q(pdf="") & Q(sha256__length=64)),
-                violation_error_message=_("已生成的通报要有 PDF 文件和摘要。"),
-            ),
-        ]
-
-    def __str__(self):
-        return self.title
-
-    @property
-    def number(self) -> str:
-        """国质强链〔2025〕1号; empty for a draft."""
-        return agencies.number(self.bureau, self.doc_year, self.doc_seq) if self.doc_year else ""

@@ -1,0 +1,26 @@
+"""Periods, frozen figures and the bulletins that print them (`domain.md` 5.5, 3.14, chapter 6)."""
+
+from .figures import (
+    CountedRow,
+    Excuse,
+    PartOfSnapshot,
+    Period,
+    Snapshot,
+    StatValue,
+    Submission,
+)
+from .papers import Bulletin, Edition, Series, Wording
+
+__all__ = [
+    "Bulletin",
+    "CountedRow",
+    "Edition",
+    "Excuse",
+    "PartOfSnapshot",
+    "Period",
+    "Series",
+    "Snapshot",
+    "StatValue",
+    "Submission",
+    "Wording",
+]

@@ -1,0 +1,106 @@
+"""The wording of a block with its figures locked.
+
+A drafted text falls apart into words, which an editor may change, and figures, which nobody types: numbers
+with their measure, changes against the year before, dates, and what the composer has locked as a whole (a
+region with its figure). In a template each figure is a placeholder, ``⟦2⟧``; in the browser it shows what it
+stands for, ``⟦2:14,391⟧``. An official paper is Chinese, hence so are the patterns.
+"""
+
+import re
+from dataclasses import dataclass
+
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+
+LOCKED, FREED = "\ue000", "\ue001"
+_DATE = r"\d{4}年(?:第[一二三四]季度|[上下]半年|\d{1,2}月(?:\d{1,2}日(?:\d{1,2}时)?)?)?"
+_CHANGE = (
+    r"同比(?:增长|下降|提高|降低)[\d.]+(?:个百分点|%|倍)|与上年同期持平|上年同期(?:为零|没有报送|没有比率)"
+)
+_NUMBER = r"\d[\d,]*(?:\.\d+)?[万亿%]?"
+_FIGURE = re.compile(f"{LOCKED}(.*?){FREED}|({_CHANGE}|{_DATE}|{_NUMBER})", re.DOTALL)
+_PLACEHOLDER = re.compile(r"⟦\s*(\d+)\s*(?:[:：]([^⟦⟧]*))?⟧")
+# Numbers that an editor types: dates, clauses, and the numbers of documents and standards.
+_TYPED = re.compile(
+    r"\d{4}年(?:\d{1,2}月(?:\d{1,2}日)?)?|\d{1,2}月(?:\d{1,2}日)?|〔\d{4}〕\d+号|第\d+[条款项号]|"
+    r"[A-Z]+\d*(?:/[A-Z]+)?[ 　]?\d+(?:[.-]\d+)*(?:[—-]\d{4})?"
+)
+_DIGITS = re.compile(r"[\d０-９][\d０-９,，.．]*\w?")
+LONGEST = 2000
+
+
+def lock(words: str) -> str:
+    """The words as one figure, whatever stands in them."""
+    return f"{LOCKED}{words}{FREED}"
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A text as the draft has it: its template and what the placeholders stand for."""
+
+    template: str
+    figures: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        return self.fill(self.template)
+
+    @cached_property
+    def shown(self) -> str:
+        return self.show(self.template)
+
+    def fill(self, template: str) -> str:
+        """The text that is printed."""
+        return _PLACEHOLDER.sub(lambda found: self.figures[int(found[1]) - 1], template)
+
+    def show(self, template: str) -> str:
+        """The text as it is edited: the placeholders name their figures."""
+        return _PLACEHOLDER.sub(lambda found: f"⟦{found[1]}:{self.figures[int(found[1]) - 1]}⟧", template)
+
+    def read(self, typed: str) -> str:
+        """The template of what was typed; a line feed in a paragraph is a space too many."""
+        words = " ".join(typed.split("\n")).replace("\r", "").strip()
+        return _PLACEHOLDER.sub(lambda found: f"⟦{int(found[1])}⟧", words)
+
+    def faults(self, typed: str) -> list[str]:
+        """What is wrong with a typed text, in sentences: each figure stands in it once, and no other."""
+        found = [(int(number), shown) for number, shown in _PLACEHOLDER.findall(typed)]
+        numbers = [number for number, _shown in found]
+        said = []
+        for number, figure in enumerate(self.figures, 1):
+            place = f"⟦{number}:{figure}⟧"
+            if number not in numbers:
+                said.append(_("缺少锁定的数字 %(place)s，请放回原处，或恢复原稿。") % {"place": place})
+            elif numbers.count(number) > 1:
+                said.append(_("锁定的数字 %(place)s 出现了不止一次，请只留一处。") % {"place": place})
+        for number, shown in found:
+            if not 1 <= number <= len(self.figures):
+                said.append(_("没有 ⟦%(number)d⟧ 这个锁定的数字，请删去。") % {"number": number})
+            elif shown and shown != self.figures[number - 1]:
+                said.append(
+                    _("锁定的数字 ⟦%(number)d⟧ 是“%(figure)s”，不能改成“%(typed)s”。")
+                    % {"number": number, "figure": self.figures[number - 1], "typed": shown}
+                )
+        words = _PLACEHOLDER.sub(" ", typed)
+        if "⟦" in words or "⟧" in words:
+            said.append(_("锁定的数字要连同两边的 ⟦ ⟧ 一起保留。"))
+        said += [
+            _("“%(digits)s”是手工输入的数字。数字只能取自统计数据；日期、文号和标准号可以输入。")
+            % {"digits": digits}
+            for digits in _DIGITS.findall(_TYPED.sub(" ", words))
+        ]
+        if len(typed) > LONGEST:
+            said.append(_("这一段超过 %(limit)d 字，请分开写。") % {"limit": LONGEST})
+        return said
+
+
+def drafted(text: str) -> Drafted:
+    """The parts of a text as the composer wrote it. Brackets of our own in names are written otherwise."""
+    figures: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        figures.append(found[1] if found[1] is not None else found[2])
+        return f"⟦{len(figures)}⟧"
+
+    plain = text.replace("⟦", "〔").replace("⟧", "〕")
+    return Drafted(_FIGURE.sub(place, plain), tuple(figures))
