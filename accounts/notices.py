@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Invitation, Notice, Registration, Role, Substitution, User
 from common import formats
+from common.inserting import insert
 from common.prepared import Prepared
 from enterprises.models import Bureau
 
@@ -49,7 +50,7 @@ def tell(users: Iterable[int], kind: str, source: str, details: Details, *, mail
         )
         for user in users
     ]
-    Notice.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    insert(rows, unless_there=True)
 
 
 def forget() -> int:

@@ -38,6 +38,7 @@ class Place(NamedTuple):
 class Composed(NamedTuple):
     rows: QuerySet
     compiler: Any
+    converters: dict[int, Any]
     statement: str
     # A parameter that is no place is the same whatever is given.
     params: tuple[Any, ...]
@@ -65,7 +66,7 @@ class Prepared:
         )
         if shape not in self.composed:
             self.composed[shape] = self._compose(shape)
-        rows, compiler, statement, params = self.composed[shape]
+        rows, compiler, converters, statement, params = self.composed[shape]
         # Rows of a scoped model are read by right only, here as anywhere.
         getattr(rows, "_ask", lambda: None)()
         connection = connections[DEFAULT_DB_ALIAS]
@@ -75,6 +76,7 @@ class Prepared:
         compiler = copy(compiler)
         compiler.connection = connection
         compiler.as_sql = lambda *_args, **_kwargs: (statement, asked)
+        compiler.get_converters = lambda _expressions: converters
         query = SimpleNamespace(get_compiler=lambda *_args, **_kwargs: compiler)
         ready: Any = SimpleNamespace(db=DEFAULT_DB_ALIAS, query=query, _known_related_objects={})
         return list(cast(Iterable[Any], rows._iterable_class(ready)))
@@ -104,7 +106,8 @@ class Prepared:
         params = tuple(places.get(value, value) for value in values)
         if missing := set(places.values()).difference(params):
             raise ValueError(f"These values end up in no parameter of the query: {missing}")
-        return Composed(rows, compiler, statement, params)
+        columns = [column for column, _sql, _alias in compiler.select[: compiler.col_count]]
+        return Composed(rows, compiler, compiler.get_converters(columns), statement, params)
 
 
 def _adapted(value: Any, connection: Any) -> Any:

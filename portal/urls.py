@@ -1,6 +1,6 @@
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -11,7 +11,14 @@ from portal.views import home, role_switch
 
 handler400 = "portal.api.bad_request"
 
+interface: list[URLPattern | URLResolver] = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),
+    path("", include(api.router.urls)),
+    path("<path:rest>", api.Nowhere.as_view()),
+]
 urlpatterns = [
+    path("api/v1/", include(interface)),
     path("", home, name="home"),
     path("", include("accounts.security.urls")),
     path("", include("accounts.urls")),
@@ -25,10 +32,6 @@ urlpatterns = [
     path("", include("projects.urls")),
     path("", include("bulletins.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="api_docs"),
-    path("api/v1/", include(api.router.urls)),
-    path("api/v1/<path:rest>", api.Nowhere.as_view()),
 ]
 
 if settings.DEBUG:

@@ -21,6 +21,7 @@ from django.db import models, transaction
 from django.db.models.signals import m2m_changed, pre_delete
 from django.utils import timezone
 
+from common.inserting import insert
 from common.prepared import Prepared
 from record import acting
 from record.models import Event
@@ -183,7 +184,7 @@ def store(kind: str, *, once: str | None = None, **values: Any) -> None:
     event = event_of(kind, once=once, **values)
     gathered = _gathered.get()
     if gathered is None or once:
-        Event.objects.bulk_create([event], ignore_conflicts=once is not None)
+        insert([event], unless_there=once is not None)
     else:
         gathered.append(event)
 
@@ -202,7 +203,7 @@ def one_change() -> Iterator[None]:
         with transaction.atomic():
             yield
             if outer is None:
-                Event.objects.bulk_create(events)
+                insert(events)
     finally:
         _gathered.reset(token)
     if outer is not None:

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from common.inserting import Inserted
+
 
 @contextmanager
 def at_field(name: str) -> Iterator[None]:
@@ -19,7 +21,7 @@ def at_field(name: str) -> Iterator[None]:
         raise ValidationError({name: fault.messages}) from fault
 
 
-class LedgerRow(models.Model):
+class LedgerRow(Inserted):
     """Origin, revision, and the two reasons never to count: test and void (`domain.md` 5.4 rule 9)."""
 
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)

@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import User
 from common import uscc
 from common.fields import CodeSetField
+from common.inserting import Inserted
 from common.privacy import mask_name, mask_phone
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
 from projects import numbers
@@ -413,7 +414,7 @@ class Bottleneck(LedgerRow):
         return BottleneckContact(name=mask_name(contact.name), phone=mask_phone(contact.phone))
 
 
-class BottleneckContact(models.Model):
+class BottleneckContact(Inserted):
     """Who to call about a problem; personal data apart from the row (`domain.md` 3.0)."""
 
     bottleneck = models.OneToOneField(
@@ -430,7 +431,7 @@ class BottleneckContact(models.Model):
         return str(self.bottleneck_id)
 
 
-class Measure(models.Model):
+class Measure(Inserted):
     """One metric of a problem: present value, target, value after the solution (`domain.md` 3.11, 4.3)."""
 
     class Unit(models.TextChoices):
@@ -648,7 +649,7 @@ class Evidence(models.Model):
                     raise ValidationError({name: _("检验检测报告要写明样品名称和委托单位，据此核对报告。")})
 
 
-class Transition(models.Model):
+class Transition(Inserted):
     """An event in the life of a problem; appended, never changed (design decision 4)."""
 
     bottleneck = models.ForeignKey(

@@ -1,0 +1,94 @@
+"""Storing new rows by statements that are composed once (`common.prepared` does so for queries)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import DatabaseDefault
+
+# Rows of one statement; more are stored as Django does.
+MOST = 20
+INSERTIONS: dict[tuple[Any, ...], str] = {}
+# Of these a text is stored as it stands.
+TEXTS = (models.CharField, models.TextField)
+
+
+class Inserted(models.Model):
+    """Rows that are stored, one by one, by a statement that is composed once."""
+
+    class Meta:
+        abstract = True
+
+    def _do_insert(
+        self, manager: Any, using: str | None, fields: list[Any], returning_fields: list[Any], raw: bool
+    ) -> list[tuple[Any, ...]]:
+        values = None if raw or using != DEFAULT_DB_ALIAS else _values(self, fields)
+        if values is None:
+            return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
+        # Of the others the database stores what it is given.
+        untold = [field for field in returning_fields if field.column not in values]
+        told = {
+            field: field.to_python(value)
+            for row in _insert(type(self), [values], told=[field.column for field in untold])
+            for field, value in zip(untold, row, strict=True)
+        }
+        return [tuple(told.get(field, getattr(self, field.attname)) for field in returning_fields)]
+
+
+def insert(rows: Sequence[models.Model], *, unless_there: bool = False) -> None:
+    """Store new rows of one model, without signals; they are not told their keys.
+
+    ``unless_there`` leaves out those that a rule of uniqueness refuses.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    fields = [field for field in model._meta.local_concrete_fields if not field.primary_key]
+    values = [_values(row, fields) for row in rows[:MOST]]
+    columns = list(values[0] or ())
+    if len(rows) > MOST or any(it is None or list(it) != columns for it in values):
+        model._base_manager.bulk_create(rows, batch_size=500, ignore_conflicts=unless_there)
+    else:
+        _insert(model, [it for it in values if it], unless_there=unless_there)
+
+
+def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
+    """By column, without those that the database fills in; None where it is to compute others."""
+    values: dict[str, Any] = {}
+    for field in fields:
+        value = field.pre_save(row, add=True)
+        if value is None or (type(value) is str and type(field) in TEXTS):
+            values[field.column] = value
+        elif isinstance(value, DatabaseDefault):
+            continue
+        elif hasattr(value, "resolve_expression"):
+            return None
+        else:
+            values[field.column] = field.get_db_prep_save(value, connection)
+    return values
+
+
+def _insert(
+    model: type[models.Model],
+    rows: list[dict[str, Any]],
+    *,
+    unless_there: bool = False,
+    told: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    """``told`` are columns of the new rows that are answered."""
+    shape = (model, tuple(rows[0]), len(rows), unless_there, *told)
+    if shape not in INSERTIONS:
+        quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
+        marks = f"({', '.join(['%s'] * len(rows[0]))})"
+        parts = [
+            connection.ops.insert_statement(on_conflict=conflict),
+            f"{quote(model._meta.db_table)} ({', '.join(map(quote, rows[0]))})",
+            f"VALUES {', '.join([marks] * len(rows))}",
+            connection.ops.on_conflict_suffix_sql([], conflict, [], []),
+            f"RETURNING {', '.join(map(quote, told))}" if told else "",
+        ]
+        INSERTIONS[shape] = " ".join(str(part) for part in parts if part)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERTIONS[shape], [value for row in rows for value in row.values()])
+        return cursor.fetchall() if told else []

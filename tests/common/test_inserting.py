@@ -1,0 +1,152 @@
+"""Rows stored by a statement that is composed once are those that Django would have stored."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core import serializers
+from django.db import IntegrityError, connection, models
+from django.db.models import F, Value
+from django.db.models.functions import Lower, Now
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import Notice, Role
+from common import inserting
+from common.inserting import MOST, insert
+from projects.models import Bottleneck, BottleneckContact, Measure, Transition
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def stored(row: models.Model) -> dict[str, Any]:
+    """What the database holds, without what differs from row to row."""
+    found = type(row)._base_manager.filter(pk=row.pk).values()[0]
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in ("id", "public_id", "code", "created_at", "updated_at", "bottleneck_id")
+    }
+
+
+def as_django_does(row: models.Model, monkeypatch: pytest.MonkeyPatch) -> models.Model:
+    with monkeypatch.context() as patched:
+        patched.setattr(inserting, "_values", lambda *_args: None)
+        row.save(force_insert=True)
+    return row
+
+
+def problem(**values: Any) -> Bottleneck:
+    firm = factories.organization()
+    return Bottleneck(
+        organization=firm,
+        bureau=firm.bureau,
+        handler=firm.bureau,
+        title='引号"、\\、%s 与 100%、😀',
+        nqi_elements=["metrology"],
+        loss_estimate=Decimal("12345.60"),
+        loss_basis="退货统计",
+        expected_by=date(2027, 2, 28),
+        **values,
+    )
+
+
+def kept_problem() -> Bottleneck:
+    row = problem()
+    row.save()
+    return row
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"economic_basis": "按年产量计算", "is_reusable": True, "extended_count": 1}]
+)
+def test_a_row_is_stored_and_told_as_django_does(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    ours, other = problem(**values), problem(**values)
+    other.organization, other.bureau, other.handler = ours.organization, ours.bureau, ours.handler
+    ours.save()
+    as_django_does(other, monkeypatch)
+    assert stored(ours) == stored(other)
+    assert ours.pk and ours.pk != other.pk and not ours._state.adding
+    defaults = ("economic_basis", "is_reusable", "story", "extended_count", "is_provisional")
+    for name in defaults:
+        assert getattr(ours, name) == getattr(other, name), name
+        assert type(getattr(ours, name)) is type(getattr(other, name)), name
+
+
+def test_rows_whose_key_is_another_row_are_stored(monkeypatch: pytest.MonkeyPatch):
+    ours, other = kept_problem(), kept_problem()
+    contact = BottleneckContact(bottleneck=ours, name="演示联系人", phone="13800000000")
+    contact.save(force_insert=True)
+    twin = as_django_does(
+        BottleneckContact(bottleneck=other, name="演示联系人", phone="13800000000"), monkeypatch
+    )
+    assert stored(contact) == stored(twin) and contact.pk == ours.pk
+
+
+def test_what_the_database_computes_is_left_to_django():
+    row = kept_problem()
+    measure = Measure(bottleneck=row, metric=Lower(Value("良率 A")), unit="%", value_now=1, target=2)
+    measure.save()
+    assert Measure.objects.judged("the test").get(pk=measure.pk).metric == "良率 a"
+    with pytest.raises(ValueError, match="F\\(\\)"):
+        Measure(bottleneck=row, metric=F("unit"), unit="%", value_now=1, target=2).save()
+
+
+def test_a_rule_that_is_broken_refuses_the_row():
+    row = problem(voided_at=timezone.now())
+    with pytest.raises(IntegrityError, match="void_needs_reason"):
+        row.save()
+
+
+def test_a_fixture_is_loaded_as_it_stands():
+    """Times that a saving would set are those of the fixture."""
+    row = kept_problem()
+    text = serializers.serialize("json", [row]).replace(f'"pk": {row.pk}', f'"pk": {row.pk + 1000}')
+    moment = "2020-01-01T00:00:00Z"
+    text = text.replace(str(row.public_id), "00000000-0000-4000-8000-000000000001")
+    for item in serializers.deserialize("json", text):
+        item.object.created_at, item.object.code = datetime.fromisoformat(moment), "DK-2020-320509-00001"
+        item.save(force_insert=True)
+    found = Bottleneck.objects.judged("the test").get(pk=row.pk + 1000)
+    assert found.created_at == datetime.fromisoformat(moment)
+
+
+def notices(number: int, source: str = "test:1") -> list[Notice]:
+    people = [factories.user(Role.FILER) for _n in range(number)]
+    return [
+        Notice(user=it, kind=Notice.Kind.MOVED, source=source, details={"what": "moved"}, at=timezone.now())
+        for it in people
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, MOST, MOST + 1])
+def test_any_number_of_rows_is_stored(number: int):
+    rows = notices(number)
+    insert(rows)
+    kept = Notice.objects.filter(source="test:1")
+    assert {it.user_id for it in kept} == {row.user_id for row in rows}
+    assert all(it.details == {"what": "moved"} and it.read_at is None for it in kept)
+
+
+def test_rows_that_are_there_already_are_left_out_only_where_that_is_asked():
+    rows = notices(3)
+    insert(rows[:2])
+    insert(rows, unless_there=True)
+    assert Notice.objects.filter(source="test:1").count() == 3
+    with pytest.raises(IntegrityError):
+        insert(rows[:1])
+
+
+def test_one_statement_stores_rows_of_one_shape():
+    row = kept_problem()
+    with CaptureQueriesContext(connection) as asked:
+        insert(notices(2, "test:2"))
+    written = [it["sql"] for it in asked if "accounts_notice" in it["sql"]]
+    assert len(written) == 1
+    shared = {"bottleneck": row, "handler": row.handler, "move": "accept", "source": "a", "target": "b"}
+    insert(
+        [Transition(sequence=900, at=timezone.now(), **shared), Transition(sequence=901, at=Now(), **shared)]
+    )
+    assert Transition.objects.judged("the test").filter(bottleneck=row, sequence__gte=900).count() == 2
