@@ -30,7 +30,7 @@ def check_character(payload: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text)).upper()
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text).upper())
 
 
 @dataclass(frozen=True)
