@@ -139,7 +139,7 @@ class Line:
 
     @property
     def difference_text(self) -> str:
-        return difference_text(self.indicator, self.difference)
+        return figures.difference_text(self.indicator, self.difference)
 
     @property
     def remark(self) -> str:
@@ -155,17 +155,6 @@ class Line:
             is_ratio = self.indicator.kind == Kind.RATIO
             return _("分子分母有变化") if is_ratio else _("记录数有变化")
         return _("数相同，记录有进出") if self.has_rows and not self.difference else ""
-
-
-def difference_text(indicator: Indicator, difference: int | Decimal | None) -> str:
-    """+12, −3, +2.0 个百分点; 0 for none."""
-    if difference is None:
-        return formats.BLANK
-    size = figures.text(indicator, -difference if difference < 0 else difference)
-    sign = "+" if difference > 0 else "−" if difference < 0 else ""
-    if indicator.kind == Kind.RATIO:
-        return _("%(difference)s 个百分点") % {"difference": f"{sign}{size}"}
-    return f"{sign}{size}"
 
 
 class Found(NamedTuple):

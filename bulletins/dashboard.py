@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from bulletins import figures
 from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, HEADLINES, Indicator, Kind
-from bulletins.models import Period, Snapshot, StatValue
+from bulletins.models import Period, Snapshot
 from common import charts, formats, printing
 from enterprises.models import Bureau, IndustryChain
 
@@ -27,11 +27,16 @@ SERIES_LENGTH = 8
 RANKABLE = (*HEADLINES, "I19", "I21", "I23", "I24")
 # Two points are a line, but no course.
 SERIES_AT_LEAST = 3
+# Two columns can be held against each other.
+TREND_AT_LEAST = 2
+# The trend stands in the narrow column.
+NARROW = 420
 
 
-def address(period: Period, bureau: Bureau) -> str:
-    """The dashboard of a unit and period."""
-    return reverse("bulletins:figures", query={"period": period.code, "bureau": bureau.code})
+def address(period: Period, bureau: Bureau, chain: IndustryChain | None = None) -> str:
+    """The dashboard of a unit and period, of one chain or of all."""
+    of_chain = {"chain": chain.code} if chain else {}
+    return reverse("bulletins:figures", query=of_chain | {"period": period.code, "bureau": bureau.code})
 
 
 def figure_address(snapshot: Snapshot, bureau: Bureau, code: str, chain: IndustryChain | None = None) -> str:
@@ -133,14 +138,15 @@ class Board:
         by: str = RANKED_BY,
         shown: Callable[[Bureau], bool] = lambda _unit: True,
         series: Iterable[Snapshot] = (),
+        chain: IndustryChain | None = None,
     ) -> None:
         self.snapshot, self.period, self.bureau, self.by = snapshot, snapshot.period, bureau, by
-        self.reader, self.shown, self.snapshots = reader, shown, list(series)
+        self.reader, self.shown, self.snapshots, self.chain = reader, shown, list(series), chain
         self.definitions = figures.definitions(snapshot)
         # What the tables show: the seven figures, and the one they are ranked by.
         self.columns = [self.definitions[code] for code in dict.fromkeys((*HEADLINES, by))]
         # Looked up once: a page has hundreds of these addresses.
-        self._boards = address(self.period, bureau).removesuffix(bureau.code)
+        self._boards = address(self.period, bureau, chain).removesuffix(bureau.code)
         rows = figure_address(snapshot, bureau, RANKED_BY)
         self._rows = rows.removesuffix(f"{bureau.code}/{RANKED_BY}/")
 
@@ -148,13 +154,16 @@ class Board:
         return self._boards + unit.code
 
     def rows_address(self, unit: Bureau, code: str) -> str:
-        return f"{self._rows}{unit.code}/{code}/"
+        of_chain = f"?chain={self.chain.code}" if self.chain else ""
+        return f"{self._rows}{unit.code}/{code}/{of_chain}"
 
     # --- the unit itself ---
 
     @cached_property
     def headlines(self) -> dict[str, figures.Headline]:
-        lines = figures.headline(self.snapshot, self.bureau, tuple(CATALOGUE), read=self.reader.of_unit)
+        lines = figures.headline(
+            self.snapshot, self.bureau, tuple(CATALOGUE), self.chain, self.reader.of_unit
+        )
         return {line.indicator.code: line for line in lines}
 
     def value(self, code: str) -> int | None:
@@ -228,29 +237,47 @@ class Board:
         return [(line, round((self.value(line.indicator.code) or 0) * 100 / most, 1)) for line in lines]
 
     @cached_property
-    def series(self) -> dict[str, list[int | None]]:
-        """The seven figures in the snapshots before and in this one; blank where counted by other rules."""
-        stored = StatValue.objects.filter(
-            snapshot__in=self.snapshots, bureau=self.bureau, chain__isnull=True, indicator__in=HEADLINES
-        ).values_list("indicator", "snapshot", "value")
-        by_key = {other.pk: other for other in self.snapshots}
-        known = {
-            (code, snapshot): value
-            for code, snapshot, value in stored
-            if not self.reader.withholds(by_key[snapshot], code, self.bureau)
-        }
+    def series(self) -> dict[str, list[figures.Value]]:
+        """The figures of the tables in the snapshots before and in this one; blank where counted by other
+        rules."""
+        codes = [one.code for one in self.columns]
+        known = figures.series(self.snapshots, self.bureau, codes, self.chain)
         return {
             code: [
-                known.get((code, other.pk)) if figures.comparable(code, self.snapshot, other) else None
-                for other in self.snapshots
+                self._told(other, code, found.get(code, figures.NOT_REPORTED))
+                for other, found in zip(self.snapshots, known, strict=True)
             ]
-            for code in HEADLINES
+            for code in codes
         }
+
+    def _told(self, snapshot: Snapshot, code: str, figure: figures.Value) -> figures.Value:
+        if not figures.comparable(code, self.snapshot, snapshot):
+            return figures.NOT_REPORTED
+        figure = figures.of_chain(self.definitions[code], self.chain, figure)
+        return self.reader.told(snapshot, code, self.bureau, self.chain, figure)
+
+    @cached_property
+    def trend(self) -> SafeString | None:
+        """The figure by which regions are ranked, period by period; None where too few can be compared."""
+        by = self.definitions[self.by]
+        bars = tuple(
+            charts.Bar(
+                other.period.code,
+                figures.number(by, figure),
+                figures.shown(by, figure),
+                figure_address(other, self.bureau, self.by, self.chain),
+            )
+            for other, figure in zip(self.snapshots, self.series[self.by], strict=True)
+        )
+        if sum(bar.value is not None for bar in bars) < TREND_AT_LEAST:
+            return None
+        title = _("%(unit)s%(indicator)s历期变化") % {"unit": self.bureau.short_name, "indicator": by.name}
+        return draw(charts.Columns(title, bars, unit=str(by.unit), width=NARROW))
 
     def _sparkline(self, indicator: Indicator) -> SafeString | str:
         if len(self.snapshots) < SERIES_AT_LEAST or indicator.code not in HEADLINES:
             return ""
-        values = self.series[indicator.code]
+        values = [figures.number(indicator, figure) for figure in self.series[indicator.code]]
         if sum(value is not None for value in values) < SERIES_AT_LEAST:
             return ""
         title = _("%(name)s，%(first)s至%(last)s") % {
@@ -275,11 +302,13 @@ class Board:
 
     @cached_property
     def _values(self) -> dict[int, dict[str, figures.Value]]:
-        return self.reader.values(self.snapshot, self.units, {*HEADLINES, LED, JOINED, self.by})
+        codes = {*HEADLINES, LED, JOINED, self.by}
+        return self.reader.values(self.snapshot, self.units, codes, self.chain)
 
     def figure(self, unit: Bureau, code: str) -> figures.Value:
         """A figure of a region."""
-        return self._values[unit.pk].get(code, figures.NOT_REPORTED)
+        stored = self._values[unit.pk].get(code, figures.NOT_REPORTED)
+        return figures.of_chain(self.definitions[code], self.chain, stored)
 
     def of(self, unit: Bureau, code: str) -> int | Decimal | None:
         """The exact number of a region."""
@@ -452,6 +481,8 @@ class Board:
     def chains(self) -> list[ChainLine]:
         """The chains with most of the figure by which regions are ranked, each with the seven figures."""
         rows: dict[IndustryChain, dict[str, figures.Value]] = {}
+        if self.chain:
+            return []
         stored = self.snapshot.values.filter(
             bureau=self.bureau, chain__isnull=False, indicator__in=[one.code for one in self.columns]
         ).select_related("chain")
@@ -482,6 +513,60 @@ class Board:
             )
             for chain in order[:CHAINS_SHOWN]
         ]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A figure beside that of another unit or period, with the passports of both."""
+
+    indicator: Indicator
+    one: Cell
+    other: Cell
+    difference: str
+
+
+class Beside:
+    """All figures of a board held against those of another unit, or of the same in another period."""
+
+    def __init__(self, board: Board, snapshot: Snapshot, bureau: Bureau) -> None:
+        self.board, self.snapshot, self.bureau = board, snapshot, bureau
+
+    @property
+    def labels(self) -> list[str]:
+        """What sets the two apart."""
+        sides = (self.board.bureau, self.board.period), (self.bureau, self.snapshot.period)
+        if self.bureau == self.board.bureau:
+            return [period.name for _unit, period in sides]
+        if self.snapshot == self.board.snapshot:
+            return [unit.short_name for unit, _period in sides]
+        return [f"{unit.short_name} {period.name}" for unit, period in sides]
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        board = self.board
+        found = board.reader.of_unit(self.snapshot, self.bureau, tuple(CATALOGUE), board.chain)
+        return [self._pair(line, found) for line in board.headlines.values()]
+
+    def _pair(self, line: figures.Headline, found: dict[str, figures.Value]) -> Pair:
+        one, chain = line.indicator, self.board.chain
+        other = figures.of_chain(one, chain, found.get(one.code, figures.NOT_REPORTED))
+        numbers = line.value, figures.number(one, other)
+        if not figures.comparable(one.code, self.board.snapshot, self.snapshot):
+            difference = _("口径不同")
+        elif numbers[0] is None or numbers[1] is None:
+            difference = formats.BLANK
+        else:
+            difference = figures.difference_text(one, numbers[0] - numbers[1])
+        return Pair(
+            one,
+            Cell(line.text, self.board.rows_address(self.board.bureau, one.code), line.parts),
+            Cell(
+                figures.shown(one, other),
+                figure_address(self.snapshot, self.bureau, one.code, chain),
+                figures.parts(one, other),
+            ),
+            difference,
+        )
 
 
 def snapshots_before(period: Period, periods: Iterable[Period]) -> list[Snapshot]:

@@ -94,6 +94,17 @@ def of_chain(indicator: Indicator, chain: IndustryChain | None, figure: Value) -
     return Value(0) if chain and is_sum and figure == NOT_REPORTED else figure
 
 
+def difference_text(indicator: Indicator, difference: int | Decimal | None) -> str:
+    """+12, −3, +2.0 个百分点; 0 for none."""
+    if difference is None:
+        return formats.BLANK
+    size = text(indicator, -difference if difference < 0 else difference)
+    sign = "+" if difference > 0 else "−" if difference < 0 else ""
+    if indicator.kind == Kind.RATIO:
+        return _("%(difference)s 个百分点") % {"difference": f"{sign}{size}"}
+    return f"{sign}{size}"
+
+
 def late_text(indicator: Indicator, late: int) -> str:
     """How much of a figure came late; of a ratio or median, how many rows."""
     return formats.wan(Decimal(late) / 100) if indicator.kind == Kind.MONEY else formats.count(late)
@@ -181,6 +192,22 @@ def values(
     for unit, code, value, late, above, below in stored:
         found[unit][code] = Value(value, late, above, below)
     return found
+
+
+def series(
+    snapshots: Sequence[Snapshot],
+    bureau: Bureau,
+    codes: Collection[str],
+    chain: IndustryChain | None = None,
+) -> list[dict[str, Value]]:
+    """The figures of one unit in several snapshots, in their order."""
+    rows = StatValue.objects.filter(
+        snapshot__in=snapshots, bureau=bureau, chain=chain, indicator__in=codes
+    ).values_list("snapshot", "indicator", "value", "late", "numerator", "denominator")
+    found: dict[int, dict[str, Value]] = {}
+    for snapshot, code, value, late, above, below in rows:
+        found.setdefault(snapshot, {})[code] = Value(value, late, above, below)
+    return [found.get(snapshot.pk, {}) for snapshot in snapshots]
 
 
 def of_unit(

@@ -66,27 +66,48 @@ class UnitField(BureauField):
             self.chosen = self.chosen or before
 
 
+class OtherUnitField(UnitField):
+    """Another unit, or none."""
+
+    @cached_property
+    def choices(self) -> list[tuple[Any, Any]]:
+        return [("", _("不对比")), *super().choices]
+
+    def to_python(self, value: Any) -> Bureau | None:
+        before = self.chosen
+        try:
+            return super().to_python(value)
+        finally:
+            # The list opens beside the unit of the page, not beside the other one.
+            self.chosen = before
+
+
 class SwitchForm(forms.Form):
-    """Which unit, which period, ranked by which figure; everything has a default."""
+    """Which unit, which period, of which chain, ranked by which figure, beside which other unit or period;
+    everything has a default."""
 
     bureau = UnitField(label=_("单位"), required=False, widget=AtOnce)
     period = forms.CharField(label=_("期间"), required=False, widget=AtOnce)
+    chain = ChainField(label=_("产业链"), required=False, widget=AtOnce)
     by = CodeField(
         label=_("排名指标"),
         required=False,
         choices=[(code, CATALOGUE[code].name) for code in RANKABLE],
         widget=AtOnce,
     )
+    against = OtherUnitField(label=_("对比单位"), required=False, widget=AtOnce)
+    then = forms.CharField(label=_("对比期间"), required=False, widget=AtOnce)
 
     def __init__(self, data: Any, *, user: Any, home: Bureau, known: Iterable[Period], request: Any) -> None:
         super().__init__(data)
         self.user, self.home, self.known, self.request = user, home, list(known), request
         self.fields["bureau"].chosen = home
+        self.fields["against"].chosen = home
         self.fields["by"].widget.choices = self.fields["by"].choices[1:]
 
     def clean_bureau(self) -> Bureau:
         bureau = self.cleaned_data["bureau"] or self.home
-        self.fields["bureau"].chosen = bureau
+        self.fields["bureau"].chosen = self.fields["against"].chosen = bureau
         return bureau
 
     @property
@@ -96,8 +117,13 @@ class SwitchForm(forms.Form):
 
     def clean_period(self) -> Period | None:
         code = self.cleaned_data["period"]
-        if not code:
-            return access.latest(self.readable)
+        return self._period(code) if code else access.latest(self.readable)
+
+    def clean_then(self) -> Period | None:
+        code = self.cleaned_data["then"]
+        return self._period(code) if code else None
+
+    def _period(self, code: str) -> Period:
         spec = periods.parse(code)
         for period in self.known:
             if period.code == spec.code:
@@ -117,7 +143,7 @@ class SwitchForm(forms.Form):
         """Show what was chosen or taken by default in the three lists."""
         chosen: Period | None = self.cleaned_data.get("period")
         shown = self.readable
-        self.fields["period"].widget.choices = [
+        offered = [
             (
                 p.code,
                 p.name
@@ -126,11 +152,17 @@ class SwitchForm(forms.Form):
             )
             for p in shown
         ]
+        self.fields["period"].widget.choices = offered
+        self.fields["then"].widget.choices = [("", _("不对比")), *offered]
         # Faults stay beside what was asked; without one, the lists show what is on the page.
         self.data = {
             "bureau": self.fields["bureau"].chosen.code,
             "period": chosen.code if chosen else "",
             "by": self.cleaned_data.get("by") or HEADLINES[-1],
+            **{
+                name: row.code if (row := self.cleaned_data.get(name)) else ""
+                for name in ("chain", "against", "then")
+            },
         }
 
 

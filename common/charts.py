@@ -75,6 +75,7 @@ class HorizontalBars:
     unit: str = ""
     series: str = ""
     previous_series: str = ""
+    width: int = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Columns:
     bars: tuple[Bar, ...]
     desc: str = ""
     unit: str = ""
+    width: int = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ def _listed(pairs: Iterable[tuple[str, str]], unit: str) -> str:
 
 
 def _horizontal_bars(chart: HorizontalBars) -> tuple[str, dict[str, object]]:
-    width, pair = 640, any(bar.previous is not None for bar in chart.bars)
+    width, pair = chart.width, any(bar.previous is not None for bar in chart.bars)
     label_width = min(max((text_width(bar.label) for bar in chart.bars), default=0), 190)
     value_width = max(
         (text_width(text) for bar in chart.bars for text in (bar.text, bar.previous_text)), default=0
@@ -318,7 +320,7 @@ def _horizontal_bars(chart: HorizontalBars) -> tuple[str, dict[str, object]]:
 
 
 def _columns(chart: Columns) -> tuple[str, dict[str, object]]:
-    width, height, top, bottom = 640, 220, 24, 26
+    width, height, top, bottom = chart.width, 220, 24, 26
     pitch = width / max(len(chart.bars), 1)
     thick = min(pitch * 0.62, 48)
     scale = (height - top - bottom) / _ceiling(bar.value for bar in chart.bars)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from bulletins import access, behind, dashboard, figures, services
 from bulletins.behind import Place, Side, same
-from bulletins.dashboard import Board
+from bulletins.dashboard import Beside, Board
 from bulletins.disclosure import Reader
 from bulletins.filters import CountedFilter
 from bulletins.forms import SwitchForm
@@ -28,6 +28,7 @@ from common.listing import PLAIN, Column, ListPage
 from common.scope import system_job
 from common.workbooks import XLSX
 from enterprises.models import Bureau, IndustryChain
+from projects.now import Now
 
 # --- Dashboard --------------------------------------------------------------------------------------------
 
@@ -55,21 +56,22 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
         "form": form,
         "bureau": bureau,
         "line": [
-            (unit.short_name, dashboard.address(period, unit) if period else "")
+            (
+                unit.short_name,
+                dashboard.address(period, unit, form.cleaned_data.get("chain")) if period else "",
+            )
             for unit in Bureau.objects.above(bureau)
         ],
         "period": period,
-        "heading": _("%(unit)s%(period)s数据")
-        % {"unit": bureau.short_name, "period": period.name if period else ""},
+        "heading": _heading(bureau, period, form.cleaned_data.get("chain")),
     }
     if not valid:
         return render(request, "bulletins/figures.html", context, status=400)
-    if period is None:
-        return render(request, "bulletins/figures.html", context)
-    if refused := access.refusal(request, period, bureau):
+    refused = period and access.refusal(request, period, bureau)
+    if refused:
         return refused
-    snapshot = figures.current(period)
-    if snapshot is None:
+    snapshot = period and figures.current(period)
+    if period is None or snapshot is None:
         return render(request, "bulletins/figures.html", context)
     board = Board(
         snapshot,
@@ -78,11 +80,20 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
         by=form.cleaned_data["by"],
         shown=partial(access.may_read, request.user, period),
         series=dashboard.snapshots_before(period, form.readable),
+        chain=form.cleaned_data["chain"],
     )
+    against, then = form.cleaned_data["against"] or bureau, form.cleaned_data["then"] or period
+    if refused := access.refusal(request, then, against):
+        return refused
+    other = figures.current(then) if (against, then) != (bureau, period) else None
+    beside = Beside(board, other, against) if other else None
     if kind := request.GET.get("export"):
-        return _export(board, kind)
+        return _export(board, beside, kind)
     context |= {
         "board": board,
+        "beside": beside,
+        "chain": board.chain,
+        "now": Now.of_unit(bureau, board.chain) if board.reader.covers(bureau, board.chain) else None,
         "snapshot": snapshot,
         "by": board.definitions[board.by],
         "headlines": board.columns,
@@ -95,30 +106,30 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
     return render(request, "bulletins/figures.html", context)
 
 
-def _export(board: Board, kind: str) -> HttpResponse:
-    """The unit and its regions, one line each, with every figure that the page shows."""
-    values = board.reader.values(board.snapshot, [board.bureau, *board.units])
+def _heading(bureau: Bureau, period: Period | None, chain: IndustryChain | None) -> str:
+    """江苏省2024年数据（集成电路）"""
+    told = {"unit": bureau.short_name, "period": period.name if period else ""}
+    if chain is None:
+        return _("%(unit)s%(period)s数据") % told
+    return _("%(unit)s%(period)s数据（%(chain)s）") % {**told, "chain": chain.name}
+
+
+def _export(board: Board, beside: Beside | None, kind: str) -> HttpResponse:
+    """The unit and its regions, one line each, with every figure that the page shows, and the other side."""
     ranks = {region.code: region.rank for region in board.regions}
     columns = [
         Column("code", _("单位代码"), "code"),
         Column("unit", _("单位"), "unit"),
+        Column("period", _("期间"), "period"),
+        Column("chain", _("产业链"), "chain"),
         Column("rank", _("位次（按%(name)s）") % {"name": CATALOGUE[board.by].name}, "rank"),
         *(column for line in board.definitions.values() for column in _columns(line)),
     ]
-    rows = [
-        {
-            "code": unit.code,
-            "unit": unit.short_name,
-            "rank": ranks.get(unit.code, ""),
-            **{
-                name: cell
-                for line in board.definitions.values()
-                for name, cell in _cells(line, values[unit.pk].get(line.code, figures.NOT_REPORTED)).items()
-            },
-        }
-        for unit in (board.bureau, *board.units)
-    ]
-    name = _("%(unit)s%(period)s数据") % {"unit": board.bureau.short_name, "period": board.period.name}
+    rows = _rows(board, board.snapshot, [board.bureau, *board.units])
+    rows = [row | {"rank": ranks.get(row["code"], "")} for row in rows]
+    if beside:
+        rows += [row | {"rank": ""} for row in _rows(board, beside.snapshot, [beside.bureau])]
+    name = _heading(board.bureau, board.period, board.chain)
     if kind == "xlsx":
         response = HttpResponse(
             listing.xlsx_file(name, columns, rows),
@@ -130,6 +141,28 @@ def _export(board: Board, kind: str) -> HttpResponse:
         response = HttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, f"{name}.{kind}")
     return response
+
+
+def _rows(board: Board, snapshot: Snapshot, units: list[Bureau]) -> list[dict[str, Any]]:
+    values = board.reader.values(snapshot, units, chain=board.chain)
+
+    def figure(unit: Bureau, line: Indicator) -> figures.Value:
+        return figures.of_chain(line, board.chain, values[unit.pk].get(line.code, figures.NOT_REPORTED))
+
+    return [
+        {
+            "code": unit.code,
+            "unit": unit.short_name,
+            "period": snapshot.period.code,
+            "chain": board.chain.name if board.chain else "",
+            **{
+                name: cell
+                for line in board.definitions.values()
+                for name, cell in _cells(line, figure(unit, line)).items()
+            },
+        }
+        for unit in units
+    ]
 
 
 def _columns(line: Indicator) -> list[Column]:

@@ -57,6 +57,7 @@ from projects.models import (
     Participation,
     ProjectGoal,
 )
+from projects.now import Now
 
 # Rows of each part of a page; beyond them a link leads to the list.
 SHOWN = 10
@@ -423,6 +424,7 @@ def project_detail(request: HttpRequest, code: str) -> HttpResponse:
             _list_address("bottleneck_list", project=code),
         ),
         "solved": problems.filter(status__in=Bottleneck.SOLVED).count(),
+        "now": Now.of_project(project, user),
         "consortium": _opened(Consortium, project.consortium, user),
         "regions": list(project.regions.order_by("code")),
     }
