@@ -422,6 +422,22 @@ class BulletinForm(forms.Form):
         self.fields["again"].widget = forms.CheckboxInput()
 
 
+class OpenDataForm(forms.Form):
+    """Which of the published figures; all of them without."""
+
+    region = BureauField(label=_("地区"), required=False)
+    indicator = CodeField(
+        label=_("指标"), required=False, choices=[(code, one.name) for code, one in CATALOGUE.items()]
+    )
+    chain = ChainField(label=_("产业链"), required=False)
+
+    def clean_region(self) -> Bureau | None:
+        region = self.cleaned_data["region"]
+        if region and not access.is_public(region):
+            raise ValidationError(_("公开数据只有全国、各省（区、市）、兵团和计划单列市的数。"))
+        return region
+
+
 class VerifyForm(forms.Form):
     """A verification code or the PDF itself."""
 

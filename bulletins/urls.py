@@ -1,7 +1,7 @@
 from django.urls import path
 
 import bulletins.converters  # noqa: F401 (registers what the paths name)
-from bulletins.views import comparison, desk, figures, papers, periods, units, verify
+from bulletins.views import comparison, desk, figures, open_data, papers, periods, units, verify
 
 app_name = "bulletins"
 
@@ -65,6 +65,8 @@ urlpatterns = [
     path("periods/<period:code>/<unit:unit>/return/", units.unit_return, name="unit_return"),
     path("periods/<period:code>/<unit:unit>/excuse/", units.unit_excuse, name="unit_excuse"),
     path("periods/<period:code>/<unit:unit>/lift/", units.unit_lift, name="unit_lift"),
+    path("open/", open_data.open_data_page, name="open_data"),
+    path("open/<period:period>/<str:kind>/", open_data.open_file, name="open_file"),
     path("verify/", verify.verify_page, name="verify"),
     path("verify/<str:code>/", verify.verify_page, name="verify_code"),
 ]

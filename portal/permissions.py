@@ -452,6 +452,8 @@ def _rest() -> Iterator[Entry]:
     yield Entry("bulletins:bulletin_edit", ISSUING, **draft)
     yield Entry("bulletins:bulletin_paper", ISSUING, **draft)
     yield Entry("bulletins:bulletin_block", None, ISSUING, args={"key": "opening"}, **draft)
+    yield Entry("bulletins:open_data", ANYBODY, public=True)
+    yield Entry("bulletins:open_file", ANYBODY, public=True, args={"period": "2024", "kind": "card"})
     yield Entry("bulletins:verify", ANYBODY, ANYBODY, public=True)
     yield Entry("bulletins:verify_code", ANYBODY, ANYBODY, public=True, args={"code": "ZLTB"})
 

@@ -385,9 +385,13 @@ USE_TZ = True
 
 # --- Handling ----------------------------------------------------------------------------------------------
 
-# A ratio to less than this many things is shown, but gives a unit no place in a ranking.
+# On which terms published figures may be taken away.
+OPEN_DATA_LICENCE = env.str("OPEN_DATA_LICENCE", "CC BY 4.0")
+OPEN_DATA_LICENCE_URL = env.str("OPEN_DATA_LICENCE_URL", "https://creativecommons.org/licenses/by/4.0/")
+
 # Outside the scope of a reader figures are told that rest upon so many things or more, or none.
 SMALL_CELLS_BELOW = env.int("SMALL_CELLS_BELOW", 5, validate=validate.Range(min=1))
+# A ratio to less than this many things is shown, but gives a unit no place in a ranking.
 RANKING_LEAST_DENOMINATOR = env.int("RANKING_LEAST_DENOMINATOR", 5, validate=validate.Range(min=1))
 
 # Working days for each step of a problem (docs: the transition table in projects/workflow.py).
