@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from bulletins import access, comparison, periods, services
+from bulletins import access, circular, comparison, periods, services, wording
 from bulletins.dashboard import RANKABLE
 from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Bulletin, Period, Snapshot
@@ -299,6 +299,57 @@ class ReasonForm(forms.Form):
         help_text=_("将与新旧版本一起保存，并向读者显示。"),
         error_messages={"required": _("请写明原因，例如“更正苏州市重复计数的 2 个项目”。")},
     )
+
+
+class SeriesForm(forms.Form):
+    """Bulletins of one kind for a subtree, and the words that are the same in all of them."""
+
+    bureau = OneBureauField(label=_("单位"), help_text=_("本单位和它的下级各印发一份。"))
+    kind = forms.ChoiceField(label=_("文种"), choices=Bulletin.Kind.choices, widget=forms.RadioSelect)
+    period_kind = forms.ChoiceField(
+        label=_("期间类型"),
+        choices=Period.Kind.choices,
+        widget=forms.RadioSelect,
+        initial=Period.Kind.QUARTER,
+    )
+    down_to = forms.TypedChoiceField(
+        label=_("印发到"), choices=Bureau.Level.choices, coerce=int, help_text=_("各级都印发，到这一级为止。")
+    )
+
+    def __init__(self, *args: Any, request: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        asked = self.data.get("bureau") or self.initial.get("bureau") or ""
+        self.fields["bureau"].chosen = Bureau.objects.filter(code=asked).first() if asked.isdigit() else None
+        for key, heading in circular.FREE.items():
+            self.fields[key] = forms.CharField(
+                label=heading,
+                required=False,
+                max_length=wording.LONGEST,
+                widget=forms.Textarea(attrs={"rows": 2}),
+            )
+
+    def clean_bureau(self) -> Bureau:
+        bureau = self.cleaned_data["bureau"]
+        if not services.may_issue(self.request.user, bureau):
+            raise ValidationError(
+                _("您没有为%(unit)s印发通报的权限，请选择授权范围内的单位。"),
+                params={"unit": bureau.short_name},
+            )
+        return bureau
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        bureau, down_to = data.get("bureau"), data.get("down_to")
+        if bureau and down_to is not None and down_to < bureau.level:
+            self.add_error("down_to", _("请选择本单位这一级或更下的一级。"))
+        return data
+
+    def words(self) -> dict[str, str]:
+        return {key: self.cleaned_data.get(key, "") for key in circular.FREE}
+
+    def refuse(self, error: ValidationError) -> None:
+        self.add_error(None, error)
 
 
 class SendBackForm(forms.Form):

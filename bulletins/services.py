@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Role, User
 from bulletins import cases, circular, figures, identities, ladder, notices, paper, periods, rollup, tasks
 from bulletins.indicators import DEFINITION_VERSION
-from bulletins.models import Bulletin, Period, Snapshot, StatValue, Wording
+from bulletins.models import Bulletin, Edition, Period, Snapshot, StatValue, Wording
 from common import formats
 from common.jobs import Job, ring, run_claimed
 from common.scope import system_job
@@ -193,6 +193,7 @@ def _roll_up(snapshot: Snapshot) -> None:
         if snapshot.version:
             digests = {name: results[name] for name in ("row_hash", "counted_hash")}
             write(Event.Kind.CHANGED, snapshot, after=digests)
+            ring(tasks.start_editions, snapshot.pk)
 
 
 def _coverage(period: Period, snapshot: Snapshot) -> dict[str, Any]:
@@ -664,6 +665,7 @@ def sweep() -> None:
     for rows, task in (
         (Snapshot.objects.all(), tasks.roll_up),
         (Bulletin.objects.all(), tasks.print_bulletin),
+        (Edition.objects.all(), tasks.run_edition),
     ):
         if lost := rows.give_up_exhausted():
             logger.error("%s jobs of %s failed with their workers", lost, rows.model.__name__)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from bulletins import collecting, services
+from bulletins import collecting, series, services
 
 
 @shared_task
@@ -16,8 +16,20 @@ def print_bulletin(bulletin_pk: int) -> None:
 
 
 @shared_task
+def run_edition(edition_pk: int) -> None:
+    series.run_edition(edition_pk)
+
+
+@shared_task
+def start_editions(snapshot_pk: int) -> None:
+    """Rung by a freeze, so that bulletins are on their way at once."""
+    series.start_due()
+
+
+@shared_task
 def sweep() -> None:
     services.sweep()
+    series.start_due()
 
 
 @shared_task

@@ -1,13 +1,19 @@
 from django.urls import path
 
 import bulletins.converters  # noqa: F401 (registers what the paths name)
-from bulletins.views import comparison, desk, figures, open_data, papers, periods, units, verify
+from bulletins.views import comparison, desk, figures, open_data, papers, periods, series, units, verify
 
 app_name = "bulletins"
 
 urlpatterns = [
     path("bulletins/", papers.BulletinList.as_view(), name="bulletin_list"),
     path("bulletins/new/", papers.bulletin_new, name="bulletin_new"),
+    path("bulletins/series/", series.series_list, name="series_list"),
+    path("bulletins/series/new/", series.series_new, name="series_new"),
+    path("bulletins/series/<int:pk>/", series.series_detail, name="series_detail"),
+    path("bulletins/series/<int:pk>/sign/", series.series_sign, name="series_sign"),
+    path("bulletins/series/<int:pk>/end/", series.series_end, name="series_end"),
+    path("bulletins/series/<int:pk>/run/", series.series_run, name="series_run"),
     path("bulletins/<uuid:public_id>/", papers.bulletin_detail, name="bulletin_detail"),
     path("bulletins/<uuid:public_id>/progress/", papers.bulletin_progress, name="bulletin_progress"),
     path("bulletins/<uuid:public_id>/pdf/", papers.bulletin_pdf, name="bulletin_pdf"),

@@ -391,6 +391,31 @@ def _of_units() -> Iterator[Entry]:
             yield Entry(f"bulletins:{name}", rule, rule if name in lists else None, row=row, note=note)
 
 
+def _bulletins() -> Iterator[Entry]:
+    yield _list("bulletins:bulletin_list", ANYBODY, public=True)
+    yield Entry("bulletins:bulletin_new", STATISTICS, STATISTICS)
+    for row, sees in (("issued", ANYBODY), ("bulletin draft", PREPARING)):
+        for name in ("detail", "progress", "pdf"):
+            yield Entry(f"bulletins:bulletin_{name}", ANYBODY, row=row, sees=sees, public=True, note=row)
+    for name, rule in (("issue", SIGNING), ("replace", ISSUING), ("withdraw", SIGNING)):
+        yield Entry(f"bulletins:bulletin_{name}", rule, rule, row="issued", note="issued")
+    draft: dict[str, Any] = {"row": "bulletin draft", "sees": PREPARING}
+    yield Entry("bulletins:bulletin_issue", SIGNING, SIGNING, note="draft", **draft)
+    for name in ("retry", "submit", "approve", "renew"):
+        yield Entry(f"bulletins:bulletin_{name}", None, ISSUING, **draft)
+    for name in ("send_back", "discard"):
+        yield Entry(f"bulletins:bulletin_{name}", ISSUING, ISSUING, **draft)
+    yield Entry("bulletins:series_list")
+    yield Entry("bulletins:series_new", STATISTICS, STATISTICS)
+    yield Entry("bulletins:series_detail", row="series", sees=LINE)
+    yield Entry("bulletins:series_sign", None, SIGNING, row="series", sees=LINE)
+    for name in ("end", "run"):
+        yield Entry(f"bulletins:series_{name}", None, ISSUING, row="series", sees=LINE)
+    yield Entry("bulletins:bulletin_edit", ISSUING, **draft)
+    yield Entry("bulletins:bulletin_paper", ISSUING, **draft)
+    yield Entry("bulletins:bulletin_block", None, ISSUING, args={"key": "opening"}, **draft)
+
+
 def _rest() -> Iterator[Entry]:
     # Joining, and the people of an organisation
     yield Entry("accounts:join", JOINERS, JOINERS, public=True)
@@ -436,22 +461,7 @@ def _rest() -> Iterator[Entry]:
     yield Entry("bulletins:definitions", ANYBODY, public=True)
     yield Entry("bulletins:compare")
     yield from _of_units()
-    yield _list("bulletins:bulletin_list", ANYBODY, public=True)
-    yield Entry("bulletins:bulletin_new", STATISTICS, STATISTICS)
-    for row, sees in (("issued", ANYBODY), ("bulletin draft", PREPARING)):
-        for name in ("detail", "progress", "pdf"):
-            yield Entry(f"bulletins:bulletin_{name}", ANYBODY, row=row, sees=sees, public=True, note=row)
-    for name, rule in (("issue", SIGNING), ("replace", ISSUING), ("withdraw", SIGNING)):
-        yield Entry(f"bulletins:bulletin_{name}", rule, rule, row="issued", note="issued")
-    draft: dict[str, Any] = {"row": "bulletin draft", "sees": PREPARING}
-    yield Entry("bulletins:bulletin_issue", SIGNING, SIGNING, note="draft", **draft)
-    for name in ("retry", "submit", "approve", "renew"):
-        yield Entry(f"bulletins:bulletin_{name}", None, ISSUING, **draft)
-    for name in ("send_back", "discard"):
-        yield Entry(f"bulletins:bulletin_{name}", ISSUING, ISSUING, **draft)
-    yield Entry("bulletins:bulletin_edit", ISSUING, **draft)
-    yield Entry("bulletins:bulletin_paper", ISSUING, **draft)
-    yield Entry("bulletins:bulletin_block", None, ISSUING, args={"key": "opening"}, **draft)
+    yield from _bulletins()
     yield Entry("bulletins:open_data", ANYBODY, public=True)
     yield Entry("bulletins:open_file", ANYBODY, public=True, args={"period": "2024", "kind": "card"})
     yield Entry("bulletins:verify", ANYBODY, ANYBODY, public=True)

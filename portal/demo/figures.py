@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Role, User
-from bulletins import collecting, services
-from bulletins.models import Period, Submission
+from bulletins import circular, collecting, series, services
+from bulletins.models import Bulletin, Period, Submission
 from enterprises.models import Bureau
 from portal.demo.people import CITY, COUNTY, PROVINCE
 from projects.models import ChainProject
@@ -38,6 +38,7 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
             *((years[-1], code) for code in PROVINCES),
         ]:
             services.issue_bulletin(period, bureaus[code])
+        _prepare(years, bureaus, by)
         open_periods = [services.get_period(code) for code in _open_periods(today)]
         for period in open_periods:
             services.request_rollup(period, by)
@@ -49,6 +50,33 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
                 collecting.collect(period, by)
         if ended:
             _confirm(max(ended, key=lambda period: period.end_on), today, by)
+
+
+def _prepare(years: list[Period], bureaus: dict[str, Bureau], by: User) -> None:
+    """The desk with everything on it: a draft that is being worded, one in review, one to be signed, a brief,
+    one replaced and one withdrawn, and a series for a province."""
+    head = User.objects.get(username="admin")
+    before, last = years
+    more = Bureau.objects.in_bulk(("330000", "370000", "440300", PROVINCE, CITY), field_name="code")
+    draft = services.draft_bulletin(last, more["330000"], by)
+    block = next(one for one in circular.blocks(draft) if one.key == "opening")
+    services.reword(draft, "opening", f"演示：{block.shown}请各地对照先进找差距。", block.digest, by)
+    services.submit(services.draft_bulletin(last, more["370000"], by), by)
+    waiting = services.submit(services.draft_bulletin(last, more[CITY], by), by)
+    services.approve(waiting, head)
+    services.issue_bulletin(last, bureaus["000000"], kind=Bulletin.Kind.BRIEF)
+    replaced = services.issue_bulletin(before, more["330000"])
+    services.issue(services.replace(replaced, by, "演示：附件二漏印一行，现予替换。"), None)
+    services.withdraw(services.issue_bulletin(before, more["440300"]), None, "演示：印发对象有误，现予撤回。")
+    words = {"demands.more": "演示：各市县要把未解决的问题逐项落实到承担机构。"}
+    series.draw_up(
+        more[PROVINCE],
+        by,
+        kind=Bulletin.Kind.BRIEF,
+        period_kind=Period.Kind.QUARTER,
+        down_to=Bureau.Level.CITY,
+        words=words,
+    )
 
 
 # How the counties of the demo city stand, in code order; the others are approved.

@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import TokenProxy
 
 from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role, Substitution, User
-from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
+from bulletins.models import Bulletin, Excuse, Period, Series, Snapshot, StatValue, Submission
 from enterprises.models import Bureau, Division, NumberSeries, Organization
 from portal.permissions import APPLICANT, KINDS, Kind, Relation
 from projects.models import (
@@ -192,6 +192,9 @@ class World:
             "map unit": SimpleNamespace(code=self.chain.code, bureau=bureau.code),
             "bureau": bureau,
             "bulletin draft": draft_bulletin,
+            "series": Series.objects.judged("world").get_or_create(
+                bureau=bureau, period_kind="month", down_to=bureau.level
+            )[0],
             "issued": issued,
             "published": self._figure(self.published, bureau),
             "frozen": self._figure(self.frozen, bureau),

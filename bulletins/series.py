@@ -1,0 +1,214 @@
+"""Bulletins that are issued by themselves: one template for all units of a subtree, once a period is frozen.
+
+A `Series` is drawn up by one person and signed by another; that signature stands under each of its bulletins.
+For every frozen version it has an `Edition`, the job that issues unit by unit; each paper is a job of its
+own. A unit that fails stops no other, and what was done is not done again: neither by another worker, nor
+when the edition is asked for anew.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from bulletins import services, tasks, wording
+from bulletins.models import Bulletin, Edition, Period, Series, Snapshot, StatValue, Wording
+from common.jobs import Job, ring, run_claimed
+from common.scope import system_job
+from enterprises.models import Bureau
+from record.acting import by_whom
+
+logger = logging.getLogger(__name__)
+# A figure of a unit; what else stands in a snapshot is not printed.
+PRINTED = ("bureau__path", "indicator", "chain", "value", "numerator", "denominator", "late")
+
+
+# --- Drawing up and signing -------------------------------------------------------------------------------
+
+
+@by_whom
+def draw_up(
+    bureau: Bureau, by: User, *, kind: str, period_kind: str, down_to: int, words: Mapping[str, str]
+) -> Series:
+    """A series that issues nothing until somebody else has signed it."""
+    services.refuse_others_to_issue(by, bureau)
+    kept = {key: text.strip() for key, text in words.items() if text.strip()}
+    faults = {key: found for key, text in kept.items() if (found := wording.drafted("").faults(text))}
+    if faults:
+        raise ValidationError(faults)
+    series = Series(
+        bureau=bureau, kind=kind, period_kind=period_kind, down_to=down_to, words=kept, created_by=by
+    )
+    series.full_clean()
+    series.save()
+    return series
+
+
+@by_whom
+def sign(series: Series, by: User) -> Series:
+    """From now on each newly frozen period of its kind is issued under this signature."""
+    services.refuse_others_to_sign(by, series.bureau)
+    with transaction.atomic():
+        locked = _locked(series)
+        if locked.approved_at:
+            raise ValidationError(_("这项定期印发已经签发。"))
+        locked.approved_by, locked.approved_at = by, timezone.now()
+        locked.full_clean()
+        locked.save()
+    return locked
+
+
+@by_whom
+def end(series: Series, by: User) -> Series:
+    """Nothing more is issued; what was issued stays."""
+    services.refuse_others_to_issue(by, series.bureau)
+    with transaction.atomic():
+        locked = _locked(series)
+        locked.ended_at = timezone.now()
+        locked.save()
+    return locked
+
+
+def _locked(series: Series) -> Series:
+    locked = Series.objects.judged("under the lock").select_for_update(of=("self",)).get(pk=series.pk)
+    if locked.ended_at:
+        raise ValidationError(_("这项定期印发已经停止。"))
+    return locked
+
+
+# --- Editions ---------------------------------------------------------------------------------------------
+
+
+@by_whom
+def run(series: Series, period: Period, by: User | None, *, in_background: bool = True) -> Edition:
+    """The edition of a frozen period, made or made complete; where nothing is missing, nothing is done."""
+    services.refuse_others_to_issue(by, series.bureau)
+    with transaction.atomic():
+        locked = _locked(series)
+        if not locked.approved_at:
+            raise ValidationError(_("这项定期印发还没有签发。"))
+        if period.kind != locked.period_kind:
+            raise ValidationError(
+                _("这项定期印发只办%(kind)s的数据。"), params={"kind": locked.get_period_kind_display()}
+            )
+        snapshot = services.frozen_snapshot(period)
+        edition, is_new = Edition.objects.judged("of the series").get_or_create(
+            series=locked, snapshot=snapshot
+        )
+        if not is_new and (edition.faults or edition.job_state == Job.State.FAILED):
+            edition.job_state, edition.attempts, edition.faults = Job.State.QUEUED, 0, {}
+            edition.save()
+        if in_background and edition.is_under_way:
+            ring(tasks.run_edition, edition.pk)
+    return edition
+
+
+@system_job("start editions")
+def start_due() -> None:
+    """An edition for each newest version that was frozen since its series was signed."""
+    for series in Series.objects.filter(approved_at__isnull=False, ended_at__isnull=True):
+        frozen = Snapshot.objects.frozen().filter(
+            period__kind=series.period_kind, finished_at__gte=series.approved_at
+        )
+        done = Edition.objects.filter(series=series).values("snapshot")
+        for snapshot in frozen.exclude(pk__in=done).select_related("period"):
+            if snapshot == services.frozen_snapshot(snapshot.period):
+                try:
+                    run(series, snapshot.period, None)
+                except ValidationError:
+                    logger.exception("series %s was not run for %s", series.pk, snapshot.code)
+
+
+@system_job("issue edition")
+def run_edition(pk: int) -> bool:
+    """Do the work of a queued edition; False when another worker does it or has done it."""
+    return run_claimed(Edition.objects.select_related("series__bureau", "snapshot__period"), pk, _issue_all)
+
+
+def _issue_all(edition: Edition) -> None:
+    units = list(Bureau.objects.within(edition.series.bureau).filter(level__lte=edition.series.down_to))
+    made = set(Bulletin.objects.filter(edition=edition).values_list("bureau", flat=True))
+    faults: dict[str, str] = {}
+    work = _Edition(edition)
+    for number, unit in enumerate(units):
+        if number % 10 == 0:
+            edition.report_progress(100 * number // len(units))
+        if unit.pk in made:
+            continue
+        try:
+            with transaction.atomic():
+                work.issue(unit)
+        except ValidationError as fault:
+            faults[unit.code] = " ".join(fault.messages)
+        except Exception as fault:
+            logger.exception("edition %s: nothing was issued for %s", edition.pk, unit.code)
+            faults[unit.code] = str(fault)[:500]
+    edition.finish(faults=faults)
+
+
+class _Edition:
+    """One run over the units; what is the same for all of them is asked once."""
+
+    def __init__(self, edition: Edition) -> None:
+        self.edition, self.series, self.snapshot = edition, edition.series, edition.snapshot
+        self._changed: dict[int, set[str]] = {}
+
+    @cached_property
+    def is_superseded(self) -> bool:
+        return services.frozen_snapshot(self.snapshot.period) != self.snapshot
+
+    def issue(self, unit: Bureau) -> None:
+        """The bulletin of a unit, unless one with these figures is in force."""
+        if self.is_superseded:
+            return
+        period, kind = self.snapshot.period, self.series.kind
+        rows = Bulletin.objects.select_for_update(of=("self",)).select_related("snapshot")
+        in_force = rows.filter(period=period, bureau=unit, kind=kind, status=Bulletin.Status.ISSUED).first()
+        if in_force and not self.has_changed(in_force.snapshot, unit):
+            return
+        draft = services.draft_bulletin(period, unit, None, kind=kind, again=True, in_background=False)
+        if draft.created_by_id:
+            raise ValidationError(
+                _("%(bureau)s正在办理《%(title)s》，请由办理人送审和签发。"),
+                params={"bureau": unit, "title": draft.title},
+            )
+        draft.edition, draft.issued_by = self.edition, self.series.approved_by
+        draft.save(update_fields=["edition", "issued_by"])
+        for key, text in self.series.words.items():
+            Wording.objects.get_or_create(
+                bulletin=draft,
+                key=key,
+                defaults={
+                    "text": text, "edited_by": self.series.created_by, "edited_at": self.series.created_at
+                },
+            )  # fmt: skip
+        if in_force:
+            in_force.replaced_by, in_force.withdraw_reason = draft, self.snapshot.reason
+            in_force.save(update_fields=["replaced_by", "withdraw_reason"])
+        services.issue(draft, None)
+
+    def has_changed(self, before: Snapshot, unit: Bureau) -> bool:
+        """Whether a figure of the unit or of one below it is another than it was printed."""
+        if before.pk not in self._changed:
+            old, new = (
+                set(StatValue.objects.filter(snapshot=one).values_list(*PRINTED))
+                for one in (before, self.snapshot)
+            )
+            self._changed[before.pk] = {row[0] for row in old ^ new}
+        return any(path.startswith(unit.path) for path in self._changed[before.pk])
+
+
+def standing(edition: Edition) -> dict[str, int]:
+    """How many of its papers are made, how many wait, how many failed."""
+    rows = edition.bulletins.judged("of the series")
+    counts = {state: rows.filter(job_state=state).count() for state in Job.State.values}
+    return {
+        "done": counts[Job.State.DONE],
+        "waiting": counts[Job.State.QUEUED] + counts[Job.State.RUNNING],
+        "failed": counts[Job.State.FAILED],
+    }

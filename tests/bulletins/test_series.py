@@ -1,0 +1,270 @@
+"""One template for all units of a subtree, issued when a period is frozen."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Role, User
+from bulletins import paper, series, services, tasks
+from bulletins.models import Bulletin, Edition, Period, Series
+from common.jobs import Job
+from enterprises.models import Bureau
+from tests import factories
+from tests.bulletins.ledger import Tree, firm, project, solved, takes_part
+from tests.conftest import wait_until
+from tests.worlds import world
+
+CITY = Bureau.Level.CITY
+
+
+@world
+def tree() -> Tree:
+    tree = Tree()
+    takes_part(firm(), project(tree.huqiu), "leader")
+    solved(tree.huqiu)
+    return tree
+
+
+@world
+def period(tree: Tree) -> Period:
+    services.freeze_now(services.get_period("2024"), None)
+    return services.get_period("2024")
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> list[paper.Circular]:
+    papers: list[paper.Circular] = []
+
+    def note(content: paper.Circular) -> bytes:
+        papers.append(content)
+        return b"%PDF-1.7 " + content.number.encode()
+
+    monkeypatch.setattr(paper, "render_pdf", note)
+    return papers
+
+
+def drawn_up(tree: Tree, by: User | None = None, **changes: Any) -> Series:
+    values = {"kind": "circular", "period_kind": "year", "down_to": CITY, "words": {}} | changes
+    writer = by or factories.user(Role.STATISTICIAN, tree.jiangsu)
+    return series.draw_up(tree.jiangsu, writer, **values)  # type: ignore[arg-type]
+
+
+def signed(tree: Tree, **changes: Any) -> Series:
+    return series.sign(drawn_up(tree, **changes), factories.user(Role.ADMINISTRATOR, tree.jiangsu))
+
+
+def run(one: Series, period: Period) -> Edition:
+    """The edition with all its papers, made in this process."""
+    edition = series.run(one, period, None)
+    series.run_edition(edition.pk)
+    for bulletin in Bulletin.objects.judged("test").filter(job_state=Job.State.QUEUED):
+        services.run_bulletin(bulletin.pk)
+    return Edition.objects.judged("test").get(pk=edition.pk)
+
+
+def issued() -> list[tuple[str, int]]:
+    rows = Bulletin.objects.judged("test").filter(status="issued").order_by("bureau__code")
+    return list(rows.values_list("bureau__code", "doc_seq"))
+
+
+def test_each_unit_down_to_the_level_gets_its_own_with_the_words_of_the_template(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    one = signed(tree, words={"overall.more": "请对照先进找差距。", "note": " "})
+    edition = run(one, period)
+    assert (edition.job_state, edition.faults) == (Job.State.DONE, {})
+    assert issued() == [("320000", 1), ("320200", 1), ("320500", 1)]
+    assert all("请对照先进找差距。" in repr(content) for content in printed)
+    signers = {row.issued_by for row in Bulletin.objects.judged("test").select_related("issued_by")}
+    assert signers == {one.approved_by}
+
+
+def test_run_again_with_nothing_changed_prints_nothing(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    one = signed(tree)
+    first = run(one, period)
+    assert len(printed) == 3
+    assert run(one, period) == first
+    tasks.sweep()
+    assert len(printed) == 3
+    assert len(issued()) == 3
+
+
+def test_a_correction_replaces_only_papers_whose_figures_changed(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    one = signed(tree)
+    run(one, period)
+    project(tree.binhu)
+    services.freeze_now(period, None, "补无锡一个项目")
+    run(one, period)
+    assert issued() == [("320000", 2), ("320200", 2), ("320500", 1)]
+    assert len(printed) == 5
+    old = Bulletin.objects.judged("test").get(status="replaced", bureau=tree.wuxi)
+    assert (old.replaced_by.doc_seq, old.withdraw_reason) == (2, "补无锡一个项目")
+    project(tree.dongcheng)
+    services.freeze_now(period, None, "补北京一个项目")
+    run(one, period)
+    assert len(printed) == 5
+
+
+def test_one_failing_unit_stops_nobody_and_is_done_when_run_again(
+    period: Period, tree: Tree, printed: list[paper.Circular], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = services.draft_bulletin
+
+    def fail_once(of: Period, bureau: Bureau, *args: Any, **options: Any) -> Bulletin:
+        if bureau == tree.wuxi:
+            raise RuntimeError("broken")
+        return draft(of, bureau, *args, **options)
+
+    one = signed(tree)
+    monkeypatch.setattr(services, "draft_bulletin", fail_once)
+    edition = run(one, period)
+    assert (edition.job_state, edition.faults) == (Job.State.DONE, {"320200": "broken"})
+    assert [code for code, _seq in issued()] == ["320000", "320500"]
+    monkeypatch.setattr(services, "draft_bulletin", draft)
+    assert run(one, period).faults == {}
+    assert issued() == [("320000", 1), ("320200", 1), ("320500", 1)]
+    assert len(printed) == 3
+
+
+def test_what_people_are_preparing_is_left_to_them(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    services.draft_bulletin(period, tree.suzhou, factories.user(Role.STATISTICIAN, tree.suzhou))
+    edition = run(signed(tree), period)
+    assert list(edition.faults) == ["320500"]
+    assert "由办理人送审和签发" in edition.faults["320500"]
+    assert [code for code, _seq in issued()] == ["320000", "320200"]
+
+
+def test_an_edition_whose_worker_died_is_taken_up_where_it_stopped(
+    period: Period, tree: Tree, printed: list[paper.Circular], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue, done = services.issue, []
+
+    def die_at_the_second(draft: Bulletin, by: Any, **options: Any) -> Bulletin:
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(draft)
+        return issue(draft, by, **options)
+
+    edition = series.run(signed(tree), period, None)
+    monkeypatch.setattr(services, "issue", die_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        series.run_edition(edition.pk)
+    assert len(issued()) == 1
+    monkeypatch.setattr(services, "issue", issue)
+    assert series.run_edition(edition.pk) is False
+    Edition.objects.judged("test").update(lease_until=timezone.now())
+    assert series.run_edition(edition.pk)
+    assert issued() == [("320000", 1), ("320200", 1), ("320500", 1)]
+
+
+def test_the_database_issues_once_for_a_unit_of_an_edition(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    one = signed(tree)
+    edition = run(one, period)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Edition.objects.create(series=one, snapshot=edition.snapshot)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Bulletin.objects.judged("test").filter(bureau=tree.wuxi).update(bureau=tree.suzhou, doc_seq=9)
+
+
+def test_a_freeze_starts_the_editions_of_signed_series_of_its_kind(
+    tree: Tree, printed: list[paper.Circular], django_capture_on_commit_callbacks: Any
+) -> None:
+    earlier = services.freeze_now(services.get_period("2023"), None)
+    by_month = signed(tree, period_kind="month")
+    ended = signed(tree, kind="brief")
+    series.end(ended, factories.user(Role.ADMINISTRATOR, tree.jiangsu))
+    one = signed(tree)
+    drawn_up(tree, kind="brief")
+    newest = services.freeze_now(services.get_period("2024"), None)
+    series.start_due()
+    assert [(edition.series, edition.snapshot) for edition in Edition.objects.judged("test")] == [
+        (one, newest)
+    ]
+    assert earlier != newest
+    assert by_month != one
+
+
+def test_nobody_signs_the_series_it_drew_up(tree: Tree) -> None:
+    head = factories.user(Role.ADMINISTRATOR, tree.jiangsu)
+    one = drawn_up(tree, head)
+    with pytest.raises(ValidationError, match="签发人不能是拟定人"):
+        series.sign(one, head)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Series.objects.judged("test").filter(pk=one.pk).update(approved_by=head, approved_at=timezone.now())
+    assert series.sign(one, factories.user(Role.ADMINISTRATOR, tree.nation)).approved_at
+
+
+STEPS: dict[str, Callable[[Series, Tree, User], object]] = {
+    "draw up": lambda _one, tree, by: drawn_up(tree, by, kind="brief"),
+    "sign": lambda one, _tree, by: series.sign(one, by),
+    "end": lambda one, _tree, by: series.end(one, by),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_steps_are_open_to_administrators_of_the_line(tree: Tree, step: str) -> None:
+    STEPS[step](drawn_up(tree), tree, factories.user(Role.ADMINISTRATOR, tree.nation))
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("role", "place"), [(Role.OFFICER, "jiangsu"), (Role.ADMINISTRATOR, "suzhou")])
+def test_steps_are_closed_to_others(tree: Tree, step: str, role: Role, place: str) -> None:
+    one = drawn_up(tree)
+    with pytest.raises(PermissionDenied):
+        STEPS[step](one, tree, factories.user(role, getattr(tree, place)))
+
+
+def test_what_is_not_signed_or_has_ended_is_not_run(period: Period, tree: Tree) -> None:
+    one = drawn_up(tree)
+    with pytest.raises(ValidationError, match="还没有签发"):
+        series.run(one, period, None)
+    head = factories.user(Role.ADMINISTRATOR, tree.jiangsu)
+    series.sign(one, head)
+    with pytest.raises(ValidationError, match="只办年的数据"):
+        series.run(one, services.get_period("2024Q3"), None)
+    series.end(one, head)
+    with pytest.raises(ValidationError, match="已经停止"):
+        series.run(one, period, None)
+
+
+def test_the_template_takes_no_typed_figures(tree: Tree) -> None:
+    with pytest.raises(ValidationError, match="手工输入的数字"):
+        drawn_up(tree, words={"overall.more": "本省共3个项目。"})
+    assert not Series.objects.judged("test").exists()
+
+
+@pytest.mark.worker
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_worker_loses_nothing_of_a_run_and_nothing_is_issued_twice(
+    celery_worker_factory: Callable[[str], Any], broker_url: str
+) -> None:
+    tree = Tree()
+    takes_part(firm(), project(tree.huqiu), "leader")
+    services.freeze_now(services.get_period("2024"), None)
+    one = signed(tree)
+    worker = celery_worker_factory(broker_url)
+    series.run(one, services.get_period("2024"), None)
+    done = Bulletin.objects.filter(job_state=Job.State.DONE)
+    wait_until(done.exists, describe=worker.describe)
+    worker.kill()
+    for model in (Edition, Bulletin):
+        model.objects.filter(job_state=Job.State.RUNNING).update(lease_until=timezone.now())
+    worker = celery_worker_factory(broker_url)
+    tasks.sweep()
+    wait_until(lambda: done.count() == 3, describe=worker.describe)
+    assert issued() == [("320000", 1), ("320200", 1), ("320500", 1)]
+    assert all(Path(bulletin.pdf.path).exists() for bulletin in done)
+    assert max(done.values_list("attempts", flat=True)) <= 2
