@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q, Sum
+from django.utils import timezone
 
-from bulletins.models import Bulletin
+from bulletins.models import Bulletin, Lookup
 from common.verification import BULLETINS, REPORTS
 from projects import reports
 from projects.models import InspectionReport
@@ -21,15 +22,7 @@ STREAM = re.compile(rb"stream\r?\n")
 PACKED_LIMIT = 64 * 1024
 TEXT_LIMIT = 256 * 1024
 STREAMS_LIMIT = 2_000
-
-
-class State(models.TextChoices):
-    GENUINE = "genuine", _("属实")
-    ALTERED = "altered", _("内容被改动")
-    REPLACED = "replaced", _("已被替换")
-    WITHDRAWN = "withdrawn", _("已撤回")
-    DISPUTED = "disputed", _("有争议")
-    UNKNOWN = "unknown", _("查无此件")
+State = Lookup.State
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,37 @@ class Verdict:
     report: InspectionReport | None = None
     next_report: InspectionReport | None = None
     rivals: tuple[InspectionReport, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """That of the document; blank where none was found."""
+        document = self.bulletin or self.report
+        return document.verification_code if document else ""
+
+
+def count(verdict: Verdict, *, by_file: bool) -> None:
+    """Note that somebody looked; two at once are two."""
+    which = {
+        "day": timezone.localdate(),
+        "code": verdict.code,
+        "state": verdict.state,
+        "by_file": by_file,
+    }
+    rows = Lookup.objects.filter(**which)
+    if rows.update(number=F("number") + 1):
+        return
+    try:
+        with transaction.atomic():
+            Lookup.objects.create(**which)
+    except IntegrityError:
+        rows.update(number=F("number") + 1)
+
+
+def counted(verdict: Verdict) -> dict[str, int]:
+    """How often a document was checked, and how often a file was not the original."""
+    return Lookup.objects.filter(code=verdict.code).aggregate(
+        all=Sum("number", default=0), altered=Sum("number", filter=Q(state=State.ALTERED), default=0)
+    )
 
 
 def canonical(text: str) -> str:

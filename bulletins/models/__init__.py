@@ -9,13 +9,14 @@ from .figures import (
     StatValue,
     Submission,
 )
-from .papers import Bulletin, Edition, Series, Wording
+from .papers import Bulletin, Edition, Lookup, Series, Wording
 
 __all__ = [
     "Bulletin",
     "CountedRow",
     "Edition",
     "Excuse",
+    "Lookup",
     "PartOfSnapshot",
     "Period",
     "Series",

@@ -310,3 +310,39 @@ class Edition(Job):
 
     def __str__(self):
         return f"{self.series} {self.snapshot}"
+
+
+class Lookup(models.Model):
+    """How often a document was checked on a day, and what was said of it; by whom is not kept.
+
+    ``code`` is that of the document; blank where none was found.
+    """
+
+    class State(models.TextChoices):
+        GENUINE = "genuine", _("属实")
+        ALTERED = "altered", _("内容被改动")
+        REPLACED = "replaced", _("已被替换")
+        WITHDRAWN = "withdrawn", _("已撤回")
+        DISPUTED = "disputed", _("有争议")
+        UNKNOWN = "unknown", _("查无此件")
+
+    day = models.DateField(_("日期"))
+    code = models.CharField(_("核验码"), max_length=24, blank=True)
+    state = models.CharField(_("结论"), max_length=9, choices=State)
+    by_file = models.BooleanField(_("上传文件核验"), default=False)
+    number = models.PositiveIntegerField(_("次数"), default=1)
+
+    class Meta:
+        verbose_name = _("核验次数")
+        verbose_name_plural = _("核验次数")
+        ordering = ["-day", "code"]
+        constraints = [
+            models.UniqueConstraint(
+                name="lookup_counted_once",
+                fields=["code", "day", "state", "by_file"],
+                violation_error_message=_("这一天的这种核验已有计数。"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.day} {self.code} {self.state} {self.number}"

@@ -83,7 +83,11 @@ def _page(
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "by_file": by_file}
     if verdict:
+        if request.method != "HEAD":
+            checking.count(verdict, by_file=by_file)
         context |= {"verdict": verdict, "state": str(verdict.state)}
+        if verdict.code:
+            context["lookups"] = checking.counted(verdict)
         if verdict.bulletin:
             context |= _facts(verdict.bulletin)
         if verdict.successor:

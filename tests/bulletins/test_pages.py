@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -22,7 +24,7 @@ from bulletins import circular, paper, services
 from bulletins.dashboard import Board
 from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, HEADLINES
-from bulletins.models import Bulletin, Period, Snapshot
+from bulletins.models import Bulletin, Lookup, Period, Snapshot
 from common.jobs import Job
 from common.verification import BULLETINS
 from enterprises.models import Bureau
@@ -875,6 +877,35 @@ def test_replaced_and_withdrawn_ones_say_so(tree: Tree, period: Period, issued: 
     withdrawn = text_of(of(None).get(f"/verify/{successor.verification_code}/"))
     assert "已撤回，不再有效" in withdrawn
     assert "附件印错。" in withdrawn
+
+
+def test_look_ups_are_counted_by_what_was_said(tree: Tree, period: Period) -> None:
+    issued = printed(services.issue_bulletin(period, tree.nation))
+    code, content = issued.verification_code, file_of(issued)
+    for _n in range(3):
+        of(None).get(f"/verify/{code}/")
+    of(None).head(f"/verify/{code}/")
+    of(None).post("/verify/", upload(content))
+    page = of(None).post("/verify/", upload(content + b" "))
+    assert page.context["lookups"] == {"all": 5, "altered": 1}
+    assert "5 次" in text_of(page) and "其中 1 次文件与原件不符" in text_of(page)
+    of(None).get(f"/verify/{BULLETINS.new_code()}/")
+    of(None).post("/verify/", {"code": "ZLTB-1"})
+    rows = Lookup.objects.order_by("state", "by_file")
+    assert list(rows.values_list("code", "state", "by_file", "number")) == [
+        (code, "altered", True, 1), (code, "genuine", False, 3), (code, "genuine", True, 1),
+        ("", "unknown", False, 1),
+    ]  # fmt: skip
+
+
+def test_a_look_up_of_one_kind_and_day_has_one_row(tree: Tree) -> None:
+    which = {"day": LATER, "code": "ZLTB", "state": "genuine"}
+    Lookup.objects.create(**which)
+    with pytest.raises(ValidationError) as refused:
+        Lookup(**which).full_clean()
+    assert refused.value.messages == ["这一天的这种核验已有计数。"]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Lookup.objects.create(**which)
 
 
 def test_drafts_are_never_revealed(draft: Bulletin) -> None:

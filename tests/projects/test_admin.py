@@ -47,6 +47,7 @@ ELSEWHERE = {
     "Wording",
     "Series",
     "Edition",
+    "Lookup",
 }
 MODELS = [model for model in admin.site._registry if model._meta.app_label in (*OURS, "authtoken")]
 READ_ONLY = (
