@@ -24,6 +24,7 @@ urlpatterns = [
     path("bulletins/<uuid:public_id>/edit/", desk.bulletin_edit, name="bulletin_edit"),
     path("bulletins/<uuid:public_id>/edit/<str:key>/", desk.bulletin_block, name="bulletin_block"),
     path("bulletins/<uuid:public_id>/paper/", desk.bulletin_paper, name="bulletin_paper"),
+    path("bulletins/<uuid:public_id>/docx/", desk.bulletin_docx, name="bulletin_docx"),
     path("bulletins/<uuid:public_id>/submit/", desk.bulletin_submit, name="bulletin_submit"),
     path("bulletins/<uuid:public_id>/approve/", desk.bulletin_approve, name="bulletin_approve"),
     path("bulletins/<uuid:public_id>/send-back/", desk.bulletin_send_back, name="bulletin_send_back"),

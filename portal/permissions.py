@@ -413,6 +413,7 @@ def _bulletins() -> Iterator[Entry]:
         yield Entry(f"bulletins:series_{name}", None, ISSUING, row="series", sees=LINE)
     yield Entry("bulletins:bulletin_edit", ISSUING, **draft)
     yield Entry("bulletins:bulletin_paper", ISSUING, **draft)
+    yield Entry("bulletins:bulletin_docx", ISSUING, **draft)
     yield Entry("bulletins:bulletin_block", None, ISSUING, args={"key": "opening"}, **draft)
 
 

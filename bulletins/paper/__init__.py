@@ -18,6 +18,7 @@ from .content import (
     figures_table,
     region_table,
 )
+from .docx import render_docx
 from .render import render_html, render_pdf, stylesheet
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "figures_table",
     "missing_characters",
     "region_table",
+    "render_docx",
     "render_html",
     "render_pdf",
     "stylesheet",

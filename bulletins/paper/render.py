@@ -50,11 +50,9 @@ def render_html(circular: Circular) -> str:
     """The circular as one HTML document, without its stylesheet; every character in it can be printed."""
     with translation.override(circular.language):
         created = timezone.localtime(circular.created)
-        blocks = _Numbering()
+        blocks = Numbering()
         body = list(blocks.flat(circular.blocks))
-        attachments = [
-            _attachment(attachment, index, circular, blocks) for index, attachment in _attachments(circular)
-        ]
+        attachments = [annex(attachment, index, circular, blocks) for index, attachment in annexes(circular)]
         html = render_to_string(
             "bulletins/paper/circular.html",
             {
@@ -77,7 +75,7 @@ def render_html(circular: Circular) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Flat:
+class Flat:
     """A block ready to print: what it is, its printed number, and the values for its template."""
 
     kind: str
@@ -110,37 +108,35 @@ def heading_number(depth: int, number: int) -> str:
     return f"（{number}）"
 
 
-class _Numbering:
+class Numbering:
     """Turns nested blocks into a flat run; tables and figures are numbered through the whole paper."""
 
     def __init__(self) -> None:
         self.tables = self.figures = 0
 
-    def flat(self, blocks: Iterable[Block], depth: int = 1) -> Iterator[_Flat]:
+    def flat(self, blocks: Iterable[Block], depth: int = 1) -> Iterator[Flat]:
         sections = 0
         for block in blocks:
             match block:
                 case Paragraph():
-                    yield _Flat("paragraph", values=block)
+                    yield Flat("paragraph", values=block)
                 case Section():
                     sections += 1
                     yield from self._section(block, depth, heading_number(depth, sections))
                 case Table():
                     self.tables += 1
-                    yield _Flat("table", gettext("表%(number)d") % {"number": self.tables}, printed(block))
+                    yield Flat("table", gettext("表%(number)d") % {"number": self.tables}, printed(block))
                 case Figure():
                     self.figures += 1
-                    yield _Flat("figure", gettext("图%(number)d") % {"number": self.figures}, _figure(block))
+                    yield Flat("figure", gettext("图%(number)d") % {"number": self.figures}, _figure(block))
                 case Definitions():
-                    yield _Flat("definitions", values=block.items)
+                    yield Flat("definitions", values=block.items)
 
-    def _section(self, section: Section, depth: int, number: str) -> Iterator[_Flat]:
+    def _section(self, section: Section, depth: int, number: str) -> Iterator[Flat]:
         blocks = section.blocks
         level = min(depth, 4)
         if section.run_in and blocks and isinstance(blocks[0], Paragraph):
-            yield _Flat(
-                "run_in", number, {"level": level, "heading": section.heading, "text": blocks[0].text}
-            )
+            yield Flat("run_in", number, {"level": level, "heading": section.heading, "text": blocks[0].text})
             blocks = blocks[1:]
         else:
             heading = {
@@ -149,7 +145,7 @@ class _Numbering:
                 "heading": section.heading,
                 "leading": bool(blocks),
             }
-            yield _Flat("heading", number, heading)
+            yield Flat("heading", number, heading)
         yield from self.flat(blocks, depth + 1)
 
 
@@ -162,11 +158,11 @@ def _figure(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _attachments(circular: Circular) -> Iterator[tuple[int, Attachment]]:
+def annexes(circular: Circular) -> Iterator[tuple[int, Attachment]]:
     return enumerate(circular.attachments, start=1)
 
 
-def _attachment(attachment: Attachment, index: int, circular: Circular, blocks: _Numbering) -> dict[str, Any]:
+def annex(attachment: Attachment, index: int, circular: Circular, blocks: Numbering) -> dict[str, Any]:
     number = str(index) if len(circular.attachments) > 1 else ""
     return {
         "label": gettext("附件") + number,

@@ -10,10 +10,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import translation
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bulletins import circular, services
+from bulletins import circular, paper, services
 from bulletins.circular import EditorBlock
 from bulletins.forms import SendBackForm, WordingForm, posted
 from bulletins.models import Bulletin
@@ -110,6 +112,22 @@ def bulletin_paper(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(_edit_address(bulletin))
     return render(request, "bulletins/_paper.html", _paper(bulletin))
+
+
+@login_required
+@require_safe
+def bulletin_docx(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """The same content for a word processor; what counts is the PDF."""
+    bulletin = manageable(request, public_id)
+    with translation.override("zh-hans"):
+        document = paper.render_docx(circular.compose(bulletin))
+    response = HttpResponse(
+        document, content_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    )
+    name = f"{bulletin.number or bulletin.title}.docx"
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 # --- Steps ------------------------------------------------------------------------------------------------

@@ -181,8 +181,14 @@ def bulletin_detail(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         "figures_href": dashboard.address(bulletin.period, bulletin.bureau),
         "verify_href": reverse("bulletins:verify_code", args=[bulletin.verification_code]),
         "pdf_href": reverse("bulletins:bulletin_pdf", args=[bulletin.public_id]) if bulletin.pdf else "",
+        "docx_href": _docx(request.user, bulletin),
     }
     return render(request, "bulletins/bulletin_detail.html", context)
+
+
+def _docx(user: Any, bulletin: Bulletin) -> str:
+    may = user.is_authenticated and services.may_issue(user, bulletin.bureau)
+    return reverse("bulletins:bulletin_docx", args=[bulletin.public_id]) if may else ""
 
 
 def _actions(user: Any, bulletin: Bulletin) -> list[dict[str, Any]]:

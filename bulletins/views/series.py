@@ -148,6 +148,7 @@ def series_run(request: HttpRequest, pk: int) -> HttpResponse:
     period = Period.objects.filter(code=request.POST.get("period", "")).first()
 
     def run(row: Series) -> object:
+        services.refuse_others_to_issue(user, row.bureau)
         if period is None:
             raise ValidationError(_("请选择一个已冻结的期间。"))
         return series.run(row, period, user)
