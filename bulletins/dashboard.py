@@ -6,7 +6,8 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
@@ -171,10 +172,11 @@ class Board:
         return self.headlines[code].figure.value
 
     @property
-    def verdict(self) -> str:
-        """One sentence that says how it stands; what was not reported is left out."""
+    def verdict(self) -> SafeString:
+        """One sentence that says how it stands, each number leading to its passport; what was not reported is
+        left out."""
         known = [
-            words % {"n": formats.count(self.value(code))}
+            self._linked(words, code)
             for code, words in (
                 ("I01", _("实施质量强链项目 %(n)s 个")),
                 ("I12", _("提出问题 %(n)s 个")),
@@ -184,12 +186,15 @@ class Board:
         ]
         change = self.headlines[RANKED_BY].change
         if known and change.direction != "none":
-            known.append(change.text)
-        return _("%(period)s，%(unit)s%(facts)s。") % {
-            "period": self.period.name,
-            "unit": self.bureau.short_name,
-            "facts": pgettext("between clauses", "，").join(known) or self._silence(),
-        }
+            known.append(format_html("{}", change.text))
+        facts = mark_safe(pgettext("between clauses", "，").join(known)) if known else self._silence()
+        told = {"period": escape(self.period.name), "unit": escape(self.bureau.short_name), "facts": facts}
+        return mark_safe(_("%(period)s，%(unit)s%(facts)s。") % told)
+
+    def _linked(self, words: str, code: str) -> SafeString:
+        """A clause whose number is a link."""
+        href, number = self.rows_address(self.bureau, code), formats.count(self.value(code))
+        return mark_safe(escape(words) % {"n": format_html('<a href="{}">{}</a>', href, number)})
 
     def _silence(self) -> str:
         if self.headlines[RANKED_BY].figure.withheld:

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 from openpyxl import load_workbook
 
 from accounts.models import Role, User
@@ -177,7 +178,10 @@ def test_who_reads_which_figures(
 def test_the_dashboard_says_it_in_a_sentence_and_seven_figures(tree: Tree, period: Period) -> None:
     page = of(None).get("/figures/")
     text = text_of(page)
-    assert "2024年，全国实施质量强链项目 4 个，提出问题 8 个，解决 7 个，比上年增长 6 倍。" in text
+    assert "2024年，全国实施质量强链项目 4 个，提出问题 8 个，解决 7 个，比上年增长 6 倍。" in strip_tags(
+        text
+    )
+    assert '提出问题 <a href="/figures/2024/v1/000000/I12/">8</a> 个' in text
     board = page.context["board"]
     assert [line.indicator.code for line in board.lines()] == list(HEADLINES)
     assert [line.value for line in board.lines()] == ["4", "1", "1", "1", "1", "3", "7"]
