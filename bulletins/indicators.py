@@ -12,6 +12,7 @@ period is counted by what is in force on its last day; its snapshot remembers th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -131,10 +132,15 @@ class Base:
     adds: str = ""
     shown: str = "pk"
 
+    @cached_property
+    def model(self) -> type[models.Model]:
+        """The ledger that the rows stand in."""
+        return self.rows(Span(date.min, date.min)).model
+
     @property
     def listed(self) -> Any:
         """The model by whose rows a list shows those of the base."""
-        model = self.rows(Span(date.min, date.min)).model
+        model: Any = self.model
         return model if self.shown == "pk" else model._meta.get_field(self.shown).related_model
 
     def matching(self, span: Span) -> Rows:
@@ -142,15 +148,10 @@ class Base:
         rows = self.rows(span)
         late: Any = Value(0)
         if self.event:
-            condition = inside = self.event(span.start_on, span.end_on)
+            rows = rows.filter(self.happened(span))
             if span.late:
-                for one in (one for one in span.late if self.name in one.bases):
-                    condition |= self.event(one.start_on, one.end_on) & ~Q(pk__in=self._known(one))
+                inside = self.event(span.start_on, span.end_on)
                 late = Case(When(inside, then=0), default=1, output_field=IntegerField())
-            if span.taken:
-                elsewhere = CountedRow.objects.filter(snapshot__in=span.taken, base=self.name, late=1)
-                condition &= ~Q(pk__in=elsewhere.values("row_id"))
-            rows = rows.filter(condition)
         return rows.annotate(
             unit=F(self.bureau),
             of_chain=F(self.chain),
@@ -158,6 +159,17 @@ class Base:
             came_late=late,
             adding=F(self.adds) if self.adds else Value(1),
         )
+
+    def happened(self, span: Span) -> Q:
+        """Whether the event of a row belongs to the period: it was in it, or comes late, and is not taken."""
+        assert self.event is not None  # noqa: S101
+        condition = self.event(span.start_on, span.end_on)
+        for one in (one for one in span.late if self.name in one.bases):
+            condition |= self.event(one.start_on, one.end_on) & ~Q(pk__in=self._known(one))
+        if span.taken:
+            elsewhere = CountedRow.objects.filter(snapshot__in=span.taken, base=self.name, late=1)
+            condition &= ~Q(pk__in=elsewhere.values("row_id"))
+        return condition
 
     def _known(self, period: Before) -> Rows:
         """The rows that a frozen period has counted, or a later one for it."""
@@ -290,8 +302,11 @@ def _solved(span: Span) -> Rows:
     return _masters(span).filter(result=Bottleneck.Result.SOLVED)
 
 
+SOLVED_FROM_LIST = Q(result=Bottleneck.Result.SOLVED, listed_at__isnull=False)
+
+
 def _solved_from_list(span: Span) -> Rows:
-    return _solved(span).filter(listed_at__isnull=False)
+    return _masters(span).filter(SOLVED_FROM_LIST)
 
 
 def _results(span: Span) -> Rows:
@@ -450,15 +465,11 @@ def _overdue(span: Span) -> Rows:
 def _resolvable(span: Span) -> Rows:
     """On a list when the period began, or listed in it; and what I16 counts late, which was on it earlier."""
     begins = periods.midnight(span.start_on)
-    open_then = (
-        _masters(span)
-        .filter(listed_at__lt=begins)
-        .alias(state=_before(begins, "target"))
-        .filter(state__in=ON_LIST)
-    )
+    open_then = Q(listed_at__lt=begins, state__in=ON_LIST)
     listed = _moved_to(Bottleneck.Status.LISTED)(span.start_on, span.end_on)
-    solved = BASES["solved_listed"].matching(span)
-    return _masters(span).filter(listed | Q(pk__in=open_then.values("pk")) | Q(pk__in=solved.values("pk")))
+    solved = SOLVED_FROM_LIST & BASES["solved_listed"].happened(span)
+    rows = _masters(span).alias(state=_before(begins, "target"))
+    return rows.filter(listed | solved | open_then)
 
 
 BASES: dict[str, Base] = {
@@ -549,6 +560,46 @@ BASES: dict[str, Base] = {
         Base("taken", "problems", _challenges, _moved_to(Bottleneck.Status.AWARDED), bureau="poster"),
         Base("won", "problems", _won, _moved_to(Bottleneck.Status.RESOLVED), bureau="poster"),
     )
+}
+
+
+EVERY_ROW = ""
+# Which rows of a ledger count otherwise when a row of another, or of the same, changes: by the field paths
+# that lead from the one to the other, or every row. What a row says of itself goes without saying.
+FOLLOWS: dict[type[models.Model], dict[type[models.Model], tuple[str, ...]]] = {
+    ChainProject: {},
+    ProjectRegion: {ChainProject: ("project",)},
+    Consortium: {},
+    # Of the same firm, whose lead of a project makes it no member there, `bulletins.refresh` thinks.
+    Participation: {ChainProject: ("project",), Organization: ("organization",)},
+    KeyProject: {ChainProject: ("project",)},
+    # What happens to a problem changes its row as well: `Transition` is not followed on its own.
+    Bottleneck: {
+        Organization: ("organization", "merged_into__organization"),
+        Bottleneck: ("merged_into",),
+    },
+    Beneficiary: {
+        Organization: (
+            "organization",
+            "bottleneck__organization",
+            "bottleneck__merged_into__organization",
+        ),
+        Bottleneck: ("bottleneck", "bottleneck__merged_into"),
+    },
+    # The first row with a number is the key of all, and a number counts as a result or by its demand.
+    ProjectResult: {
+        ChainProject: ("project",),
+        KeyProject: ("key_project",),
+        ProjectResult: (EVERY_ROW,),
+        SpecDemand: (EVERY_ROW,),
+    },
+    SpecDemand: dict.fromkeys((ChainProject, KeyProject, ProjectResult, SpecDemand), (EVERY_ROW,)),
+    QualityMap: {},
+    Investment: {
+        KeyProject: ("key_project",),
+        ChainProject: ("key_project__project",),
+        Organization: ("organization",),
+    },
 }
 
 

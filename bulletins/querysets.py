@@ -78,7 +78,8 @@ class ExcuseQuerySet(Scoped[Any]):
 class SnapshotQuerySet(JobQuerySet["Snapshot"]):
     def readable(self) -> Self:
         """Finished roll-ups only, the newest of a period first."""
-        return self.filter(job_state=self.model.State.DONE).order_by("-version", "-pk")
+        newest = F("finished_at").desc(nulls_last=True)
+        return self.filter(job_state=self.model.State.DONE).order_by("-version", newest, "-pk")
 
     def frozen(self) -> Self:
         """Numbered versions that are finished: nothing of them changes any more."""

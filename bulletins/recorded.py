@@ -12,7 +12,12 @@ JOB = [field.name for field in Job._meta.get_fields()]
 
 def declare() -> None:
     watch(Period)
-    watch(Snapshot, topic="period", ignored=[*JOB, "created_at", "created_by"], when=_is_frozen)
+    watch(
+        Snapshot,
+        topic="period",
+        ignored=[*JOB, "created_at", "created_by", "is_live", "basis"],
+        when=_is_frozen,
+    )
     watch(Submission, path=["bureau__path"], ignored=["figures", "counted_at"])
     watch(Excuse, path=["bureau__path"])
     watch(Bulletin, path=["bureau__path"], ignored=[*JOB, "public_id", "created_at", "created_by"])

@@ -18,12 +18,12 @@ away one for every pair at its lowest common unit leaves 1 for each unit that ho
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 
 from bulletins.indicators import BASES, DECLARED, Indicator, Kind, Rows, Span, in_force, reporting, versions
 from bulletins.models import CountedRow, Snapshot, StatValue
@@ -38,14 +38,14 @@ UNIONS = {
 ENTITY_NUMBER = {name: number for number, name in enumerate(sorted({b.entity for b in BASES.values()}))}
 NOBODY = -1  # reports what an indicator cannot say yet
 
+ROW = "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, amount BIGINT"
 # Chain 0 in `rollup_pair` and `rollup_again` stands for all chains.
 TABLES = {
     # A unit stands above a bureau at a distance; every bureau above itself at distance 0.
     "rollup_above": "bureau BIGINT, unit BIGINT, distance INTEGER, PRIMARY KEY (bureau, unit)",
     # Depth-first order of the tree.
     "rollup_place": "bureau BIGINT PRIMARY KEY, place INTEGER",
-    "rollup_row": "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, amount BIGINT,"
-    " base INTEGER",
+    "rollup_row": f"{ROW}, base INTEGER",
     "rollup_own": "base INTEGER, bureau BIGINT, chain BIGINT, n BIGINT, late BIGINT",
     "rollup_unit": "base INTEGER, unit BIGINT, chain BIGINT, n BIGINT, late BIGINT",
     "rollup_total": "base INTEGER, unit BIGINT, n BIGINT, late BIGINT, PRIMARY KEY (base, unit)",
@@ -167,8 +167,8 @@ MEDIANS = """
 INSERT INTO rollup_median (unit, chain, middle, n, late)
 WITH below AS (
     SELECT a.unit, r.chain, r.amount, r.late
-    FROM rollup_row r JOIN rollup_above a ON a.bureau = r.bureau
-    WHERE r.base = %s
+    FROM ({rows}) r JOIN rollup_above a ON a.bureau = r.bureau
+    WHERE {among}
 ), placed AS (
     SELECT unit, chain, amount, late,
         ROW_NUMBER() OVER (PARTITION BY unit, chain ORDER BY amount) AS place,
@@ -189,6 +189,7 @@ SELECT %(snapshot)s, %(code)s, b.id, NULL, m.middle,
 FROM enterprises_bureau b
 LEFT JOIN rollup_median m ON m.unit = b.id AND m.chain = 0
 LEFT JOIN rollup_reports r ON r.entity = %(entity)s AND r.unit = b.id
+WHERE {among}
 UNION ALL
 SELECT %(snapshot)s, %(code)s, unit, chain, middle, n, late FROM rollup_median WHERE chain <> 0
 """
@@ -218,7 +219,7 @@ SELECT %s, %s, row_id, bureau, chain, item, late, amount FROM rollup_row WHERE b
 
 
 def store(snapshot: Snapshot) -> None:
-    """Write the figures of the snapshot's period, and for a frozen version the rows that were counted.
+    """Write the figures of the snapshot's period, and the rows counted if it is frozen or live.
 
     Call inside `consistent_moment`. Whatever an interrupted run left is replaced.
     """
@@ -229,16 +230,16 @@ def store(snapshot: Snapshot) -> None:
     bases = list(dict.fromkeys(base for one in indicators for base in one.all_bases))
     StatValue.objects.filter(snapshot=snapshot).delete()
     CountedRow.objects.filter(snapshot=snapshot).delete()
-    with _temporary_tables(), connection.cursor() as cursor:
-        _know_the_ledger(cursor)
+    with temporary_tables(TABLES), connection.cursor() as cursor:
+        know_the_ledger(cursor)
         cursor.execute(TREE)
         cursor.execute(PLACES)
-        _settle(cursor, "rollup_above", "rollup_place")
+        settle(cursor, "rollup_above", "rollup_place")
         for base in bases:
-            _insert(cursor, "rollup_row", BASES[base].counted(span), BASE_NUMBER[base])
-        _settle(cursor, "rollup_row")
+            insert(cursor, "rollup_row", BASES[base].counted(span), BASE_NUMBER[base])
+        settle(cursor, "rollup_row")
         cursor.execute(OWN)
-        _settle(cursor, "rollup_own")
+        settle(cursor, "rollup_own")
         cursor.execute(UNITS)
         for together, number in UNIONS.items():
             cursor.execute(UNION.format(bases=_numbers(together)), [number])
@@ -248,31 +249,34 @@ def store(snapshot: Snapshot) -> None:
                 pairs = PAIRS.format(bases=_numbers(indicator.bases))
                 cursor.execute(pairs, [indicator.code, indicator.code])
         cursor.execute(AGAIN)
-        _report(cursor, span)
+        for entity in ENTITY_NUMBER:
+            report(cursor, entity, span)
         sums = [one for one in indicators if one.kind in (Kind.SUM, Kind.MONEY)]
         cursor.executemany(
             "INSERT INTO rollup_indicator (code, base, entity, counts_rows) VALUES (%s, %s, %s, %s)",
-            [(one.code, _base(one), _entity(one, span), int(not one.distinct)) for one in sums],
+            [(one.code, base_number(one), entity_number(one, span), int(not one.distinct)) for one in sums],
         )
-        _settle(cursor, "rollup_unit", "rollup_total", "rollup_again", "rollup_reports", "rollup_indicator")
+        settle(cursor, "rollup_unit", "rollup_total", "rollup_again", "rollup_reports", "rollup_indicator")
         cursor.execute(STORE, [snapshot.pk, snapshot.pk])
         for one in indicators:
             names: dict[str, Any] = {
                 "snapshot": snapshot.pk,
                 "code": one.code,
-                "base": _base(one),
+                "base": base_number(one),
                 "over": BASE_NUMBER.get(one.over),
-                "entity": _entity(one, span),
+                "entity": entity_number(one, span),
             }
             if one.kind == Kind.RATIO:
                 cursor.execute(STORE_RATIOS, names)
             elif one.kind == Kind.MEDIAN:
                 cursor.execute("DELETE FROM rollup_median")
-                cursor.execute(MEDIANS, [_base(one)])
-                cursor.execute(STORE_MEDIANS, names)
-        if snapshot.version:
+                rows = f"SELECT * FROM rollup_row WHERE base = {base_number(one)}"  # noqa: S608
+                cursor.execute(MEDIANS.format(rows=rows, among="1 = 1"))
+                cursor.execute(STORE_MEDIANS.format(among="1 = 1"), names)
+        if snapshot.version or snapshot.is_live:
             for base in bases:
                 cursor.execute(KEEP, [snapshot.pk, base, BASE_NUMBER[base]])
+            settle(cursor, "bulletins_countedrow")
 
 
 @contextmanager
@@ -324,31 +328,31 @@ def is_untouched(snapshot: Snapshot) -> bool:
 
 
 @contextmanager
-def _temporary_tables() -> Iterator[None]:
+def temporary_tables(tables: Mapping[str, str]) -> Iterator[None]:
     with connection.cursor() as cursor:
-        for table, columns in TABLES.items():
+        for table, columns in tables.items():
             cursor.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
     yield
     # An exception rolls the transaction back, and the tables with it.
     with connection.cursor() as cursor:
-        for table in TABLES:
+        for table in tables:
             cursor.execute(f"DROP TABLE {table}")
 
 
-def _know_the_ledger(cursor: Any) -> None:
+def know_the_ledger(cursor: Any) -> None:
     """SQLite gathers what its planner needs only when told; a sample of each index takes milliseconds."""
     if connection.vendor == "sqlite":
         cursor.execute("PRAGMA analysis_limit=400")
         cursor.execute("ANALYZE")
 
 
-def _settle(cursor: Any, *tables: str) -> None:
-    """Let the planner see what is in temporary tables; SQLite plans these joins by their keys."""
+def settle(cursor: Any, *tables: str) -> None:
+    """Let the planner see what has come into tables; SQLite plans these joins by their keys."""
     if connection.vendor == "postgresql":
         cursor.execute(f"ANALYZE {', '.join(tables)}")
 
 
-def _insert(cursor: Any, table: str, rows: Rows, *constants: int) -> None:
+def insert(cursor: Any, table: str, rows: Rows, *constants: Any) -> None:
     """INSERT … SELECT the tuples of a queryset, followed by constants."""
     sql, params = rows.query.get_compiler(connection=connection).as_sql()
     marks = "".join(", %s" for _constant in constants)
@@ -356,11 +360,11 @@ def _insert(cursor: Any, table: str, rows: Rows, *constants: int) -> None:
     cursor.execute(statement, [*constants, *params])
 
 
-def _base(indicator: Indicator) -> int:
+def base_number(indicator: Indicator) -> int:
     return UNIONS.get(indicator.bases, BASE_NUMBER[indicator.bases[0]])
 
 
-def _entity(indicator: Indicator, span: Span) -> int:
+def entity_number(indicator: Indicator, span: Span) -> int:
     return ENTITY_NUMBER[indicator.entity] if indicator.applies_to(span.end_on) else NOBODY
 
 
@@ -368,10 +372,10 @@ def _numbers(bases: tuple[str, ...]) -> str:
     return ", ".join(str(BASE_NUMBER[base]) for base in bases)
 
 
-def _report(cursor: Any, span: Span) -> None:
-    """Units in whose subtree a ledger is kept."""
-    for entity, number in ENTITY_NUMBER.items():
-        kept = Exists(reporting(entity, span).filter(bureau=OuterRef("pk")))
-        bureaus = Bureau.objects.filter(kept).order_by().values("pk")
-        sql, params = bureaus.query.get_compiler(connection=connection).as_sql()
-        cursor.execute(REPORTS.format(bureaus=sql), [number, *params])
+def report(cursor: Any, entity: str, span: Span) -> None:
+    """Note the units in whose subtree a ledger is kept."""
+    # One row of each by the index; for a mere "exists" PostgreSQL reads the whole ledger.
+    one = reporting(entity, span).filter(bureau=OuterRef("pk")).order_by().values("pk")[:1]
+    bureaus = Bureau.objects.alias(one=Subquery(one)).filter(one__isnull=False).order_by().values("pk")
+    sql, params = bureaus.query.get_compiler(connection=connection).as_sql()
+    cursor.execute(REPORTS.format(bureaus=sql), [ENTITY_NUMBER[entity], *params])

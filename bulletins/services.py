@@ -17,14 +17,28 @@ from typing import Any, TypeVar
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from bulletins import cases, circular, figures, identities, ladder, notices, paper, periods, rollup, tasks
+from bulletins import (
+    cases,
+    circular,
+    figures,
+    identities,
+    ladder,
+    live,
+    notices,
+    paper,
+    periods,
+    refresh,
+    rollup,
+    tasks,
+)
 from bulletins.indicators import DEFINITION_VERSION
-from bulletins.models import Bulletin, Edition, Period, Snapshot, StatValue, Wording
+from bulletins.models import Bulletin, CountedRow, Edition, Period, Snapshot, StatValue, Wording
 from common import formats
 from common.jobs import Job, ring, run_claimed
 from common.scope import system_job
@@ -79,14 +93,20 @@ def refuse_others_to_freeze(by: User | None) -> None:
 
 
 def request_rollup(period: Period, by: User | None = None, *, in_background: bool = True) -> Snapshot:
-    """Queue a working roll-up of an open period; one that is already under way is returned."""
+    """Queue a working roll-up of an open period; one that is already under way is returned.
+
+    Where a live one stands by it is brought up to date, else everything is counted.
+    """
     with transaction.atomic():
         period = Period.objects.select_for_update().get(pk=period.pk)
         refuse_frozen(period)
         snapshot = period.snapshots.filter(version=0, job_state__in=UNDER_WAY).first()
         if snapshot is None:
-            snapshot = Snapshot.objects.create(
-                period=period, definition_version=DEFINITION_VERSION, created_by=by
+            snapshot = live.take_standby(period, by) or Snapshot.objects.create(
+                period=period,
+                definition_version=DEFINITION_VERSION,
+                created_by=by,
+                is_live=live.has_room(period),
             )
         if in_background:
             ring(tasks.roll_up, snapshot.pk)
@@ -109,8 +129,9 @@ def refuse_freezing(period: Period) -> None:
 
 
 def rollup_now(period: Period, by: User | None = None) -> Snapshot:
-    """Roll up in this process and return the finished snapshot."""
-    snapshot = request_rollup(period, by, in_background=False)
+    """Count everything in this process and return the finished snapshot."""
+    refuse_frozen(period)
+    snapshot = Snapshot.objects.create(period=period, definition_version=DEFINITION_VERSION, created_by=by)
     return _see_through(snapshot, run_snapshot)
 
 
@@ -173,8 +194,14 @@ def _roll_up(snapshot: Snapshot) -> None:
         elif not period.is_frozen and (why := ladder.why_not_freeze(period)):
             # What was complete when it was queued need not be when its turn comes.
             raise ValidationError(why)
-        rollup.store(snapshot)
-        results: dict[str, Any] = {"finished_at": timezone.now(), "definitions": snapshot.definitions}
+        if not (snapshot.is_live and refresh.catch_up(snapshot)):
+            rollup.store(snapshot)
+            snapshot.basis = refresh.basis(period) if snapshot.is_live else {}
+        results: dict[str, Any] = {
+            "finished_at": timezone.now(),
+            "definitions": snapshot.definitions,
+            "basis": snapshot.basis,
+        }
         if snapshot.version:
             if faults := identities.breaches(snapshot):
                 raise ValidationError(faults)
@@ -683,15 +710,22 @@ def check_frozen() -> list[Snapshot]:
 
 
 def discard_superseded() -> int:
-    """Delete working roll-ups that a newer one or a frozen version has replaced for a while."""
+    """Delete working roll-ups that a newer one or a frozen version has replaced for a while; live ones, which
+    take turns, with the period."""
     done = Snapshot.objects.filter(job_state=Job.State.DONE)
-    newest = done.filter(version=0).values("period").annotate(last=Max("pk")).values("last")
+    ended = Snapshot.objects.exclude(job_state__in=UNDER_WAY)
+    later = Q(finished_at__gt=OuterRef("finished_at"))
+    later |= Q(finished_at=OuterRef("finished_at"), pk__gt=OuterRef("pk"))
+    newer = done.filter(later, version=0, period=OuterRef("period"))
     superseded = Q(version=0) & (
-        ~Q(pk__in=newest) | Q(period__in=done.filter(version__gt=0).values("period"))
+        Q(Exists(newer), is_live=False) | Q(period__in=done.filter(version__gt=0).values("period"))
     )
     stale = list(
-        done.filter(superseded, finished_at__lt=timezone.now() - SUPERSEDED_FOR).values_list("pk", flat=True)
+        ended.annotate(since=Coalesce("finished_at", "created_at"))
+        .filter(superseded, since__lt=timezone.now() - SUPERSEDED_FOR)
+        .values_list("pk", flat=True)
     )
     StatValue.objects.filter(snapshot__in=stale).delete()
+    CountedRow.objects.filter(snapshot__in=stale).delete()
     Snapshot.objects.filter(pk__in=stale).delete()
     return len(stale)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from bulletins import collecting, series, services
+from bulletins import collecting, live, series, services
 
 
 @shared_task
@@ -30,6 +30,11 @@ def start_editions(snapshot_pk: int) -> None:
 def sweep() -> None:
     services.sweep()
     series.start_due()
+
+
+@shared_task
+def follow() -> None:
+    live.follow()
 
 
 @shared_task

@@ -232,6 +232,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     # An unread sweep is worth nothing once the next is due, so none pile up while no worker runs.
     "sweep": {"task": "bulletins.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "follow": {"task": "bulletins.tasks.follow", "schedule": 30.0, "options": {"expires": 30}},
     "seal": {"task": "record.tasks.seal", "schedule": 5.0, "options": {"expires": 5}},
     "mail": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30}},
     "sessions": {

@@ -97,6 +97,27 @@ def _pending(last: Seal | None, everything: bool) -> EventQuerySet:
     return events if everything or last is None else events.filter(pk__gt=last.event_id - STRAGGLERS)
 
 
+def changes_since(position: int) -> list[EventQuerySet]:
+    """What was created, changed or deleted by events after a place in the chain: sealed ones, and those that
+    no seal has reached yet.
+
+    A seal is made of what was committed. So whoever saw a place in the chain saw every change up to it,
+    however late its transaction had ended.
+    """
+    changes = Event.objects.judged("changes").filter(
+        kind__in=[Event.Kind.CREATED, Event.Kind.CHANGED, Event.Kind.DELETED]
+    )
+    sealed = changes.filter(seal__position__gt=position).order_by()
+    pending = changes & _pending(Seal.objects.last(), everything=False)
+    return [sealed, pending.order_by()]
+
+
+def head() -> int:
+    """The last place in the chain; nought before the first."""
+    last = Seal.objects.last()
+    return last.position if last else 0
+
+
 def close_days(now: datetime | None = None) -> None:
     """Note the root of every day that is over."""
     today = timezone.localdate((now or timezone.now()) - CLOSING)

@@ -284,7 +284,9 @@ class Snapshot(Job):
     """One roll-up of a period for all units; version 0 is the working one, frozen ones count from 1.
 
     Readers look at `done` snapshots only, so nobody sees half a roll-up. A frozen one is never changed again:
-    the models refuse it, and its digests, which stand in the record, tell what was changed past them.
+    the models refuse it, and its digests, which stand in the record, tell what was changed past them. Of a
+    period whose figures follow the ledger two are `is_live` and take turns: one is read, and the other
+    brought up to date (`bulletins.refresh`).
     """
 
     period = models.ForeignKey(Period, models.PROTECT, related_name="snapshots", verbose_name=_("期间"))
@@ -301,6 +303,12 @@ class Snapshot(Job):
         default=dict,
         blank=True,
         help_text=_("冻结时经批准免报的单位及原因，和没有通过审核的单位。"),
+    )
+    is_live = models.BooleanField(
+        _("随台账更新"), default=False, help_text=_("保留计数行，台账变动后只重算变动涉及的数字。")
+    )
+    basis = models.JSONField(
+        _("计数依据"), default=dict, blank=True, editable=False, help_text=_("更新到哪一号记录链节，等等。")
     )
     warnings = models.JSONField(_("冻结时的提示"), default=list, blank=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)

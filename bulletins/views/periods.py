@@ -84,7 +84,7 @@ def period_list(request: HttpRequest) -> HttpResponse:
             messages.success(request, format_html(_("已建立统计期 {}。"), link))
             return redirect(_address(period))
     jobs: dict[int, Snapshot] = {}
-    for snapshot in Snapshot.objects.order_by("-pk"):
+    for snapshot in Snapshot.objects.order_by("-created_at", "-pk"):
         jobs.setdefault(snapshot.period_id, snapshot)
     standings = _standings(request)
     context = {
@@ -141,7 +141,7 @@ def period_detail(request: HttpRequest, code: str) -> HttpResponse:
     """How a period stands, what is next, its versions."""
     period = get_object_or_404(Period.objects.staged().select_related("frozen_by"), code=code)
     unit = request.grant.bureau if request.grant and request.grant.bureau_id else home_unit(request)
-    snapshots = list(period.snapshots.select_related("created_by").order_by("-pk"))
+    snapshots = list(period.snapshots.select_related("created_by").order_by("-created_at", "-pk"))
     last = snapshots[0] if snapshots else None
     done = [snapshot for snapshot in snapshots if snapshot.job_state == Snapshot.State.DONE]
     newest = next(iter(_frozen(done)), None)
@@ -283,7 +283,7 @@ def _progress(period: Period, job: Snapshot | None) -> dict[str, Any] | None:
 @require_safe
 def period_progress(request: HttpRequest, code: str) -> HttpResponse:
     period = get_object_or_404(Period, code=code)
-    job = period.snapshots.order_by("-pk").first()
+    job = period.snapshots.order_by("-created_at", "-pk").first()
     return progress_response(request, _progress(period, job), _address(period))
 
 

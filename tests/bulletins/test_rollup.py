@@ -295,7 +295,7 @@ def test_a_roll_up_that_fails_leaves_nothing_and_readers_keep_the_old_one(
         raise RuntimeError("disk full")
 
     project(tree.huqiu)
-    monkeypatch.setattr(rollup, "_report", broken)
+    monkeypatch.setattr(rollup, "report", broken)
     snapshot = services.request_rollup(period)
     with pytest.raises(RuntimeError):
         services.run_snapshot(snapshot.pk)

@@ -1,0 +1,71 @@
+"""Which figures follow the ledger: those of every open period that has begun.
+
+A period has two live roll-ups that take turns. One is read while the other is brought up to date; finished,
+it is the newer one and is read from then on. So figures change all at once, and whoever has begun to read the
+former goes on reading it as it was, until its turn comes.
+"""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from bulletins import figures, refresh, services
+from bulletins.indicators import DEFINITION_VERSION
+from bulletins.models import Period, Snapshot
+from common.jobs import Job
+from common.scope import system_job
+
+# Readers of the one that was replaced are through by then; `follow` comes a little less often.
+STILL_READ = timedelta(seconds=20)
+# What failed is tried again, and not at every turn.
+AFTER_A_FAILURE = timedelta(minutes=10)
+
+
+@system_job("follow the ledger")
+def follow() -> None:
+    """Ask for a roll-up of each period of which rows have changed."""
+    begun = Period.objects.filter(status=Period.Status.OPEN, start_on__lte=timezone.localdate())
+    for period in begun:
+        mine = period.snapshots.filter(version=0)
+        recent = Q(job_state=Job.State.FAILED, created_at__gt=timezone.now() - AFTER_A_FAILURE)
+        if mine.filter(recent | Q(job_state__in=services.UNDER_WAY)).exists():
+            continue
+        newest = mine.filter(is_live=True).readable().first()
+        if newest is None or (refresh.is_behind(newest) and _is_read_alone(period)):
+            services.request_rollup(period)
+
+
+def has_room(period: Period) -> bool:
+    return period.snapshots.filter(version=0, is_live=True).count() < 2
+
+
+def take_standby(period: Period, by: User | None) -> Snapshot | None:
+    """Queue the live roll-up of a period whose turn it is, if nobody reads it any more.
+
+    Call with the period locked. One that has failed is counted anew.
+    """
+    read = figures.current(period)
+    if read is None or not _is_read_alone(period):
+        return None
+    turns = period.snapshots.filter(
+        version=0, is_live=True, job_state__in=[Job.State.DONE, Job.State.FAILED]
+    ).exclude(pk=read.pk)
+    standby = turns.order_by("finished_at").first()
+    if standby is None or (has_room(period) and read.is_live):
+        return None
+    if standby.job_state == Job.State.FAILED:
+        standby.basis = {}
+    standby.job_state, standby.attempts, standby.progress = Job.State.QUEUED, 0, 0
+    standby.held_by, standby.lease_until, standby.error = None, None, ""
+    standby.created_at, standby.created_by = timezone.now(), by
+    standby.definition_version = DEFINITION_VERSION
+    standby.save()
+    return standby
+
+
+def _is_read_alone(period: Period) -> bool:
+    """Whether the newest roll-up has been there long enough for all to read it."""
+    read = figures.current(period)
+    return read is None or read.finished_at is None or read.finished_at < timezone.now() - STILL_READ
