@@ -98,6 +98,9 @@ FROM refresh_differs d JOIN refresh_part p ON p.base = d.base JOIN rollup_above 
 GROUP BY p.code, a.unit, d.chain
 """
 
+# What went at one place and came at another is nothing for the units above both.
+NOTHING = "DELETE FROM refresh_cell WHERE value = 0 AND above = 0 AND below = 0 AND late = 0"
+
 ALL_CHAINS = """
 INSERT INTO refresh_cell (code, unit, chain, value, above, below, late)
 SELECT code, unit, 0, SUM(value), SUM(above), SUM(below), SUM(late) FROM refresh_cell GROUP BY code, unit
@@ -150,7 +153,8 @@ INSERT INTO bulletins_statvalue
 SELECT %(snapshot)s, c.code, c.unit, c.chain, CASE WHEN i.kind <> 'ratio' THEN 0 END,
     CASE WHEN i.kind = 'ratio' THEN 0 END, CASE WHEN i.kind = 'ratio' THEN 0 END, 0
 FROM refresh_cell c JOIN refresh_indicator i ON i.code = c.code
-WHERE c.chain <> 0 AND NOT EXISTS (SELECT 1 FROM bulletins_statvalue s WHERE {SAME_CELL})
+WHERE c.chain <> 0 AND (c.value > 0 OR c.below > 0)
+AND NOT EXISTS (SELECT 1 FROM bulletins_statvalue s WHERE {SAME_CELL})
 """  # noqa: S608
 
 CHANGE = """
@@ -174,7 +178,7 @@ CHANGE_RATIOS = CHANGE.format(
 EMPTY_CELLS = f"""
 DELETE FROM bulletins_statvalue WHERE id IN (
     SELECT s.id FROM bulletins_statvalue s JOIN refresh_cell c ON {SAME_CELL}
-    WHERE s.chain_id IS NOT NULL AND COALESCE(s.value, s.denominator) = 0
+    WHERE (c.value < 0 OR c.below < 0) AND s.chain_id IS NOT NULL AND COALESCE(s.value, s.denominator) = 0
 )
 """  # noqa: S608
 
@@ -412,7 +416,8 @@ class _Refresh:
         snapshot = {"snapshot": self.snapshot.pk}
         self.cursor.execute(SUMS)
         self.cursor.execute(ALL_CHAINS)
-        self._count_keys(differing)
+        self._count_keys()
+        self.cursor.execute(NOTHING)
         settle(self.cursor, "refresh_cell", "refresh_indicator")
         for statement in (NEW_CELLS, CHANGE_SUMS, CHANGE_RATIOS, EMPTY_CELLS):
             self.cursor.execute(statement, snapshot)
@@ -420,7 +425,7 @@ class _Refresh:
             if one.kind == Kind.MEDIAN and BASE_NUMBER[one.bases[0]] in differing:
                 self._count_median(one)
 
-    def _count_keys(self, differing: set[int]) -> None:
+    def _count_keys(self) -> None:
         self.cursor.execute(KEYS)
         self.cursor.execute(KEYED)
         settle(self.cursor, "refresh_key")
