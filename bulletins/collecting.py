@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Role, User
 from bulletins import figures, identities, notices, periods, services
+from bulletins.behind import Place, Side, same
 from bulletins.ladder import CONFIRMING, Ladder, Standing, named, turns
 from bulletins.models import Excuse, Period, Snapshot, Submission
 from common import formats
@@ -136,8 +137,8 @@ def submit(
         services.request_rollup(period)
         raise ValidationError(_("正在汇总%(period)s的数字，请稍候再确认。"), params={"period": period.name})
     if faults := identities.breaches(snapshot, bureau):
-        # Some are told by stored figures, which are right only when they are counted again.
-        services.request_rollup(period)
+        if _is_outdated(snapshot, bureau):
+            services.request_rollup(period)
         raise ValidationError(faults)
     if seen is not None and seen != seal(snapshot, bureau):
         raise ValidationError(_("数字刚刚重新汇总过，与您看到的不同，请看过新的数字再提交。"))
@@ -165,6 +166,16 @@ def submit(
         save_checked(row)
         notices.tell_of_submission(row)
     return row
+
+
+@system_job("whether figures are still those of the rows")
+def _is_outdated(snapshot: Snapshot, bureau: Bureau) -> bool:
+    """Whether the rows of a bureau make other figures by now: some faults are told by the stored ones."""
+    stored, place, rows = figures.of_unit(snapshot, bureau), Place(bureau), Side(snapshot, now=True)
+    return any(
+        not same(stored.get(code, figures.NOT_REPORTED), rows.figure(indicator, place))
+        for code, indicator in figures.definitions(snapshot).items()
+    )
 
 
 def _was_counted_before(snapshot: Snapshot, row: Submission) -> bool:

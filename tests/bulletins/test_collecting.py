@@ -280,14 +280,24 @@ def test_figures_that_came_back_are_counted_again_before_they_are_handed_in_agai
 
 
 @pytest.mark.django_db
-def test_whoever_is_refused_for_its_rows_has_them_counted_again(tree: Tree, people: People) -> None:
+def test_a_refusal_has_figures_counted_again_only_when_the_rows_make_others(
+    tree: Tree, people: People
+) -> None:
     solved(tree.huqiu, proved=False)
     period = collected("2024")
     services.rollup_now(period)
     answer = post(people.county, "submit", period, tree.huqiu).content.decode()
     assert "没有证据的问题" in answer
     assert "aria-disabled" not in answer
-    assert Snapshot.objects.filter(job_state="queued", version=0).exists()
+    queued = Snapshot.objects.filter(job_state="queued", version=0)
+    assert not queued.exists()
+    # Rows of others are their matter.
+    project(tree.wujiang)
+    post(people.county, "submit", period, tree.huqiu)
+    assert not queued.exists()
+    project(tree.huqiu)
+    post(people.county, "submit", period, tree.huqiu)
+    assert queued.exists()
 
 
 @pytest.mark.django_db
