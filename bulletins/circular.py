@@ -225,6 +225,7 @@ class _Composer:
             ),
             blocks=tuple(b for b in paper.blocks if getattr(b, "heading", "") not in dropped),
             copies_to="",
+            attachments=(),
             lines=self._lines(),
             keywords=("质量强链", "简报", *paper.keywords[2:]),
         )

@@ -47,16 +47,19 @@ def _may_draft(user: Any) -> bool:
 
 
 class Number(Column):
-    """国质强链〔2025〕1号; a draft has none yet."""
+    """国质强链〔2025〕1号, or the issue of a brief; a draft has none yet."""
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return ("bureau__code", "bureau__level", "bureau__short_name", "doc_year", "doc_seq")
+        unit = ("bureau__code", "bureau__level", "bureau__short_name")
+        return (*unit, "kind", "doc_year", "doc_seq", "total_seq")
 
     def writer(self) -> Write:
         def write(row: Row) -> str:
             if not row["doc_year"]:
                 return ""
+            if row["kind"] == Bulletin.Kind.BRIEF:
+                return agencies.issue(row["doc_year"], row["doc_seq"], row["total_seq"])
             unit = Bureau(
                 code=row["bureau__code"], level=row["bureau__level"], short_name=row["bureau__short_name"]
             )

@@ -12,18 +12,21 @@ from typing import Any
 from weasyprint import Page
 from weasyprint.formatting_structure import boxes
 
-# A line with more room than this many characters is the last of its paragraph and stays as it is.
+# A last line with more room than this many characters stays as it is: it is the end of its paragraph.
 LAST_LINE = 2.0
+# So much room is left at most where a figure that cannot be broken goes to the next line.
+BEFORE_A_FIGURE = 6.0
 
 
 def justify(page: Page) -> None:
     for block in page._page_box.descendants():
         if isinstance(block, boxes.BlockContainerBox) and block.style["text_align_all"] == "justify":
-            for line in block.children:
-                if isinstance(line, boxes.LineBox):
-                    room = block.content_box_x() + block.width - line.position_x - line.width
-                    if 0 < room < LAST_LINE * line.style["font_size"] and (length := _length(line)):
-                        _spread(line, room / length, 0)
+            lines = [line for line in block.children if isinstance(line, boxes.LineBox)]
+            for line in lines:
+                room = block.content_box_x() + block.width - line.position_x - line.width
+                most = LAST_LINE if line is lines[-1] else BEFORE_A_FIGURE
+                if 0 < room < most * line.style["font_size"] and (length := _length(line)):
+                    _spread(line, room / length, 0)
 
 
 def _length(box: Any) -> int:

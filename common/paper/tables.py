@@ -45,7 +45,8 @@ class Row:
 class Table:
     """A numbered table: number and title above, unit at right above, notes and source below.
 
-    At ``address`` its figures can be opened; a QR code beside the notes leads there.
+    At ``address`` its figures can be opened; a QR code beside the notes leads there. A ``wide`` one has pages
+    of its own, A4 across.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Table:
     notes: tuple[str, ...] = ()
     source: str = ""
     address: str = ""
+    wide: bool = False
 
 
 def printed(table: Table) -> dict[str, Any]:

@@ -290,3 +290,11 @@ def composed_again(bureau: Bureau) -> Circular:
         return circular.compose(
             Bulletin.objects.select_related("bureau", "period", "snapshot__period").get(pk=bulletin.pk)
         )
+
+
+def test_the_first_year_of_all_has_no_year_before(tree: Tree) -> None:
+    period = services.get_period("2000")
+    services.freeze_now(period, None)
+    bulletin = services.print_now(services.issue_bulletin(period, tree.jiangsu))
+    assert bulletin.pdf
+    assert not Period.objects.filter(code="1999").exists()

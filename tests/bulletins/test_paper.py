@@ -226,6 +226,29 @@ def test_page_numbers_stand_outside_and_7_mm_below() -> None:
             assert span.x == pytest.approx(LEFT + 4.94, abs=0.1)
 
 
+def test_a_wide_table_lies_across_with_the_number_where_it_would_be() -> None:
+    columns = (Column("地区", 2, "start"), *(Column(f"指标{n}") for n in range(14)))
+    rows = tuple(Row((f"地区{n}", *("12,345" for _n in range(14)))) for n in range(60))
+    wide = Table("各地区指标", columns, rows, wide=True)
+    pages = pdfs.read(render_pdf(plain(blocks=(Paragraph("前文。"), wide, Paragraph("后文。"))))).pages
+    sizes = [tuple(round(float(side) * pdfs.MM) for side in page.mediabox[2:]) for page in pages]
+    across = [number for number, size in enumerate(sizes, start=1) if size == (297, 210)]
+    assert across == list(range(2, 2 + len(across)))
+    assert len(across) > 1
+    assert "后文。" in pdfs.text(pages[across[-1]])
+    for number in across:
+        page = pages[number - 1]
+        assert pdfs.text(page).count("指标13") == 1
+        place = next(span for span in pdfs.spans(page) if span.text == f"— {number} —")
+        # The foot of the sheet is at the left: what is x here is the height over the foot there.
+        down, dash = place.baseline - (pdfs.HEIGHT - 210), place.x + 0.27 * 14 * pdfs.MM
+        assert dash == pytest.approx(28, abs=0.6)
+        if number % 2:
+            assert 210 - 26 - 4.94 - 15 < down < 210 - 26 - 4.94 - 10
+        else:
+            assert down == pytest.approx(28 + 4.94, abs=0.1)
+
+
 def test_headings_never_stand_alone_at_the_foot() -> None:
     for lines in range(5, 10):
         blocks = (
@@ -437,6 +460,13 @@ def test_nothing_is_loaded_from_outside(tmp_path: Path, caplog: pytest.LogCaptur
     assert caplog.text.count("Papers load nothing from outside") >= 4 * len(uris)
 
 
+def test_an_image_that_does_not_load_leaves_the_text() -> None:
+    pdf = render_pdf(
+        '<html><body><p>前文</p><img src="https://example.com/a.png" alt="图"><p>后文</p></body></html>'
+    )
+    assert re.sub(r"\s", "", words(pdf)).replace("图", "") == "前文后文"
+
+
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine without any of the typefaces."""
@@ -485,13 +515,13 @@ def test_official_typefaces_are_preferred(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_long_annex_is_set_whole() -> None:
-    rows = tuple(Row((f"DK-2024-320505-{number:05d}", "江苏省苏州市", "12")) for number in range(400))
+    rows = tuple(Row((f"DK-2024-320505-{number:05d}", "江苏省苏州市", "12")) for number in range(3000))
     table = Table(
         "逾期事项清单", (Column("编号", 2, "start"), Column("地区", 2, "start"), Column("天数")), rows
     )
     pdf = pdfs.read(render_pdf(plain(blocks=(table,))))
     text = "\n".join(pdfs.text(page) for page in pdf.pages)
-    assert text.count("DK-2024-320505-") == 400
+    assert text.count("DK-2024-320505-") == 3000
     assert text.count("编号") == len([page for page in pdf.pages if "DK-2024" in pdfs.text(page)])
 
 
