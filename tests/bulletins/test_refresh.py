@@ -321,7 +321,25 @@ def test_blank_becomes_zero_and_a_number_and_blank_again(tree: Tree) -> None:
     assert not StatValue.objects.filter(snapshot=following, chain__isnull=False).exists()
 
 
-def test_only_what_changed_is_counted_again(tree: Tree, django_assert_max_num_queries: Any) -> None:
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_firm_that_leads_a_project_no_more_is_its_member_again(tree: Tree, leaves: bool) -> None:
+    of, other, both = project(tree.huqiu), project(tree.huqiu), firm()
+    leader = takes_part(both, of, "leader")
+    takes_part(both, of, "member")
+    seal_pending()
+    following = live_roll_up(services.get_period("2024"))
+    assert value(following, "I07", tree.nation) == 0
+    if leaves:
+        leader.delete()
+    else:
+        # It leads still, in the same place and chain.
+        leader.project = other
+        leader.save()
+    assert brought_up_to_date(following)
+    assert value(following, "I07", tree.nation) == 1
+
+
+def test_only_what_changed_is_counted_again(tree: Tree) -> None:
     project(tree.huqiu)
     following = live_roll_up(services.get_period("2024"))
     untouched = StatValue.objects.filter(snapshot=following, bureau=tree.liaoning)
@@ -333,7 +351,7 @@ def test_only_what_changed_is_counted_again(tree: Tree, django_assert_max_num_qu
     assert value(following, "I01", tree.suzhou) == 2
 
 
-def test_nothing_is_done_where_nothing_changed(tree: Tree, django_assert_max_num_queries: Any) -> None:
+def test_nothing_is_done_where_nothing_changed(tree: Tree) -> None:
     firm(at=tree.huqiu)
     following = live_roll_up(services.get_period("2024"))
     seal_pending()
