@@ -268,7 +268,7 @@ def stored_texts() -> set[str]:
                     found.update(text for text in texts(value) if CHINESE.search(text))
     # The letter that stands for a person, and what is left of a masked name.
     found.update(user.name[0] for user in User.objects.exclude(name=""))
-    found.update(bulletin.number for bulletin in Bulletin.objects.exclude(status=Bulletin.Status.DRAFT))
+    found.update(bulletin.number for bulletin in Bulletin.objects.exclude(status__in=Bulletin.PREPARING))
     return found
 
 

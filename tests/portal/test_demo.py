@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Grant, Role, User
 from bulletins import figures
 from bulletins.indicators import HEADLINES
-from bulletins.models import Bulletin, Period, StatValue
+from bulletins.models import Bulletin, Period, Series, StatValue, Wording
 from common import uscc
 from common.workdays import add_workdays
 from enterprises.models import Bureau, InstitutionProfile, NumberSeries, Organization
@@ -161,11 +161,23 @@ def test_units_without_rows_have_no_figure(demo: None) -> None:
 
 
 def test_bulletins_are_issued_and_later_periods_left_open(demo: None) -> None:
-    issued = Bulletin.objects.filter(status=Bulletin.Status.ISSUED).values_list(
-        "period__code", "bureau__code"
-    )
-    assert sorted(issued) == [("2023", "000000"), ("2024", "000000"), ("2024", "320000"), ("2024", "440000")]
+    circulars = Bulletin.objects.filter(kind=Bulletin.Kind.CIRCULAR)
+    issued = circulars.filter(status=Bulletin.Status.ISSUED).values_list("period__code", "bureau__code")
+    assert sorted(issued) == [
+        ("2023", "000000"),
+        ("2023", "330000"),
+        ("2024", "000000"),
+        ("2024", "320000"),
+        ("2024", "440000"),
+    ]
     assert Period.objects.filter(status=Period.Status.OPEN, kind=Period.Kind.YEAR).exists()
+
+
+def test_the_bulletin_desk_shows_each_state_and_kind(demo: None) -> None:
+    assert set(Bulletin.objects.values_list("status", flat=True)) == set(Bulletin.Status.values)
+    assert set(Bulletin.objects.values_list("kind", flat=True)) == set(Bulletin.Kind.values)
+    assert Wording.objects.filter(text__contains="演示：").exists()
+    assert Series.objects.filter(approved_at__isnull=True).exists()
 
 
 def test_rows_that_must_not_count_are_there(demo: None) -> None:
