@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
+
+from common.prepared import planned_once
 
 # Rows of one statement; more are stored as Django does.
 MOST = 20
@@ -33,7 +35,11 @@ class Inserted(models.Model):
             for row in _insert(type(self), [values], told=[field.column for field in untold])
             for field, value in zip(untold, row, strict=True)
         }
-        return [tuple(told.get(field, getattr(self, field.attname)) for field in returning_fields)]
+        return [
+            tuple(
+                told[field] if field in told else getattr(self, field.attname) for field in returning_fields
+            )
+        ]
 
 
 def insert(rows: Sequence[models.Model], *, unless_there: bool = False) -> None:
@@ -45,12 +51,13 @@ def insert(rows: Sequence[models.Model], *, unless_there: bool = False) -> None:
         return
     model = type(rows[0])
     fields = [field for field in model._meta.local_concrete_fields if not field.primary_key]
-    values = [_values(row, fields) for row in rows[:MOST]]
-    columns = list(values[0] or ())
-    if len(rows) > MOST or any(it is None or list(it) != columns for it in values):
+    values = [_values(row, fields) for row in rows[:MOST] if row.pk is None]
+    columns = list((values and values[0]) or ())
+    if len(values) < len(rows) or any(it is None or list(it) != columns for it in values):
         model._base_manager.bulk_create(rows, batch_size=500, ignore_conflicts=unless_there)
     else:
-        _insert(model, [it for it in values if it], unless_there=unless_there)
+        with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
+            _insert(model, [it for it in values if it], unless_there=unless_there)
 
 
 def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
@@ -58,7 +65,7 @@ def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for field in fields:
         value = field.pre_save(row, add=True)
-        if value is None or (type(value) is str and type(field) in TEXTS):
+        if type(value) is str and type(field) in TEXTS:
             values[field.column] = value
         elif isinstance(value, DatabaseDefault):
             continue
@@ -89,6 +96,6 @@ def _insert(
             f"RETURNING {', '.join(map(quote, told))}" if told else "",
         ]
         INSERTIONS[shape] = " ".join(str(part) for part in parts if part)
-    with connection.cursor() as cursor:
+    with planned_once(connection), connection.cursor() as cursor:
         cursor.execute(INSERTIONS[shape], [value for row in rows for value in row.values()])
         return cursor.fetchall() if told else []

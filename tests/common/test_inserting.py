@@ -1,14 +1,16 @@
 """Rows stored by a statement that is composed once are those that Django would have stored."""
 
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core import serializers
-from django.db import IntegrityError, connection, models
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Lower, Now
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -150,3 +152,26 @@ def test_one_statement_stores_rows_of_one_shape():
         [Transition(sequence=900, at=timezone.now(), **shared), Transition(sequence=901, at=Now(), **shared)]
     )
     assert Transition.objects.judged("the test").filter(bottleneck=row, sequence__gte=900).count() == 2
+
+
+def test_an_empty_list_of_codes_may_be_none():
+    row = problem()
+    row.nqi_elements = None
+    row.save()
+    assert Bottleneck.objects.judged("the test").get(pk=row.pk).nqi_elements == ()
+
+
+def test_rows_that_have_their_key_keep_it():
+    rows = notices(2)
+    rows[1].pk = 4_000_000
+    insert(rows)
+    assert Notice.objects.get(pk=4_000_000).user_id == rows[1].user_id
+
+
+def test_a_change_whose_rows_were_refused_is_not_half_stored():
+    rows = notices(1)
+    insert(rows)
+    with pytest.raises(TransactionManagementError), transaction.atomic():
+        with suppress(IntegrityError):
+            insert(rows)
+        Notice.objects.count()
