@@ -27,18 +27,14 @@ LONG = 20
 
 
 class Place(NamedTuple):
-    """Of a parameter: the value by this name, of a list the one that stands there.
-
-    ``kind`` is the kind of whole number that it is for the database, which would plan for each anew.
-    """
+    """Of a parameter: the value by this name, of a list the one that stands there."""
 
     name: str
     number: int | None
-    kind: type[int] | None = None
 
     def of(self, given: dict[str, Any]) -> Any:
-        value = given[self.name] if self.number is None else given[self.name][self.number]
-        return self.kind(value) if self.kind else value
+        value = given[self.name]
+        return value if self.number is None else value[self.number]
 
 
 @contextmanager
@@ -127,18 +123,18 @@ class Prepared:
             statement, values = compiler.as_sql()
         except EmptyResultSet as fault:
             raise ValueError("Django found that this query has no rows, whatever it is given.") from fault
-        if missing := set(places).difference(values):
-            missed = [places[value].name for value in missing]
-            raise ValueError(f"These values end up in no parameter of the query: {missed}")
-        params = tuple(
-            places[value]._replace(kind=type(value) if isinstance(value, int) else None)
-            if value in places
-            else value
-            for value in values
-        )
+        params = tuple(places.get(value, value) for value in values)
+        if missing := set(places.values()).difference(params):
+            raise ValueError(f"These values end up in no parameter of the query: {missing}")
         columns = [column for column, _sql, _alias in compiler.select[: compiler.col_count]]
         return Composed(rows, compiler, compiler.get_converters(columns), statement, params)
 
 
 def _adapted(value: Any, connection: Any) -> Any:
-    return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value
+    match value:
+        case date():
+            return connection.ops.adapt_datefield_value(value)
+        case int():
+            # Of one kind whatever its size: PostgreSQL plans for each kind.
+            return connection.ops.adapt_integerfield_value(value, "BigIntegerField")
+    return value

@@ -112,6 +112,23 @@ def test_the_record_reads_its_columns_of_every_watched_model():
         assert recording._stored(watched, key, list(watched.fields)) is None, watched.entity
 
 
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_the_busiest_are_planned_once_unless_a_pooler_forbids_it(
+    people: list[Any], forbidden: bool, settings: Any
+):
+    """Whatever the size of the numbers, of which PostgreSQL plans for each kind."""
+    settings.PREPARED_STATEMENTS = not forbidden
+    named = Prepared(lambda keys: Bureau.objects.filter(pk__in=keys).order_by("pk").values_list("code"))
+    for keys in ([7, 8], [7, 2**31 - 5], [2**31 - 5, 2**31 - 6]):
+        assert named(keys=keys) == list(Bureau.objects.filter(pk__in=keys).order_by("pk").values_list("code"))
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT COUNT(*) FROM pg_prepared_statements WHERE statement LIKE '%code%IN ($1, $2)%'"
+            )
+            assert cursor.fetchone() == (0 if forbidden else 1,)
+
+
 def test_a_value_on_which_the_query_depends_in_another_way_is_noticed(people: list[Any]):
     sorted_by = Prepared(lambda name: Bureau.objects.order_by("-code" if name == "down" else "code"))
     with pytest.raises(ValueError, match="no parameter"):
