@@ -176,11 +176,13 @@ class _Composer:
         self.bulletin, self.unit = bulletin, bulletin.bureau
         self.snapshot, self.period = bulletin.snapshot, bulletin.snapshot.period
         self.whole = agencies.whole(self.unit)
-        self.before = figures.year_before(self.snapshot)
+        self.before = bulletin.compared_with
         self.indicators = figures.definitions(self.snapshot)
         self.lines = {
             line.indicator.code: line
-            for line in figures.headline(self.snapshot, self.unit, tuple(self.indicators))
+            for line in figures.headline(
+                self.snapshot, self.unit, tuple(self.indicators), against=lambda _this: self.before
+            )
         }
         self.rows = figures.regions(self.snapshot, self.unit)
         self.values = figures.values(self.snapshot, self.rows)

@@ -226,12 +226,14 @@ def headline(
     codes: Sequence[str] = HEADLINES,
     chain: IndustryChain | None = None,
     read: Callable[..., dict[str, Value]] = of_unit,
+    *,
+    against: Callable[[Snapshot], Snapshot | None] = year_before,
 ) -> list[Headline]:
     """Figures of a unit in the given order, each with its change against the year before.
 
-    ``read`` is `of_unit`, or that of a `disclosure.Reader`.
+    ``read`` is `of_unit`, or that of a `disclosure.Reader`; ``against`` tells the snapshot of that year.
     """
-    earlier = year_before(snapshot)
+    earlier = against(snapshot)
     now, before = read(snapshot, bureau, codes, chain), read(earlier, bureau, codes, chain)
     known = definitions(snapshot)
     lines = []

@@ -46,16 +46,14 @@ def tell_of_issue(bulletin: Bulletin) -> None:
 def tell_of_step(bulletin: Bulletin, what: str, roles: Iterable[Role]) -> None:
     """Whose turn it is with a bulletin: people of the unit who had no hand in it, or where nobody is, of the
     next one above."""
-    hands = {bulletin.created_by_id, bulletin.edited_by_id, bulletin.submitted_by_id}
     path = bulletin.bureau.path
-    readers = Desks([path], tuple(roles)).nearest(path, without={pk for pk in hands if pk})
+    readers = Desks([path], tuple(roles)).nearest(path, without=bulletin.had_a_hand)
     _tell_of_turn(readers, what, bulletin)
 
 
 def tell_of_return_to_editors(bulletin: Bulletin, by: User | None) -> None:
     """Who worked on it is to put it right."""
-    hands = {bulletin.created_by_id, bulletin.edited_by_id, bulletin.submitted_by_id}
-    _tell_of_turn({pk for pk in hands if pk} - {by and by.pk}, "bulletin_returned", bulletin)
+    _tell_of_turn(bulletin.had_a_hand - {by and by.pk}, "bulletin_returned", bulletin)
 
 
 def _tell_of_turn(readers: Iterable[int], what: str, bulletin: Bulletin) -> None:

@@ -20,7 +20,7 @@ def declare() -> None:
     )
     watch(Submission, path=["bureau__path"], ignored=["figures", "counted_at"])
     watch(Excuse, path=["bureau__path"])
-    watch(Bulletin, path=["bureau__path"], ignored=[*JOB, "public_id", "created_at", "created_by"])
+    watch(Bulletin, path=["bureau__path"], ignored=[*JOB, "public_id", "created_at", "created_by", "hands"])
     watch(Wording, topic="bulletin", ignored=["edited_at"])
     watch(Series, path=["bureau__path"], ignored=["created_at", "created_by"])
     watch(Edition, topic="series", ignored=[*JOB, "created_at"])

@@ -312,14 +312,34 @@ def draft_bulletin(
             snapshot=snapshot,
             title=circular.title(period, bureau, kind),
             verification_code=BULLETINS.new_code(),
+            compared_with=year_before_of(snapshot),
             created_by=by,
             edited_by=by,
         )
+        bulletin.add_hand(by)
         bulletin.cases = cases.choose(bulletin)
         bulletin.save()
         if in_background:
             ring(tasks.print_bulletin, bulletin.pk)
     return bulletin
+
+
+def year_before_of(snapshot: Snapshot) -> Snapshot | None:
+    """The snapshot of the year before with which papers over a frozen version compare: the frozen one, or
+    else what the first of these papers has compared with. A live roll-up, which changes, is none."""
+    earlier = figures.year_before(snapshot)
+    if earlier is None or earlier.version:
+        return earlier
+    known = Snapshot.objects.filter(period=earlier.period, compared_by__snapshot=snapshot)
+    return known.readable().first() or (None if earlier.is_live else earlier)
+
+
+def _year_before(bulletin: Bulletin) -> Snapshot | None:
+    """That with which it is printed; counted now where nobody has looked at that year yet."""
+    code = periods.year_before(bulletin.period.code)
+    if bulletin.compared_with or not periods.exists(code):
+        return bulletin.compared_with
+    return year_before_of(bulletin.snapshot) or rollup_now(get_period(code))
 
 
 @by_whom
@@ -346,7 +366,9 @@ def issue(bulletin: Bulletin, by: User | None, *, in_background: bool = True) ->
                 )
             _refuse_hands(locked, by)
             refuse_old_figures(locked)
-        locked.snapshot, locked.cases = newest, cases.still_agreed(locked.cases)
+        if by is None:
+            locked.snapshot, locked.compared_with = newest, year_before_of(newest)
+        locked.cases = cases.still_agreed(locked.cases)
         refuse_outdated_wording(locked)
         _number(locked)
         locked.issued_by, locked.status = by or locked.issued_by, Bulletin.Status.ISSUED
@@ -373,8 +395,7 @@ def _number(bulletin: Bulletin) -> None:
 
 def why_not_judge(bulletin: Bulletin, by: User) -> str:
     """Nobody reviews or signs what it had a hand in; empty for others."""
-    hands = {bulletin.created_by_id, bulletin.edited_by_id, bulletin.submitted_by_id}
-    if by.pk in hands | set(bulletin.wordings.values_list("edited_by", flat=True)):
+    if by.pk in bulletin.had_a_hand:
         return _("您起草、修改或送审过这份通报，请由另一名人员审核和签发。")
     return ""
 
@@ -390,6 +411,12 @@ def refuse_old_figures(bulletin: Bulletin) -> None:
         raise ValidationError(
             _("%(period)s的数据已更正为第 %(version)d 版，请退回修改，换用新数据后再送审。"),
             params={"period": bulletin.period.name, "version": newest.version},
+        )
+    earlier = year_before_of(newest)
+    if earlier and bulletin.compared_with and earlier != bulletin.compared_with:
+        raise ValidationError(
+            _("用来比较的%(period)s数据已更正，请退回修改，换用新数据后再送审。"),
+            params={"period": earlier.period.name},
         )
 
 
@@ -436,7 +463,8 @@ def submit(bulletin: Bulletin, by: User | None) -> Bulletin:
             raise ValidationError(_("草稿没有生成成功，请先重新生成并核对。"))
         locked.status, locked.submitted_by = Bulletin.Status.REVIEW, by or locked.edited_by
         locked.returned_for, locked.reviewed_by = "", None
-        locked.save(update_fields=["status", "submitted_by", "returned_for", "reviewed_by"])
+        locked.add_hand(by)
+        locked.save(update_fields=["status", "submitted_by", "returned_for", "reviewed_by", "hands"])
         notices.tell_of_step(locked, "bulletin_review", ISSUERS)
     return locked
 
@@ -475,6 +503,8 @@ def renew(bulletin: Bulletin, by: User | None) -> Bulletin:
     with transaction.atomic():
         locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
         locked.snapshot, locked.edited_by = frozen_snapshot(locked.period), by or locked.edited_by
+        locked.compared_with = year_before_of(locked.snapshot)
+        locked.add_hand(by)
         locked.cases = cases.choose(locked)
         _print_anew(locked)
     return locked
@@ -527,6 +557,7 @@ def reword(bulletin: Bulletin, key: str, typed: str, seen: str, by: User | None)
             kept.edited_by, kept.edited_at = by, timezone.now()
             kept.save()
         locked.edited_by = by or locked.edited_by
+        locked.add_hand(by)
         _print_anew(locked)
     return locked
 
@@ -631,10 +662,7 @@ def run_bulletin(pk: int) -> bool:
 
 def _print(bulletin: Bulletin) -> None:
     bulletin.report_progress(10)
-    year_before = periods.year_before(bulletin.period.code)
-    if periods.exists(year_before) and figures.current(get_period(year_before)) is None:
-        # Nobody has looked at that year yet; the paper compares with it.
-        rollup_now(get_period(year_before))
+    bulletin.compared_with = _year_before(bulletin)
     bulletin.report_progress(20)
     # Whoever asks and in whatever language: an official document is Chinese.
     with translation.override("zh-hans"):
@@ -646,7 +674,12 @@ def _print(bulletin: Bulletin) -> None:
     with transaction.atomic():
         if former and former != name:
             transaction.on_commit(lambda: default_storage.delete(former))
-        bulletin.finish(pdf=name, sha256=hashlib.sha256(document).hexdigest())
+        # Kept with the paper, so that every later print of it compares with the same.
+        bulletin.finish(
+            pdf=name,
+            sha256=hashlib.sha256(document).hexdigest(),
+            compared_with=bulletin.compared_with,
+        )
         write(Event.Kind.CHANGED, bulletin, after={"sha256": bulletin.sha256})
 
 
@@ -722,7 +755,7 @@ def discard_superseded() -> int:
     )
     stale = list(
         ended.annotate(since=Coalesce("finished_at", "created_at"))
-        .filter(superseded, since__lt=timezone.now() - SUPERSEDED_FOR)
+        .filter(superseded, since__lt=timezone.now() - SUPERSEDED_FOR, compared_by=None)
         .values_list("pk", flat=True)
     )
     StatValue.objects.filter(snapshot__in=stale).delete()

@@ -61,6 +61,15 @@ class Bulletin(Job):
     snapshot = models.ForeignKey(
         Snapshot, models.PROTECT, related_name="bulletins", verbose_name=_("统计快照")
     )
+    # The year before as it is printed; none where nothing is compared.
+    compared_with = models.ForeignKey(
+        Snapshot,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="compared_by",
+        verbose_name=_("上年同期快照"),
+    )
     title = models.CharField(_("标题"), max_length=120)
     doc_year = models.PositiveSmallIntegerField(_("发文年份"), null=True, blank=True)
     doc_seq = models.PositiveIntegerField(_("发文顺序号"), null=True, blank=True)
@@ -70,6 +79,8 @@ class Bulletin(Job):
     )
     status = models.CharField(_("状态"), max_length=9, choices=Status, default=Status.DRAFT)
     edited_by = _person(_("最后改稿人"))
+    # The keys of all who drafted, worded, renewed or submitted it; nobody is taken out.
+    hands = models.JSONField(_("经手人"), default=list, blank=True, editable=False)
     submitted_by = _person(_("送审人"))
     reviewed_by = _person(_("审核人"))
     returned_for = models.CharField(_("退回原因"), max_length=200, blank=True)
@@ -198,6 +209,17 @@ class Bulletin(Job):
         if self.kind == self.Kind.BRIEF:
             return agencies.issue(self.doc_year, self.doc_seq, self.total_seq)
         return agencies.number(self.bureau, self.doc_year, self.doc_seq)
+
+    def add_hand(self, user: Any) -> None:
+        """Note who worked on it; None is the operator."""
+        if user is not None and user.pk not in self.hands:
+            self.hands = [*self.hands, user.pk]
+
+    @property
+    def had_a_hand(self) -> set[int]:
+        """The keys of those who may not judge it."""
+        last = {self.created_by_id, self.edited_by_id, self.submitted_by_id}
+        return {pk for pk in last if pk} | set(self.hands)
 
     @property
     def is_prepared(self) -> bool:

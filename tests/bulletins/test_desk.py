@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone, translation
 
 from accounts.models import Notice, Role, User
 from bulletins import circular, paper, services
 from bulletins.circular import EditorBlock
-from bulletins.models import Bulletin, Period
+from bulletins.models import Bulletin, Period, Snapshot
 from enterprises.models import NumberSeries
 from tests import factories
 from tests.bulletins.ledger import Tree, firm, project, solved, takes_part
@@ -325,6 +327,91 @@ def test_what_was_reviewed_is_not_signed_with_other_figures(
     with pytest.raises(ValidationError, match="已更正为第 2 版"):
         services.issue(waiting, people.head)
     assert not NumberSeries.objects.filter(prefix__startswith="TB-").exists()
+
+
+def test_what_was_reviewed_is_not_signed_when_the_year_before_was_corrected(
+    period: Period, tree: Tree, people: People, printed: list[paper.Circular]
+) -> None:
+    last_year = services.get_period("2023")
+    services.freeze_now(last_year, None)
+    waiting = brought_to(Status.SIGNING, period, tree, people)
+    reviewed = block(waiting, "overall.changes").text
+    project(tree.huqiu, start_on=date(2023, 5, 1))
+    services.freeze_now(last_year, None, "补上年一个项目")
+    assert block(waiting, "overall.changes").text == reviewed
+    with pytest.raises(ValidationError, match="2023年数据已更正"):
+        services.issue(waiting, people.head)
+    back = services.send_back(waiting, people.head, "换用新数据")
+    with pytest.raises(ValidationError, match="2023年数据已更正"):
+        services.submit(back, people.writer)
+    renewed = services.renew(back, people.writer)
+    assert block(renewed, "overall.changes").text != reviewed
+    services.submit(renewed, people.writer)
+    services.approve(renewed, people.colleague)
+    assert services.issue(renewed, people.head).status == Status.ISSUED
+
+
+def test_what_was_issued_compares_with_the_same_year_whenever_it_is_printed(
+    tree: Tree, people: People, printed: list[paper.Circular], period: Period
+) -> None:
+    old = services.print_now(services.issue_bulletin(period, tree.jiangsu))
+    kept = old.compared_with
+    assert kept is not None
+    assert (kept.period.code, kept.version) == ("2023", 0)
+    project(tree.huqiu, start_on=date(2023, 5, 1))
+    services.freeze_now(services.get_period("2023"), None)
+    Snapshot.objects.filter(pk=kept.pk).update(finished_at=timezone.now() - timedelta(days=1))
+    services.discard_superseded()
+    with translation.override("zh-hans"):
+        again = circular.compose(anew(old))
+    assert words(again) == words(printed[-1])
+    other = services.print_now(services.issue_bulletin(period, tree.suzhou))
+    assert other.compared_with.version == 1
+
+
+def test_papers_over_one_version_compare_with_one_count_of_an_open_year(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    first = services.print_now(services.issue_bulletin(period, tree.jiangsu))
+    project(tree.huqiu, start_on=date(2023, 5, 1))
+    services.rollup_now(services.get_period("2023"))
+    assert (
+        services.print_now(services.issue_bulletin(period, tree.suzhou)).compared_with == first.compared_with
+    )
+
+
+def test_who_worded_first_does_not_judge_what_another_has_touched_since(
+    period: Period, tree: Tree, people: People
+) -> None:
+    draft = drafted(period, tree, people.writer)
+    reword(draft, "opening", lambda text: f"{text}请认真学习。", people.head)
+    reword(draft, "opening", lambda text: f"{text}好。", people.writer)
+    services.submit(draft, people.writer)
+    told = Notice.objects.filter(details__what="bulletin_review").values_list("user", flat=True)
+    assert set(told) == {people.colleague.pk}
+    with pytest.raises(ValidationError, match="请由另一名人员"):
+        services.approve(draft, people.head)
+    services.approve(draft, people.colleague)
+    with pytest.raises(ValidationError, match="请由另一名人员"):
+        services.issue(draft, people.head)
+
+
+@pytest.mark.parametrize("step", ["renewed", "submitted", "wording taken back"])
+def test_every_hand_in_it_is_remembered(period: Period, tree: Tree, people: People, step: str) -> None:
+    me, draft = people.head, drafted(period, tree, people.writer)
+    if step == "renewed":
+        services.renew(draft, me)
+    elif step == "submitted":
+        services.submit(draft, me)
+        services.send_back(draft, people.above, "再核对")
+    else:
+        drafted_text = block(draft, "opening").shown
+        reword(draft, "opening", lambda text: f"{text}好。", me)
+        reword(draft, "opening", lambda _text: drafted_text, people.writer)
+    services.renew(draft, people.writer)
+    services.submit(draft, people.writer)
+    with pytest.raises(ValidationError, match="请由另一名人员"):
+        services.approve(draft, me)
 
 
 def test_a_discarded_draft_leaves_no_number_and_the_replaced_one_in_force(
