@@ -24,6 +24,7 @@ OPEN_PARTS = {
         "bureau",
         "code",
         "id",
+        "key",
         "months",
         "name",
         "object_id",
