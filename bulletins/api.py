@@ -258,6 +258,7 @@ class FigureViewSet(RowsView):
         keys = self.keys(queryset)
         known = StatValue.objects.select_related("snapshot__period", "bureau", "chain").in_bulk(keys)
         reader = Reader(self.request.user)
+        reader.look_up(row.bureau for row in known.values())
         for row in known.values():
             stored = figures.Value(row.value, row.late, row.numerator, row.denominator)
             row.figure = reader.told(row.snapshot, row.indicator, row.bureau, row.chain, stored)
@@ -514,7 +515,11 @@ class PassportViewSet(_OfSnapshots):
 
 
 class ComparisonViewSet(_OfSnapshots):
-    """Two snapshots line by line, the largest difference first, with the filters of the page."""
+    """Two snapshots line by line, the largest difference first, with the filters of the page.
+
+    For who covers the unit. Others read unit by unit what differs and is told: of the unit, of those right
+    below it and of their own.
+    """
 
     serializer_class = LineSerializer
     pagination_class = LinePages
@@ -551,12 +556,13 @@ class ComparisonViewSet(_OfSnapshots):
             asked["before"],
             asked["after"],
             asked["bureau"],
+            request.user,
             codes=[asked["indicator"]] if asked["indicator"] else (),
             chain=asked["chain"],
             by_chain=asked["by_chain"],
             differing=not asked["same"],
         )
-        lines = found.told(self.paginate_queryset(found.lines()) or [], request.user)
+        lines = found.told(self.paginate_queryset(found.lines()) or [])
         return self.get_paginated_response([_line(line) for line in lines])
 
     @extend_schema(responses=ChangesSerializer, parameters=[CHAIN])

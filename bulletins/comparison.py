@@ -169,10 +169,12 @@ class Found(NamedTuple):
 
 
 class Comparison:
-    """The lines of two snapshots for a unit and all below it, the largest difference first.
+    """The lines of two snapshots for a unit and all below it, as a reader may have them.
 
-    ``chain`` picks one chain; ``by_chain`` gives a line for each. Figures of different kinds stand in one
-    order by what is printed of them: things, 万元, days, percentage points.
+    ``chain`` picks one chain; ``by_chain`` gives a line for each. To who covers the unit the largest
+    difference comes first; figures of different kinds stand in one order by what is printed of them: things,
+    万元, days, percentage points. Place and presence of a line would tell others what is withheld of it: they
+    read unit by unit, and of what differs the lines that are told alone.
     """
 
     def __init__(
@@ -180,6 +182,7 @@ class Comparison:
         before: Snapshot,
         after: Snapshot,
         bureau: Bureau,
+        user: Any,
         *,
         codes: Collection[str] = (),
         chain: IndustryChain | None = None,
@@ -187,6 +190,8 @@ class Comparison:
         differing: bool = True,
     ) -> None:
         self.before, self.after, self.bureau = before, after, bureau
+        self.user, self.reader = user, Reader(user)
+        self.is_covered = self.reader.covers(bureau, chain)
         self.codes, self.chain = set(codes or CATALOGUE), chain
         self.by_chain, self.differing = by_chain or chain is not None, differing
         self.incomparable = incomparable(before, after)
@@ -197,16 +202,52 @@ class Comparison:
         found = differing(self.before, self.after, by_chain=self.by_chain)
         if not self.differing:
             found = self._with_all(found)
-        national = self.bureau.level == Bureau.Level.NATIONAL
-        units = None if national else set(Bureau.objects.within(self.bureau).values_list("pk", flat=True))
+        units = self._units()
         chain = self.chain.pk if self.chain else None
-        return [
+        asked = [
             line
             for line in found
             if line.code in self.codes
             and (units is None or line.bureau in units)
             and (chain is None or line.chain == chain)
         ]
+        return asked if self.is_covered else self._for_others(asked)
+
+    @property
+    def is_told_only(self) -> bool:
+        """Whether lines that are withheld are left out: that one is there would tell of it. Over all chains,
+        every unit has a line of each indicator."""
+        return not self.is_covered and (self.differing or self.by_chain)
+
+    def _units(self) -> set[int] | None:
+        """Of what units there are lines; without an answer, of all. Others read of those right below and of
+        their own, so that little has to be worked out before they have their page."""
+        if self.is_told_only:
+            units = Bureau.objects.within(self.bureau)
+            own = self.user.scope.within("path") if self.user.is_authenticated else Q(pk__in=())
+            near = Q(pk=self.bureau.pk) | Q(parent=self.bureau)
+            return set(units.filter(near | own).values_list("pk", flat=True))
+        if self.bureau.level == Bureau.Level.NATIONAL:
+            return None
+        return set(Bureau.objects.within(self.bureau).values_list("pk", flat=True))
+
+    def _for_others(self, lines: list[Found]) -> list[Found]:
+        """Unit by unit, without what must not be there."""
+        units = Bureau.objects.in_bulk({line.bureau for line in lines})
+        if self.is_told_only:
+            chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
+            self.reader.look_up(units.values())
+            lines = [
+                line
+                for line in lines
+                if not self._is_withheld(line, units[line.bureau], chains[line.chain] if line.chain else None)
+            ]
+        return sorted(lines, key=lambda line: (units[line.bureau].code, line.code, line.chain or 0))
+
+    def _is_withheld(self, line: Found, bureau: Bureau, chain: IndustryChain | None) -> bool:
+        return any(
+            self.reader.withholds(side, line.code, bureau, chain) for side in (self.before, self.after)
+        )
 
     def _with_all(self, differing: list[Found]) -> list[Found]:
         """Then those that do not differ, unit by unit."""
@@ -229,7 +270,7 @@ class Comparison:
         )
         return Found(code, self.bureau.pk, self.chain.pk if self.chain else None, was, now, False)
 
-    def told(self, lines: Collection[Found], user: Any) -> list[Line]:
+    def told(self, lines: Collection[Found]) -> list[Line]:
         """The lines of a page with the names of their units and chains, as far as the reader may be told.
 
         In a file of more lines than a page has, money and days outside the scope are left out unasked.
@@ -237,18 +278,15 @@ class Comparison:
         units = Bureau.objects.in_bulk({line.bureau for line in lines})
         chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
         sides = Side(self.before), Side(self.after)
-        reader = Reader(user)
+        self.reader.look_up(units.values())
 
         def told(line: Found) -> Line:
             indicator = self.definitions[line.code]
             place = Place(units[line.bureau], chains[line.chain] if line.chain else None)
-            withheld = any(
-                reader.withholds(side, line.code, place.bureau, place.chain)
-                for side in (self.before, self.after)
-            ) or (
-                behind.is_of_one(user, indicator, place, *sides)
+            withheld = self._is_withheld(line, place.bureau, place.chain) or (
+                behind.is_of_one(self.user, indicator, place, *sides)
                 if len(lines) <= MOST_ASKED
-                else indicator.kind in (Kind.MONEY, Kind.MEDIAN) and not behind.covers(user, place)
+                else indicator.kind in (Kind.MONEY, Kind.MEDIAN) and not behind.covers(self.user, place)
             )
             was, now = (
                 figures.WITHHELD if withheld else _value(indicator, line.chain, side)

@@ -63,9 +63,13 @@ class Reader:
             return figure
         if self.withholds(snapshot, code, bureau, chain):
             return WITHHELD
-        # What came late is a part of its own, told only where nothing can be subtracted from it.
+        # What came late is a part of its own, told only where nothing can be subtracted from it, and of what
+        # counts things: late money, sheets and days may be of one firm, however many they are.
         is_whole = bureau.level == Bureau.Level.NATIONAL and chain is None
-        return figure if is_whole and figure.late >= settings.SMALL_CELLS_BELOW else replace(figure, late=0)
+        counts_things = _counts_things(figures.definitions(snapshot)[code])
+        if is_whole and counts_things and figure.late >= settings.SMALL_CELLS_BELOW:
+            return figure
+        return replace(figure, late=0)
 
     def values(
         self,
@@ -76,7 +80,7 @@ class Reader:
     ) -> dict[int, dict[str, Value]]:
         """`figures.values` as the reader may know them."""
         units = list(bureaus)
-        self._look_up(unit for unit in units if not self.covers(unit, chain))
+        self.look_up(units)
         stored = figures.values(snapshot, units, codes, chain)
         known = figures.definitions(snapshot) if codes is None else codes
         # Of a chain nothing is stored where nothing was counted, and that may be withheld as well.
@@ -117,11 +121,13 @@ class Reader:
         if not line:
             return None
         if line[-1] not in self._units:
-            self._look_up([bureau])
+            self.look_up([bureau])
         return self._units[line[-1]]
 
-    def _look_up(self, bureaus: Iterable[Bureau]) -> None:
-        lines = {code for bureau in bureaus for code in bureau.path.rstrip("/").split("/")[:-1]}
+    def look_up(self, bureaus: Iterable[Bureau]) -> None:
+        """Fetch what lies over these units at once, before each is asked of."""
+        asked = (bureau for bureau in bureaus if not self.covers(bureau))
+        lines = {code for bureau in asked for code in bureau.path.rstrip("/").split("/")[:-1]}
         if unknown := lines - self._units.keys():
             self._units |= {unit.code: unit for unit in Bureau.objects.filter(code__in=unknown)}
 
@@ -161,6 +167,10 @@ class Reader:
                 over = above[code].below(whole.pk) if code in above else Above()
                 found[code] = small_cells.hide(weights[code], least, over, partial(also, code))
         return found
+
+
+def _counts_things(indicator: Indicator) -> bool:
+    return indicator.kind == Kind.SUM and not any(BASES[name].adds for name in indicator.bases)
 
 
 # --- What figures rest upon -------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def _cells(line: Line) -> Row:
 @login_required
 @require_safe
 def compare(request: HttpRequest) -> HttpResponseBase:
-    """Two snapshots line by line, what differs most first."""
+    """Two snapshots line by line; to who covers the unit, what differs most first."""
     if too_often(request, "compare", COMPARISONS_PER_MINUTE):
         return _later(request, reverse("bulletins:compare"))
     home = home_unit(request)
@@ -120,6 +120,7 @@ def compare(request: HttpRequest) -> HttpResponseBase:
         before,
         after,
         bureau,
+        request.user,
         codes=[form.cleaned_data["indicator"]] if form.cleaned_data["indicator"] else (),
         chain=form.cleaned_data["chain"],
         by_chain=form.cleaned_data["by_chain"],
@@ -132,14 +133,14 @@ def compare(request: HttpRequest) -> HttpResponseBase:
             "before": before.code,
             "after": after.code,
         }
-        lines = found.told(rows[: XLSX_ROWS if kind == "xlsx" else CSV_ROWS], request.user)
+        lines = found.told(rows[: XLSX_ROWS if kind == "xlsx" else CSV_ROWS])
         return sent(kind, name, LINE_COLUMNS, [_cells(line) for line in lines])
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context |= {
         "page": page,
         "lines": [
             (line, dashboard.compare_address(before, after, line.unit_code, line.code, line.chain_code))
-            for line in found.told(page.object_list, request.user)
+            for line in found.told(page.object_list)
         ],
         "sides": (before, after),
         "labels": [comparison.label(one) for one in (before, after)],
@@ -152,6 +153,8 @@ def compare(request: HttpRequest) -> HttpResponseBase:
             for code in found.incomparable
         ],
         "bureau": bureau,
+        "is_covered": found.is_covered,
+        "is_told_only": found.is_told_only,
         "by_chain": found.by_chain,
         "xlsx_allowed": page.paginator.count <= XLSX_ROWS,
         "csv_rows": page.paginator.count > CSV_ROWS and CSV_ROWS,
@@ -191,8 +194,8 @@ def compare_rows(request: HttpRequest, before: str, after: str, bureau: str, cod
     if too_often(request, "compare", COMPARISONS_PER_MINUTE):
         return _later(request, back)
     place = Place(unit, chain_of(request))
-    found = Comparison(one, other, unit, chain=place.chain)
-    (line,) = found.told([found.line_of(code)], request.user)
+    found = Comparison(one, other, unit, request.user, chain=place.chain)
+    (line,) = found.told([found.line_of(code)])
     indicator = figures.definitions(other)[code]
     is_comparable = figures.comparable(code, one, other)
     context: dict[str, Any] = {

@@ -178,7 +178,7 @@ def test_two_versions_differ_by_exactly_the_rows_that_were_edited(rnd: random.Ra
                 assert found[behind.Kinds.WENT] == lost[unit.pk]
         backwards = named(changes("I15", tree.nation, Side(second), Side(first)))
         assert backwards[behind.Kinds.CAME] == edited[behind.Kinds.WENT]
-        differs = {line.code for line in Comparison(first, second, tree.nation).lines()}
+        differs = {line.code for line in Comparison(first, second, tree.nation, EVERYTHING).lines()}
         assert ("I15" in differs) == any(edited.values())
         transaction.set_rollback(True)
 
@@ -223,10 +223,10 @@ EVERYTHING = SimpleNamespace(is_authenticated=True, scope=Scope(everything=True)
 
 
 def lines(before: Snapshot, after: Snapshot, unit: Bureau, **options: Any) -> list[tuple[str, ...]]:
-    found = Comparison(before, after, unit, **options)
+    found = Comparison(before, after, unit, EVERYTHING, **options)
     return [
         (line.code, line.unit_code, line.before_text, line.after_text, line.difference_text, line.remark)
-        for line in found.told(found.lines(), EVERYTHING)
+        for line in found.told(found.lines())
     ]
 
 

@@ -5,13 +5,16 @@ import io
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Role, User
 from bulletins import services
+from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE
-from bulletins.models import StatValue
+from bulletins.models import Snapshot, StatValue
+from projects.models import Bottleneck
 from tests import factories
 from tests.bulletins.ledger import Tree, invested, key_project, project, solved
 from tests.worlds import world
@@ -142,6 +145,83 @@ def test_a_comparison_withholds_what_either_version_does(tree: Tree) -> None:
     page = of(factories.user(Role.FILER)).get(f"/figures/compare/?{asked}&export=csv").content.decode()
     by_unit = {row["单位代码"]: row for row in csv.DictReader(io.StringIO(page.removeprefix("\ufeff")))}
     assert (by_unit["110000"]["基准版"], by_unit["210000"]["基准版"]) == ("*", "20")
+
+
+def compared(client: Client, asked: str, surface: str) -> list[tuple[str, ...]]:
+    """Unit, indicator, both sides and the difference of each line."""
+    if surface == "api":
+        lines = client.get(f"/api/v1/comparisons/?{asked}&page_size=200").json()["results"]
+        return [
+            (
+                line["bureau"],
+                line["indicator"],
+                *(str(line[side]["value"]) for side in ("before", "after")),
+                str(line["difference"]),
+            )
+            for line in lines
+        ]
+    page = client.get(f"/figures/compare/?{asked}&export=csv").content.decode().removeprefix("\ufeff")
+    rows = csv.reader(io.StringIO(page))
+    return [(row[0], row[2], *row[6:9]) for row in rows][1:]
+
+
+@pytest.mark.parametrize("surface", ["api", "csv"])
+@pytest.mark.parametrize("more", ["", "&same=on", "&by_chain=on", "&by_chain=on&same=on"])
+def test_neither_place_nor_presence_of_a_line_tells_of_what_is_withheld(
+    tree: Tree, surface: str, more: str
+) -> None:
+    """Jiangsu's county has a problem less or not: strangers read the same, but for the nation's line."""
+    stranger, home = of(factories.user(Role.FILER)), of(officer(tree.nation))
+    told = {}
+    for version in (2, 3):
+        if version == 3:
+            Bottleneck.objects.filter(bureau=tree.wujiang).update(bureau=tree.huqiu)
+            cache.clear()
+        services.freeze_now(services.get_period("2024"), None, "更正")
+        asked = f"before=2024.1&after=2024.{version}&indicator=I15{more}"
+        lines = compared(stranger, asked, surface)
+        assert lines == sorted(lines)
+        told[version] = [line for line in lines if line[0] != "000000"]
+    assert told[2] == told[3]
+    assert {line[0] for line in compared(home, asked, surface)} >= {"320505", "320509"}
+    if more == "&same=on":
+        assert {line[0]: line[2] for line in told[3]}["320505"] in ("None", "*")
+
+
+def test_of_a_withheld_line_it_is_not_told_whether_rows_differ(tree: Tree) -> None:
+    services.freeze_now(services.get_period("2024"), None, "更正")
+    stranger = of(factories.user(Role.FILER))
+    pages = [stranger.get("/figures/compare/2024.1/2024.2/110000/I15/").content.decode()]
+    solved(tree.dongcheng)
+    services.freeze_now(services.get_period("2024"), None, "更正")
+    pages.append(stranger.get("/figures/compare/2024.1/2024.3/110000/I15/").content.decode())
+    assert all("记录完全相同" not in page and "变动的记录" not in page for page in pages)
+
+
+def test_a_comparison_looks_up_what_lies_over_its_units_at_once(
+    tree: Tree, django_assert_max_num_queries: Any
+) -> None:
+    services.freeze_now(services.get_period("2024"), None, "更正")
+    stranger = of(factories.user(Role.FILER))
+    for address in (
+        "/api/v1/comparisons/?before=2024.1&after=2024.2&same=on&indicator=I15",
+        "/api/v1/figures/?period=2024&indicator=I15",
+    ):
+        stranger.get(address)
+        with django_assert_max_num_queries(18) as asked:
+            stranger.get(address)
+        of_units = [one["sql"] for one in asked if '"enterprises_bureau"."code" IN' in one["sql"]]
+        assert len(of_units) <= 2, of_units
+
+
+def test_what_came_late_is_told_of_things_alone(tree: Tree) -> None:
+    """A number of fen is no number of payers."""
+    late = dict.fromkeys(CATALOGUE, 7)
+    StatValue._base_manager.filter(bureau=tree.nation, chain=None, indicator__in=late).update(late=7)
+    snapshot = Snapshot.objects.get(period__code="2024", version=1)
+    told = Reader(AnonymousUser()).of_unit(snapshot, tree.nation)
+    assert told["I15"].late == 7
+    assert {told[code].late for code in ("I19", "I20", "I22S", "I24")} == {0}
 
 
 def test_money_rests_on_those_who_paid_it(tree: Tree) -> None:
