@@ -21,10 +21,11 @@ OPEN_PARTS = {
     *(
         "after",
         "before",
+        "block",
         "bureau",
         "code",
         "id",
-        "key",
+        "kind",
         "months",
         "name",
         "object_id",

@@ -414,7 +414,7 @@ def _bulletins() -> Iterator[Entry]:
     yield Entry("bulletins:bulletin_edit", ISSUING, **draft)
     yield Entry("bulletins:bulletin_paper", ISSUING, **draft)
     yield Entry("bulletins:bulletin_docx", ISSUING, **draft)
-    yield Entry("bulletins:bulletin_block", None, ISSUING, args={"key": "opening"}, **draft)
+    yield Entry("bulletins:bulletin_block", None, ISSUING, args={"block": "opening"}, **draft)
 
 
 def _rest() -> Iterator[Entry]:

@@ -74,32 +74,32 @@ def bulletin_edit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def bulletin_block(request: HttpRequest, public_id: uuid.UUID, key: str) -> HttpResponse:
+def bulletin_block(request: HttpRequest, public_id: uuid.UUID, block: str) -> HttpResponse:
     """Store a block, or take it back to the draft; what was typed is shown again when it is refused."""
     bulletin = manageable(request, public_id)
     form = WordingForm(request.POST)
-    block = next((one for one in circular.blocks(bulletin) if one.key == key), None)
-    if block is None or not form.is_valid():
+    found = next((one for one in circular.blocks(bulletin) if one.key == block), None)
+    if found is None or not form.is_valid():
         messages.error(request, _("没有这一段，请刷新后再看。"))
         return redirect(_edit_address(bulletin))
     back = "restore" in request.POST
-    typed = block.drafted.shown if back else form.cleaned_data["text"]
+    typed = found.drafted.shown if back else form.cleaned_data["text"]
     htmx = bool(request.htmx)  # type: ignore[attr-defined]
     try:
-        bulletin = services.reword(bulletin, key, typed, form.cleaned_data["seen"], request.user)
+        bulletin = services.reword(bulletin, block, typed, form.cleaned_data["seen"], request.user)
     except ValidationError as error:
         if bulletin.status != Bulletin.Status.DRAFT:
             messages.error(request, " ".join(error.messages))
             return redirect(address_of(bulletin))
-        moved = block.digest != form.cleaned_data["seen"]
-        row = _block(bulletin, block, typed=typed, errors=error.messages, moved=moved)
+        moved = found.digest != form.cleaned_data["seen"]
+        row = _block(bulletin, found, typed=typed, errors=error.messages, moved=moved)
         if htmx:
             return render(request, "bulletins/_block.html", row)
         return _page(request, bulletin, row)
     if not htmx:
         messages.success(request, _("已恢复原稿。") if back else _("已保存，正在按新文字排版。"))
-        return redirect(f"{_edit_address(bulletin)}#{_block(bulletin, block)['anchor']}")
-    fresh = next(one for one in circular.blocks(bulletin) if one.key == key)
+        return redirect(f"{_edit_address(bulletin)}#{_block(bulletin, found)['anchor']}")
+    fresh = next(one for one in circular.blocks(bulletin) if one.key == block)
     row = _block(bulletin, fresh, saved=_("已恢复原稿") if back else _("已保存"))
     return render(request, "bulletins/_block_saved.html", _paper(bulletin) | row)
 
