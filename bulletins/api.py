@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import django_filters as df
 from django.core.exceptions import ValidationError as RefusedValue
@@ -278,7 +279,11 @@ class BulletinSerializer(RowSerializer):
     issued_on = serializers.DateField(allow_null=True)
     verification_code = serializers.CharField()
     sha256 = serializers.CharField()
-    replaced_by = serializers.UUIDField(source="replaced_by.public_id", allow_null=True, default=None)
+    replaced_by = serializers.SerializerMethodField(help_text="The successor, once it was issued.")
+
+    def get_replaced_by(self, bulletin: Bulletin) -> UUID | None:
+        successor = bulletin.replaced_by
+        return successor.public_id if successor and not successor.is_prepared else None
 
 
 class BulletinViewSet(DetailView):

@@ -142,9 +142,9 @@ def _as_issued(bulletin: Bulletin | None) -> Verdict:
 
 
 def _in_force(bulletin: Bulletin) -> Bulletin | None:
-    """The last of the chain of successors; None when it was not replaced."""
+    """The last of the chain of successors that were issued; None when there is none."""
     last = bulletin
-    while last.replaced_by:
+    while last.replaced_by and not last.replaced_by.is_prepared:
         last = last.replaced_by
     return last if last != bulletin else None
 

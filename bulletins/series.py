@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 PRINTED = ("bureau__path", "indicator", "chain", "value", "numerator", "denominator", "late")
 
 
+class Stopped(ValidationError):
+    """Nothing more of the series is issued, to whatever unit."""
+
+
 # --- Drawing up and signing -------------------------------------------------------------------------------
 
 
@@ -51,7 +55,7 @@ def draw_up(
 
 @by_whom
 def sign(series: Series, by: User) -> Series:
-    """From now on each newly frozen period of its kind is issued under this signature."""
+    """What is frozen of its kind from now on is issued under this signature, once it is published."""
     services.refuse_others_to_sign(by, series.bureau)
     with transaction.atomic():
         locked = _locked(series)
@@ -86,7 +90,10 @@ def _locked(series: Series) -> Series:
 
 @by_whom
 def run(series: Series, period: Period, by: User | None, *, in_background: bool = True) -> Edition:
-    """The edition of a frozen period, made or made complete; where nothing is missing, nothing is done."""
+    """The edition of a published period, made or made complete; where nothing is missing, nothing is done.
+
+    What was frozen before the signature was not signed for, so only who may sign lets it be issued.
+    """
     services.refuse_others_to_issue(by, series.bureau)
     with transaction.atomic():
         locked = _locked(series)
@@ -97,6 +104,12 @@ def run(series: Series, period: Period, by: User | None, *, in_background: bool 
                 _("这项定期印发只办%(kind)s的数据。"), params={"kind": locked.get_period_kind_display()}
             )
         snapshot = services.frozen_snapshot(period)
+        if not period.is_public:
+            raise ValidationError(
+                _("%(period)s还没有发布，发布后才能定期印发。"), params={"period": period.name}
+            )
+        if not _is_signed_for(locked, period):
+            services.refuse_others_to_sign(by, locked.bureau)
         edition, is_new = Edition.objects.judged("of the series").get_or_create(
             series=locked, snapshot=snapshot
         )
@@ -108,16 +121,26 @@ def run(series: Series, period: Period, by: User | None, *, in_background: bool 
     return edition
 
 
+def _is_signed_for(series: Series, period: Period) -> bool:
+    """Whether the period was frozen first after the signature."""
+    return bool(series.approved_at and period.frozen_at and period.frozen_at >= series.approved_at)
+
+
 @system_job("start editions")
 def start_due() -> None:
-    """An edition for each newest version that was frozen since its series was signed."""
+    """An edition for each newest version that was frozen since its series was signed: of periods signed for,
+    and of those for which it has issued already."""
     for series in Series.objects.filter(approved_at__isnull=False, ended_at__isnull=True):
         frozen = Snapshot.objects.frozen().filter(
-            period__kind=series.period_kind, finished_at__gte=series.approved_at
+            period__kind=series.period_kind,
+            period__status__in=Period.PUBLIC,
+            finished_at__gte=series.approved_at,
         )
+        begun = set(series.editions.judged("of the series").values_list("snapshot__period", flat=True))
         done = Edition.objects.filter(series=series).values("snapshot")
         for snapshot in frozen.exclude(pk__in=done).select_related("period"):
-            if snapshot == services.frozen_snapshot(snapshot.period):
+            meant = snapshot.period_id in begun or _is_signed_for(series, snapshot.period)
+            if meant and snapshot == services.frozen_snapshot(snapshot.period):
                 try:
                     run(series, snapshot.period, None)
                 except ValidationError:
@@ -143,12 +166,26 @@ def _issue_all(edition: Edition) -> None:
         try:
             with transaction.atomic():
                 work.issue(unit)
+        except Stopped as fault:
+            faults[unit.code] = " ".join(fault.messages)
+            break
         except ValidationError as fault:
             faults[unit.code] = " ".join(fault.messages)
         except Exception as fault:
             logger.exception("edition %s: nothing was issued for %s", edition.pk, unit.code)
             faults[unit.code] = str(fault)[:500]
     edition.finish(faults=faults)
+
+
+def _refuse_when_over(series: Series) -> None:
+    """Asked for each unit anew: it was stopped, or its signer may sign no more."""
+    rows = Series.objects.judged("under the lock").select_for_update(of=("self",))
+    locked = rows.select_related("bureau", "approved_by").get(pk=series.pk)
+    if locked.ended_at:
+        raise Stopped(_("这项定期印发已经停止。"))
+    signer = locked.approved_by
+    if signer is None or not signer.is_active or not services.may_sign(signer, locked.bureau):
+        raise Stopped(_("签发人已不能签发该单位的通报，请停止这项定期印发，重新拟定和签发。"))
 
 
 class _Edition:
@@ -166,10 +203,15 @@ class _Edition:
         """The bulletin of a unit, unless one with these figures is in force."""
         if self.is_superseded:
             return
+        _refuse_when_over(self.series)
         period, kind = self.snapshot.period, self.series.kind
         rows = Bulletin.objects.select_for_update(of=("self",)).select_related("snapshot")
-        in_force = rows.filter(period=period, bureau=unit, kind=kind, status=Bulletin.Status.ISSUED).first()
+        known = rows.filter(period=period, bureau=unit, kind=kind)
+        in_force = known.filter(status=Bulletin.Status.ISSUED).first()
         if in_force and not self.has_changed(in_force.snapshot, unit):
+            return
+        if not in_force and known.filter(status=Bulletin.Status.WITHDRAWN).exists():
+            # Somebody took it back; what is issued in its place, people decide.
             return
         draft = services.draft_bulletin(period, unit, None, kind=kind, again=True, in_background=False)
         if draft.created_by_id:

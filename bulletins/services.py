@@ -243,6 +243,7 @@ def publish(period: Period, by: User | None) -> Period:
         if not period.is_public:
             period.status = Period.Status.PUBLISHED
             period.save(update_fields=["status"])
+            ring(tasks.start_editions, frozen_snapshot(period).pk)
     return period
 
 
@@ -376,7 +377,8 @@ def issue(bulletin: Bulletin, by: User | None, *, in_background: bool = True) ->
             locked.record_day, locked.record_root = root.day, root.hash
         locked.full_clean(exclude=["pdf", "sha256"], validate_unique=False)
         _print_anew(locked, in_background=in_background)
-        for old in locked.replaces.judged("the signer").filter(status=Bulletin.Status.ISSUED):
+        replaced = locked.replaces.judged("the signer").filter(status=Bulletin.Status.ISSUED)
+        for old in replaced.select_for_update(of=("self",)):
             old.status = Bulletin.Status.REPLACED
             old.save(update_fields=["status"])
         notices.tell_of_issue(locked)
@@ -516,8 +518,11 @@ def discard(bulletin: Bulletin, by: User | None) -> None:
     refuse_others_to_issue(by, bulletin.bureau)
     with transaction.atomic():
         locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
-        for old in locked.replaces.judged("the issuer").all():
-            old.replaced_by, old.withdraw_reason = None, ""
+        for old in locked.replaces.judged("the issuer").select_for_update(of=("self",)):
+            old.replaced_by = None
+            if old.status == Bulletin.Status.ISSUED:
+                # One that was withdrawn meanwhile says why.
+                old.withdraw_reason = ""
             old.save(update_fields=["replaced_by", "withdraw_reason"])
         for words in locked.wordings.all():
             words.delete()
@@ -571,6 +576,15 @@ def replace(bulletin: Bulletin, by: User | None, reason: str, *, in_background: 
     _need_reason(reason)
     with transaction.atomic(), on_behalf(by, reason=reason.strip()):
         locked = _locked_in_force(bulletin)
+        Period.objects.select_for_update().get(pk=locked.period_id)
+        known = Bulletin.objects.judged("the issuer").filter(
+            period=locked.period, bureau=locked.bureau, kind=locked.kind
+        )
+        if under_way := known.filter(status__in=Bulletin.PREPARING).first():
+            # It may be reviewed already, as something else than a successor.
+            raise ValidationError(
+                _("《%(title)s》正在办理，请先办完或删除，再起草替换件。"), params={"title": under_way.title}
+            )
         successor = draft_bulletin(
             locked.period, locked.bureau, by, kind=locked.kind, again=True, in_background=in_background
         )

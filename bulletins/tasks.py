@@ -22,7 +22,7 @@ def run_edition(edition_pk: int) -> None:
 
 @shared_task
 def start_editions(snapshot_pk: int) -> None:
-    """Rung by a freeze, so that bulletins are on their way at once."""
+    """Rung by a publication and by a correction, so that bulletins are on their way at once."""
     series.start_due()
 
 

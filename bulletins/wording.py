@@ -19,7 +19,7 @@ _CHANGE = (
 )
 _NUMBER = r"\d[\d,]*(?:\.\d+)?[万亿%]?"
 _FIGURE = re.compile(f"{LOCKED}(.*?){FREED}|({_CHANGE}|{_DATE}|{_NUMBER})", re.DOTALL)
-_PLACEHOLDER = re.compile(r"⟦\s*(\d+)\s*(?:[:：]([^⟦⟧]*))?⟧")
+_PLACEHOLDER = re.compile(r"⟦\s*(\d{1,4})\s*(?:[:：]([^⟦⟧]*))?⟧")
 # Numbers that an editor types: dates, clauses, and the numbers of documents and standards.
 _TYPED = re.compile(
     r"\d{4}年(?:\d{1,2}月(?:\d{1,2}日)?)?|\d{1,2}月(?:\d{1,2}日)?|〔\d{4}〕\d+号|第\d+[条款项号]|"
@@ -64,6 +64,8 @@ class Drafted:
 
     def faults(self, typed: str) -> list[str]:
         """What is wrong with a typed text, in sentences: each figure stands in it once, and no other."""
+        if len(typed) > LONGEST:
+            return [_("这一段超过 %(limit)d 字，请分开写。") % {"limit": LONGEST}]
         found = [(int(number), shown) for number, shown in _PLACEHOLDER.findall(typed)]
         numbers = [number for number, _shown in found]
         said = []
@@ -89,8 +91,6 @@ class Drafted:
             % {"digits": digits}
             for digits in _DIGITS.findall(_TYPED.sub(" ", words))
         ]
-        if len(typed) > LONGEST:
-            said.append(_("这一段超过 %(limit)d 字，请分开写。") % {"limit": LONGEST})
         return said
 
 

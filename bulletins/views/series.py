@@ -77,11 +77,19 @@ def series_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "words": [(circular.FREE[key], text) for key, text in row.words.items() if key in circular.FREE],
         "editions": [_edition(edition, names) for edition in editions],
         "actions": _actions(request.user, row),
-        "periods": Period.objects.exclude(status=Period.Status.OPEN).filter(kind=row.period_kind)[:8],
+        "periods": _periods(request.user, row),
         "may_run": bool(row.approved_at and not row.ended_at)
         and services.may_issue(request.user, row.bureau),  # type: ignore[arg-type]
     }
     return render(request, "bulletins/series_detail.html", context)
+
+
+def _periods(user: Any, row: Series) -> list[Period]:
+    """For which it may be run: published ones; those frozen before the signature, by who may sign."""
+    published = Period.objects.filter(kind=row.period_kind, status__in=Period.PUBLIC)
+    if not services.may_sign(user, row.bureau):
+        published = published.filter(frozen_at__gte=row.approved_at) if row.approved_at else published.none()
+    return list(published[:8])
 
 
 def _edition(edition: Edition, names: dict[str, str]) -> dict[str, Any]:
@@ -129,7 +137,7 @@ def _step(request: HttpRequest, pk: int, do: Callable[[Series], object], said: s
 @require_POST
 def series_sign(request: HttpRequest, pk: int) -> HttpResponse:
     user: Any = request.user
-    said = _("已签发。以后冻结的数据自动按此印发。")
+    said = _("已签发。以后冻结的期间，发布时自动按此印发。")
     return _step(request, pk, lambda row: series.sign(row, user), said)
 
 
@@ -150,7 +158,7 @@ def series_run(request: HttpRequest, pk: int) -> HttpResponse:
     def run(row: Series) -> object:
         services.refuse_others_to_issue(user, row.bureau)
         if period is None:
-            raise ValidationError(_("请选择一个已冻结的期间。"))
+            raise ValidationError(_("请选择一个已发布的期间。"))
         return series.run(row, period, user)
 
     return _step(request, pk, run, _("已开始印发，没有变化的单位不重复印发。"))

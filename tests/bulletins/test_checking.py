@@ -7,6 +7,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from bulletins import services
+from bulletins.api import BulletinSerializer
 from bulletins.checking import State, verify
 from bulletins.models import Bulletin, Period
 from tests.bulletins.ledger import Tree, project
@@ -86,6 +87,16 @@ def test_a_replaced_bulletin_leads_to_the_one_in_force(bulletin: Bulletin) -> No
     verdict = verify(file=io.BytesIO(document))
     assert (verdict.state, verdict.bulletin, verdict.successor) == (State.REPLACED, bulletin, third)
     assert verify(code=third.verification_code).state == State.GENUINE
+
+
+def test_a_successor_is_named_once_it_is_issued(bulletin: Bulletin) -> None:
+    successor = services.replace(bulletin, None, "更正")
+    assert verify(code=bulletin.verification_code).successor is None
+    assert BulletinSerializer(bulletin).data["replaced_by"] is None
+    services.issue(successor, None)
+    assert verify(code=bulletin.verification_code).successor == successor
+    bulletin.refresh_from_db()
+    assert BulletinSerializer(bulletin).data["replaced_by"] == successor.public_id
 
 
 def test_a_withdrawn_bulletin_says_so(bulletin: Bulletin) -> None:

@@ -425,6 +425,67 @@ def test_a_discarded_draft_leaves_no_number_and_the_replaced_one_in_force(
     assert services.issue_bulletin(period, tree.jiangsu, again=True).doc_seq == 2
 
 
+def test_a_replaced_bulletin_that_is_withdrawn_keeps_its_reason_when_the_draft_goes(
+    period: Period, tree: Tree, people: People
+) -> None:
+    old = services.print_now(services.issue_bulletin(period, tree.jiangsu))
+    successor = services.replace(old, people.writer, "更正")
+    services.withdraw(old, people.head, "印发对象有误")
+    services.discard(successor, people.writer)
+    left = anew(old)
+    assert (left.status, left.replaced_by, left.withdraw_reason) == (Status.WITHDRAWN, None, "印发对象有误")
+
+
+@pytest.mark.parametrize("under_way", ["a draft", "a successor"])
+def test_what_is_being_prepared_does_not_become_a_successor_unnoticed(
+    period: Period, tree: Tree, people: People, under_way: str
+) -> None:
+    old = services.print_now(services.issue_bulletin(period, tree.jiangsu))
+    other = services.print_now(services.issue_bulletin(period, tree.jiangsu, again=True))
+    if under_way == "a draft":
+        draft = services.print_now(services.draft_bulletin(period, tree.jiangsu, people.writer, again=True))
+        services.approve(services.submit(draft, people.writer), people.colleague)
+    else:
+        services.replace(other, people.writer, "更正")
+    with pytest.raises(ValidationError, match="先办完或删除"):
+        services.replace(old, people.writer, "更正")
+    assert anew(old).replaced_by is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_withdrawal_beside_the_signature_of_the_successor_is_not_overwritten() -> None:
+    tree = Tree()
+    people = People(tree)
+    services.freeze_now(services.get_period("2024"), None)
+    old = services.print_now(services.issue_bulletin(services.get_period("2024"), tree.jiangsu))
+    draft = services.print_now(services.replace(old, people.writer, "更正"))
+    services.approve(services.submit(draft, people.writer), people.colleague)
+    barrier, refused = threading.Barrier(2), []
+
+    def do(step: Callable[[], object]) -> None:
+        try:
+            barrier.wait()
+            step()
+        except ValidationError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    steps = (
+        lambda: services.issue(draft, people.head, in_background=False),
+        lambda: services.withdraw(old, people.above, "撤回"),
+    )
+    threads = [threading.Thread(target=do, args=[step]) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert anew(draft).status == Status.ISSUED
+    left = anew(old)
+    assert left.status == (Status.REPLACED if refused else Status.WITHDRAWN)
+    assert bool(left.withdrawn_at) is not bool(refused)
+
+
 def test_the_operator_does_not_issue_what_people_are_preparing(
     period: Period, tree: Tree, people: People
 ) -> None:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import Role, User
+from accounts.models import Grant, Role, User
 from bulletins import paper, series, services, tasks
 from bulletins.models import Bulletin, Edition, Period, Series
 from common.jobs import Job
@@ -33,6 +33,7 @@ def tree() -> Tree:
 @world
 def period(tree: Tree) -> Period:
     services.freeze_now(services.get_period("2024"), None)
+    services.publish(services.get_period("2024"), None)
     return services.get_period("2024")
 
 
@@ -179,7 +180,7 @@ def test_the_database_issues_once_for_a_unit_of_an_edition(
         Bulletin.objects.judged("test").filter(bureau=tree.wuxi).update(bureau=tree.suzhou, doc_seq=9)
 
 
-def test_a_freeze_starts_the_editions_of_signed_series_of_its_kind(
+def test_a_publication_starts_the_editions_of_signed_series_of_its_kind(
     tree: Tree, printed: list[paper.Circular], django_capture_on_commit_callbacks: Any
 ) -> None:
     earlier = services.freeze_now(services.get_period("2023"), None)
@@ -189,6 +190,12 @@ def test_a_freeze_starts_the_editions_of_signed_series_of_its_kind(
     one = signed(tree)
     drawn_up(tree, kind="brief")
     newest = services.freeze_now(services.get_period("2024"), None)
+    services.publish(services.get_period("2023"), None)
+    series.start_due()
+    assert not Edition.objects.judged("test").exists()
+    with django_capture_on_commit_callbacks() as rung:
+        services.publish(services.get_period("2024"), None)
+    assert len(rung) == 1
     series.start_due()
     assert [(edition.series, edition.snapshot) for edition in Edition.objects.judged("test")] == [
         (one, newest)
@@ -240,6 +247,75 @@ def test_what_is_not_signed_or_has_ended_is_not_run(period: Period, tree: Tree) 
         series.run(one, period, None)
 
 
+def test_unpublished_figures_are_not_issued(tree: Tree) -> None:
+    services.freeze_now(services.get_period("2024"), None)
+    with pytest.raises(ValidationError, match="还没有发布"):
+        series.run(signed(tree), services.get_period("2024"), None)
+
+
+def test_what_was_frozen_before_the_signature_is_issued_only_by_who_may_sign(
+    period: Period, tree: Tree
+) -> None:
+    one = signed(tree)
+    with pytest.raises(PermissionDenied, match="管理员签发"):
+        series.run(one, period, factories.user(Role.STATISTICIAN, tree.jiangsu))
+    assert series.run(one, period, factories.user(Role.ADMINISTRATOR, tree.jiangsu)).pk
+
+
+def test_a_correction_of_what_was_not_signed_for_starts_no_edition(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    one = signed(tree)
+    project(tree.binhu)
+    services.freeze_now(period, None, "补无锡一个项目")
+    series.start_due()
+    assert not one.editions.judged("test").exists()
+    run(one, period)
+    project(tree.binhu)
+    newest = services.freeze_now(period, None, "再补一个")
+    series.start_due()
+    assert one.editions.judged("test").filter(snapshot=newest).exists()
+
+
+@pytest.mark.parametrize("why", ["stopped", "signer left", "signer has no right"])
+def test_an_edition_ends_where_it_stands_when_its_series_is_over(
+    period: Period, tree: Tree, printed: list[paper.Circular], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    one = signed(tree)
+    issue = services.issue
+
+    def over_after_the_first(draft: Bulletin, by: Any, **options: Any) -> Bulletin:
+        made = issue(draft, by, **options)
+        if why == "stopped":
+            series.end(one, factories.user(Role.ADMINISTRATOR, tree.jiangsu))
+        elif why == "signer left":
+            User.objects.filter(pk=one.approved_by_id).update(is_active=False)
+        else:
+            Grant.objects.judged("test").filter(user=one.approved_by_id).delete()
+        return made
+
+    edition = series.run(one, period, None)
+    monkeypatch.setattr(services, "issue", over_after_the_first)
+    series.run_edition(edition.pk)
+    edition.refresh_from_db()
+    assert issued() == [("320000", 1)]
+    (said,) = edition.faults.values()
+    assert "已经停止" in said or "已不能签发" in said
+
+
+def test_a_correction_brings_out_nothing_that_was_taken_back(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    one = signed(tree)
+    run(one, period)
+    of_wuxi = Bulletin.objects.judged("test").get(bureau=tree.wuxi)
+    services.withdraw(of_wuxi, None, "印发对象有误")
+    project(tree.binhu)
+    services.freeze_now(period, None, "补无锡一个项目")
+    assert run(one, period).faults == {}
+    assert issued() == [("320000", 2), ("320500", 1)]
+
+
 def test_the_template_takes_no_typed_figures(tree: Tree) -> None:
     with pytest.raises(ValidationError, match="手工输入的数字"):
         drawn_up(tree, words={"overall.more": "本省共3个项目。"})
@@ -254,6 +330,7 @@ def test_a_killed_worker_loses_nothing_of_a_run_and_nothing_is_issued_twice(
     tree = Tree()
     takes_part(firm(), project(tree.huqiu), "leader")
     services.freeze_now(services.get_period("2024"), None)
+    services.publish(services.get_period("2024"), None)
     one = signed(tree)
     worker = celery_worker_factory(broker_url)
     series.run(one, services.get_period("2024"), None)

@@ -43,6 +43,7 @@ def test_words_are_changed_around_the_figures_which_may_move() -> None:
         ("解决⟦1:12⟧个、⟦2:5⟧个，合格率９８％。", "“９８"),
         ("解决⟦1:12⟧个、⟦2:5⟧个，另有⟧。", "⟦ ⟧ 一起保留"),
         ("解决⟦1:12⟧个、⟦2:5⟧个" + "，好" * 1001, "超过 2000 字"),
+        ("解决⟦1:12⟧个、⟦2:5⟧个⟦" + "9" * 5000 + "⟧", "超过 2000 字"),
     ],
 )
 def test_no_figure_is_lost_typed_or_made_up(typed: str, fault: str) -> None:
