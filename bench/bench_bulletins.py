@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone, translation
 
 from accounts.models import User
@@ -148,7 +149,7 @@ def bulletin_scheduled_run() -> Sides:
 
     def run() -> list[Bulletin]:
         Bulletin.objects.filter(status=Bulletin.Status.ISSUED).update(
-            status=Bulletin.Status.WITHDRAWN, withdrawn_at=timezone.now(), withdraw_reason="next round"
+            status=Bulletin.Status.REPLACED, replaced_by=F("pk")
         )
         Series.objects.filter(ended_at__isnull=True).update(ended_at=timezone.now())
         one = series.draw_up(

@@ -11,11 +11,13 @@ from decimal import Decimal
 from functools import cached_property
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from bulletins import agencies, dashboard, figures, wording
-from bulletins.figures import NOT_REPORTED, Headline
+from bulletins.disclosure import Reader
+from bulletins.figures import HIDDEN, NOT_REPORTED, Headline
 from bulletins.indicators import HEADLINES, Kind
 from bulletins.models import Bulletin, Period, StatValue, Wording
 from bulletins.paper import (
@@ -38,7 +40,7 @@ from bulletins.paper import (
 from bulletins.paper.render import chinese_number
 from common import charts, formats, printing
 from common.printing import Number, Rank, prose
-from enterprises.models import Bureau
+from enterprises.models import Bureau, IndustryChain
 
 # How the seven figures are named in the columns of the region table.
 COLUMNS = ("实施\n项目", "创新\n联合体", "链主\n企业", "链员\n企业", "赋能\n机构", "攻关\n项目", "解决\n问题")
@@ -125,6 +127,24 @@ def compose(bulletin: Bulletin) -> Circular:
     return _Composer(bulletin).paper()
 
 
+def reader_of(bulletin: Bulletin) -> Reader | None:
+    """By whose eyes a paper reads figures: what is issued by itself nobody has looked at, so it tells what
+    anybody is told. What people sign is the word of their office, and prints all."""
+    return Reader(AnonymousUser()) if bulletin.edition_id else None
+
+
+def headline(bulletin: Bulletin, codes: Sequence[str] = HEADLINES) -> list[Headline]:
+    """Figures of a bulletin as they stand in it."""
+    reader = reader_of(bulletin)
+    return figures.headline(
+        bulletin.snapshot,
+        bulletin.bureau,
+        codes,
+        read=reader.of_unit if reader else figures.of_unit,
+        against=lambda _snapshot: bulletin.compared_with,
+    )
+
+
 def blocks(bulletin: Bulletin) -> list[EditorBlock]:
     """The blocks of a bulletin that may be worded otherwise, in their order."""
     with translation.override("zh-hans"):
@@ -178,14 +198,11 @@ class _Composer:
         self.whole = agencies.whole(self.unit)
         self.before = bulletin.compared_with
         self.indicators = figures.definitions(self.snapshot)
-        self.lines = {
-            line.indicator.code: line
-            for line in figures.headline(
-                self.snapshot, self.unit, tuple(self.indicators), against=lambda _this: self.before
-            )
-        }
+        self.lines = {line.indicator.code: line for line in headline(bulletin, tuple(self.indicators))}
         self.rows = figures.regions(self.snapshot, self.unit)
-        self.values = figures.values(self.snapshot, self.rows)
+        self.reader = reader_of(bulletin)
+        read = self.reader.values if self.reader else figures.values
+        self.values = read(self.snapshot, self.rows)
         self.wordings = {one.key: one for one in bulletin.wordings.all()}
         self.blocks: dict[str, EditorBlock] = {}
 
@@ -291,10 +308,24 @@ class _Composer:
     def number(self, code: str) -> int:
         return self.value(code) or 0
 
+    def is_withheld(self, code: str) -> bool:
+        return self.lines[code].figure.withheld
+
+    def is_blank(self, code: str) -> bool:
+        """Nothing was reported."""
+        return self.value(code) is None and not self.is_withheld(code)
+
+    def has(self, code: str) -> bool:
+        """It is more than nothing; what is withheld is."""
+        return bool(self.number(code)) or self.is_withheld(code)
+
+    def said(self, code: str) -> str:
+        return HIDDEN if self.is_withheld(code) else prose(self.number(code))
+
     def growth(self, code: str) -> str:
-        """The change against the year before; nothing where there is no such year."""
+        """The change against the year before; nothing where there is no such year, or a side is withheld."""
         line = self.lines[code]
-        if not self.before:
+        if not self.before or line.figure.withheld or line.before.withheld:
             return ""
         if not figures.comparable(code, self.snapshot, self.before):
             return "口径不同，不作比较"
@@ -303,6 +334,17 @@ class _Composer:
 
     def of(self, unit: Bureau, code: str) -> int | None:
         return self.values[unit.pk].get(code, NOT_REPORTED).value
+
+    def hides(self, unit: Bureau, code: str) -> bool:
+        return self.values[unit.pk].get(code, NOT_REPORTED).withheld
+
+    def count_of(self, unit: Bureau, code: str) -> str | None:
+        return HIDDEN if self.hides(unit, code) else _count(self.of(unit, code))
+
+    @cached_property
+    def hides_places(self) -> bool:
+        """Some parts cannot be ranked, though they have figures."""
+        return any(self.hides(unit, RANKED_BY) for unit in self.parts)
 
     @cached_property
     def parts(self) -> list[Bureau]:
@@ -328,7 +370,7 @@ class _Composer:
     @cached_property
     def silent(self) -> list[Bureau]:
         """Parts that reported none of the seven figures."""
-        return [unit for unit in self.parts if all(self.of(unit, code) is None for code in HEADLINES)]
+        return [unit for unit in self.parts if all(self.count_of(unit, code) is None for code in HEADLINES)]
 
     @cached_property
     def source(self) -> str:
@@ -346,15 +388,15 @@ class _Composer:
     def sentence(self) -> str:
         """The national sentence with the seven figures in the published order (`domain.md` 6.2)."""
         said = [
-            (BESIDE.get(code, "，"), PHRASES[code].format(n=prose(value)))
+            (BESIDE.get(code, "，"), PHRASES[code].format(n=self.said(code)))
             for code in HEADLINES
-            if (value := self.value(code)) is not None
+            if not self.is_blank(code)
         ]
         if not said:
             return f"{self.period.name}，{self.whole}没有报送质量强链工作数据。"
         figures_said = "".join(mark + words for mark, words in said)[1:]
         text = f"{self.period.name}，{self.whole}共{figures_said}"
-        missing = [str(self.indicators[code].name) for code in HEADLINES if self.value(code) is None]
+        missing = [str(self.indicators[code].name) for code in HEADLINES if self.is_blank(code)]
         return f"{text}；{listing(missing)}没有报送。" if missing else f"{text}。"
 
     # --- text --------------------------------------------------------------------------------------------
@@ -396,6 +438,8 @@ class _Composer:
             notes.append("没有上年同期数，不作比较。")
         elif not self.before.version:
             notes.append("上年同期数取自尚未冻结的汇总。")
+        if any(line.figure.withheld or line.before.withheld for line in self.lines.values()):
+            notes.append(f"“{HIDDEN}”表示数字较小，按规定不单独公布。")
         notes += [*self._late_notes(), *self._coverage_notes()]
         return figures_table(
             f"{self.period.name}{self.whole}质量强链主要指标",
@@ -407,7 +451,7 @@ class _Composer:
 
     def _net(self) -> int | None:
         solved = self.value("I15")
-        return None if solved is None else solved - self.number("I17")
+        return None if solved is None or self.is_withheld("I17") else solved - self.number("I17")
 
     def _late_notes(self) -> list[str]:
         late = [
@@ -469,55 +513,52 @@ class _Composer:
         return (Section("典型案例", tuple(told)),) if told else ()
 
     def _projects(self) -> tuple[Block, ...]:
-        if self.value("I02") is None:
+        if self.is_blank("I02"):
             return ()
-        text = f"截至期末，在施质量强链项目{prose(self.number('I02'))}个"
-        if self.number("I01L") or self.number("I01P"):
-            text += (
-                f"；跨区域项目牵头{self.number('I01L')}个、参与{self.number('I01P')}个（参与数不计入总数）"
-            )
-        if self.value("I04") is not None:
-            text += f"；2024年以来累计组建质量技术创新联合体{prose(self.number('I04'))}个"
-            if self.number("I04D"):
-                text += f"，另有{self.number('I04D')}个已解散"
+        text = f"截至期末，在施质量强链项目{self.said('I02')}个"
+        if self.has("I01L") or self.has("I01P"):
+            text += f"；跨区域项目牵头{self.said('I01L')}个、参与{self.said('I01P')}个（参与数不计入总数）"
+        if not self.is_blank("I04"):
+            text += f"；2024年以来累计组建质量技术创新联合体{self.said('I04')}个"
+            if self.has("I04D"):
+                text += f"，另有{self.said('I04D')}个已解散"
         return self.say("practice.projects", "项目带动", f"{text}。")
 
     def _firms(self) -> tuple[Block, ...]:
-        if not self.number("I07U"):
+        if not self.has("I07U"):
             return ()
         text = (
-            f"参与项目的链主和链员企业去重后共{prose(self.number('I07U'))}家，"
-            f"其中链主企业参与{prose(self.number('I06'))}家次、链员企业参与{prose(self.number('I08'))}家次"
+            f"参与项目的链主和链员企业去重后共{self.said('I07U')}家，"
+            f"其中链主企业参与{self.said('I06')}家次、链员企业参与{self.said('I08')}家次"
         )
-        if self.number("I09"):
-            text += f"；{prose(self.number('I09'))}家赋能机构提供计量、标准、检验检测、认证认可等质量技术服务"
+        if self.has("I09"):
+            text += f"；{self.said('I09')}家赋能机构提供计量、标准、检验检测、认证认可等质量技术服务"
         return self.say("practice.firms", "企业参与", f"{text}。")
 
     def _solving(self) -> tuple[Block, ...]:
-        if not any(self.number(code) for code in ("I12", "I13", "I15")):
+        if not any(self.has(code) for code in ("I12", "I13", "I15")):
             return ()
         text = (
-            f"企业提出问题{prose(self.number('I12'))}个，受理{prose(self.number('I13'))}个，"
-            f"解决{prose(self.number('I15'))}个，其中清单内解决{prose(self.number('I16'))}个；"
-            f"截至期末在清单问题{prose(self.number('I14'))}个。"
+            f"企业提出问题{self.said('I12')}个，受理{self.said('I13')}个，"
+            f"解决{self.said('I15')}个，其中清单内解决{self.said('I16')}个；"
+            f"截至期末在清单问题{self.said('I14')}个。"
         )
         rate, days = self.lines["I19"], self.lines["I20"]
         if rate.value is not None:
             text += f"清单问题解决率{rate.text}%（{rate.parts}）。"
         if days.value is not None:
             text += f"从受理到核验用时的中位数为{days.text}天。"
-        if self.number("I21"):
-            text += f"受益企业{prose(self.number('I21'))}家。"
-        if self.number("I25"):
+        if self.has("I21"):
+            text += f"受益企业{self.said('I21')}家。"
+        if self.has("I25"):
             text += (
-                f"揭榜挂帅发榜{prose(self.number('I25'))}个、揭榜{prose(self.number('I25T'))}个、"
-                f"解决{prose(self.number('I25A'))}个。"
+                f"揭榜挂帅发榜{self.said('I25')}个、揭榜{self.said('I25T')}个、解决{self.said('I25A')}个。"
             )
-        if self.number("I11"):
-            text += f"完成重点攻关项目{prose(self.number('I11'))}个。"
-        if self.number("I23"):
-            text += f"产出标准、规范和证书{prose(self.number('I23'))}项。"
-        if self.number("I24"):
+        if self.has("I11"):
+            text += f"完成重点攻关项目{self.said('I11')}个。"
+        if self.has("I23"):
+            text += f"产出标准、规范和证书{self.said('I23')}项。"
+        if self.has("I24"):
             text += f"带动企业投入{self.lines['I24'].text}万元。"
         if self.rows and (best := self._best_chains()):
             text += f"解决问题较多的产业链有{best}。"
@@ -532,8 +573,16 @@ class _Composer:
         rows = StatValue.objects.filter(
             snapshot=self.snapshot, bureau=self.unit, indicator=RANKED_BY, chain__isnull=False
         )
-        rows = rows.order_by("-value", "chain__code")[:BARS]
-        return [(name, value or 0) for name, value in rows.values_list("chain__name", "value")]
+        told = [
+            (row.chain.name, row.value or 0)
+            for row in rows.order_by("-value", "chain__code").select_related("chain")
+            if row.chain and not self._hides_chain(row.chain)
+        ]
+        return told[:BARS]
+
+    def _hides_chain(self, chain: IndustryChain) -> bool:
+        reader = self.reader
+        return reader is not None and reader.withholds(self.snapshot, RANKED_BY, self.unit, chain)
 
     # --- regions -----------------------------------------------------------------------------------------
 
@@ -543,18 +592,23 @@ class _Composer:
             blocks += [*self.say("progress", "分地区进展", self._leaders_and_laggards()), self.region_table()]
         else:
             best = self._best_chains()
-            text = f"解决问题较多的产业链有{best}。" if best else "本期没有按产业链统计的解决问题数。"
+            none = "本期没有可公布的按产业链统计的解决问题数。"
+            if not self.reader:
+                none = "本期没有按产业链统计的解决问题数。"
+            text = f"解决问题较多的产业链有{best}。" if best else none
             blocks += self.say("progress", "分产业链进展", text)
         blocks += [Figure(chart, source=self.source) for chart in self.drawings()]
         return tuple(blocks)
 
     def _leaders_and_laggards(self) -> str:
         solved = [unit for unit in self.ranked if self.of(unit, RANKED_BY)]
+        if not solved and self.hides_places:
+            return "各地区主要指标见表2。"
         if not solved:
             return "各地区本期都没有解决质量堵点卡点问题的记录，主要指标见表2。"
         text = f"各地区主要指标见表2，解决问题数居前的有{self._with_places(_with_ties(solved, self.places))}"
         behind = [unit for unit in reversed(self.ranked) if unit not in _with_ties(solved, self.places)]
-        if behind:
+        if behind and not self.hides_places:
             names = [
                 wording.lock(f"{agencies.region(unit)}（{self.of(unit, RANKED_BY)}个）")
                 for unit in behind[:NAMED]
@@ -576,11 +630,14 @@ class _Composer:
         )
 
     def region_table(self) -> Table:
-        total = tuple(Cell(_count(self.value(code)), self.link(code)) for code in HEADLINES)
+        total = tuple(
+            Cell(HIDDEN if self.is_withheld(code) else _count(self.value(code)), self.link(code))
+            for code in HEADLINES
+        )
         rows = [RegionRow(self.whole, total, kind="total")]
         for unit in self.rows:
             part = unit.pk in self.places
-            cells = tuple(Cell(_count(self.of(unit, code)), self.link(code, unit)) for code in HEADLINES)
+            cells = tuple(Cell(self.count_of(unit, code), self.link(code, unit)) for code in HEADLINES)
             rows.append(
                 RegionRow(
                     agencies.region(unit),
@@ -590,6 +647,8 @@ class _Composer:
                 )
             )
         notes = ["“—”表示没有报送；按解决问题数排名，数量相同的并列，按代码顺序排列。", *self._overlaps()]
+        if any(self.hides(unit, code) for unit in self.rows for code in HEADLINES):
+            notes.append(f"“{HIDDEN}”表示数字较小，按规定不单独公布，不参加排名。")
         if len(self.parts) < len(self.rows):
             notes.append("计划单列市为所在省的其中数，不另计入合计，不参加排名。")
         return region_table(
@@ -607,6 +666,8 @@ class _Composer:
         """Rule 1: the sum of the parts, the figure without repetition, and the difference."""
         said = []
         for code in DISTINCT:
+            if self.is_withheld(code) or any(self.hides(unit, code) for unit in self.parts):
+                continue
             together = sum(self.of(unit, code) or 0 for unit in self.parts)
             apart = together - self.number(code)
             if apart > 0:
@@ -626,7 +687,7 @@ class _Composer:
                         charts.Tile(
                             unit.code,
                             self.of(unit, RANKED_BY),
-                            formats.count(self.of(unit, RANKED_BY)),
+                            self.count_of(unit, RANKED_BY) or formats.BLANK,
                             self.link(RANKED_BY, unit),
                         )
                         for unit in self.parts
@@ -677,6 +738,7 @@ class _Composer:
                     line.previous_text,
                 )
                 for line in (self.lines[code] for code in ("I12", "I13", "I15"))
+                if not line.figure.withheld
             ),
             unit="个",
             series="本期",
@@ -693,16 +755,16 @@ class _Composer:
 
     def problems(self) -> tuple[Block, ...]:
         said: list[Block] = []
-        if overdue := self.number("I18"):
-            text = f"截至期末，{prose(overdue)}个问题超过办理时限"
+        if self.has("I18"):
+            text = f"截至期末，{self.said('I18')}个问题超过办理时限"
             said += self._problem("overdue", "部分问题逾期未办。", self._with_most(text, "I18"))
-        if reopened := self.number("I17"):
-            text = f"期间有{prose(reopened)}个已核验解决的问题反弹重开"
+        if self.has("I17"):
+            text = f"期间有{self.said('I17')}个已核验解决的问题反弹重开"
             said += self._problem("reopened", "解决成效有待巩固。", self._with_most(text, "I17"))
         idle = [
             agencies.region(unit)
             for unit in self.parts
-            if self.of(unit, "I12") and not self.of(unit, RANKED_BY)
+            if self.of(unit, "I12") and not self.of(unit, RANKED_BY) and not self.hides(unit, RANKED_BY)
         ]
         if idle:
             text = f"{listing(idle)}有企业提出问题，本期没有解决的记录。"
@@ -724,16 +786,16 @@ class _Composer:
 
     def demands(self) -> tuple[Block, ...]:
         asked: list[Block] = []
-        if self.number("I18"):
+        if self.has("I18"):
             text = "各办理单位要对逾期问题逐项明确承担机构和完成时限，在下一统计期截止前办结。"
             asked += self._demand("overdue", "办结逾期问题。", text)
-        if self.number("I17"):
+        if self.has("I17"):
             text = "各受理单位要核对反弹原因，重新攻关，并由未经手的人员再次核验。"
             asked += self._demand("reopened", "巩固解决成效。", text)
         text = "各地要引导企业随时填报堵点卡点问题，及时核实、受理和列入清单。"
-        if self.number("I14"):
+        if self.has("I14"):
             text = (
-                f"对在清单的{prose(self.number('I14'))}个问题，承担机构要按期提交解决办法和证据，"
+                f"对在清单的{self.said('I14')}个问题，承担机构要按期提交解决办法和证据，"
                 "经企业确认、他人核验后方可销号。"
             )
         asked += self._demand("running", "抓好在办问题。", text)

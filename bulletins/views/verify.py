@@ -9,10 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from bulletins import checking, dashboard, figures
+from bulletins import checking, circular, dashboard
 from bulletins.forms import VerifyForm
 from bulletins.models import Bulletin
-from common import formats
 from common.privacy import mask_organization
 from common.throttle import too_often
 from common.verification import BULLETINS, LENGTH, REPORTS
@@ -101,10 +100,7 @@ def _page(
 
 def _facts(bulletin: Bulletin) -> dict[str, Any]:
     """What the reader compares with the paper: number, title, and the seven figures as printed."""
-    printed = [
-        (line.indicator.name, formats.count(line.value), line.indicator.unit)
-        for line in figures.headline(bulletin.snapshot, bulletin.bureau)
-    ]
+    printed = [(line.indicator.name, line.text, line.indicator.unit) for line in circular.headline(bulletin)]
     return {
         "bulletin": bulletin,
         "printed": printed,

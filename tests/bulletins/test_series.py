@@ -1,16 +1,21 @@
 """One template for all units of a subtree, issued when a period is frozen."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Grant, Role, User
 from bulletins import paper, series, services, tasks
+from bulletins.disclosure import Reader
+from bulletins.indicators import HEADLINES
 from bulletins.models import Bulletin, Edition, Period, Series
 from common.jobs import Job
 from enterprises.models import Bureau
@@ -301,6 +306,44 @@ def test_an_edition_ends_where_it_stands_when_its_series_is_over(
     assert issued() == [("320000", 1)]
     (said,) = edition.faults.values()
     assert "已经停止" in said or "已不能签发" in said
+
+
+def test_a_series_tells_no_more_than_anybody_is_told(
+    period: Period, tree: Tree, printed: list[paper.Circular]
+) -> None:
+    run(signed(tree), period)
+    reader, snapshot = Reader(AnonymousUser()), services.frozen_snapshot(period)
+    assert reader.withholds(snapshot, "I01", tree.jiangsu)
+    for content in printed:
+        said = repr(content)
+        assert "共实施质量强链项目*个" in said or "共实施质量强链项目0个" in said
+        assert not re.search(r"(项目|问题|企业|机构|解决|受理|地区有|产业链有)[1-4][个家]", said)
+        assert "苏州市没有报送数据" not in said
+    of_province = next(content for content in printed if content.issuer == tree.jiangsu.name)
+    said = repr(of_province)
+    assert "“*”表示数字较小" in said
+    assert "并列第" not in said
+    assert "居后的有" not in said
+    cities = {"苏州市": tree.suzhou, "无锡市": tree.wuxi}
+    told = reader.values(snapshot, cities.values())
+    table = next(b for s in of_province.blocks if getattr(s, "heading", "") == "分地区进展" for b in s.blocks
+                 if isinstance(b, paper.Table))  # fmt: skip
+    hidden = 0
+    for row in table.rows:
+        name, *cells = [getattr(cell, "text", cell) for cell in row.cells]
+        if name in cities:
+            for code, cell in zip(HEADLINES, cells, strict=False):
+                hidden += told[cities[name].pk][code].withheld
+                assert (cell == "*") is told[cities[name].pk][code].withheld
+    assert hidden
+    by_code = Bulletin.objects.judged("test").get(bureau=tree.jiangsu)
+    page = Client().get(f"/verify/{by_code.verification_code}/").content.decode()
+    assert re.search(r"实施质量强链项目</dt><dd class=\"num\">\* ", page)
+
+
+def test_what_people_sign_prints_all(period: Period, tree: Tree, printed: list[paper.Circular]) -> None:
+    services.print_now(services.issue_bulletin(period, tree.jiangsu))
+    assert "共实施质量强链项目1个" in repr(printed[-1])
 
 
 def test_a_correction_brings_out_nothing_that_was_taken_back(
