@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 
@@ -62,6 +62,7 @@ def insert(rows: Sequence[models.Model], *, unless_there: bool = False) -> None:
 
 def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
     """By column, without those that the database fills in; None where it is to compute others."""
+    connection = connections[DEFAULT_DB_ALIAS]
     values: dict[str, Any] = {}
     for field in fields:
         value = field.pre_save(row, add=True)
@@ -84,6 +85,7 @@ def _insert(
     told: Sequence[str] = (),
 ) -> list[tuple[Any, ...]]:
     """``told`` are columns of the new rows that are answered."""
+    connection = connections[DEFAULT_DB_ALIAS]
     shape = (model, tuple(rows[0]), len(rows), unless_there, *told)
     if shape not in INSERTIONS:
         quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
