@@ -1,6 +1,7 @@
 """Storing new rows by statements that are composed once (`common.prepared` does so for queries)."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
@@ -11,7 +12,6 @@ from common.prepared import planned_once
 
 # Rows of one statement; more are stored as Django does.
 MOST = 20
-INSERTIONS: dict[tuple[Any, ...], str] = {}
 # Of these a text is stored as it stands.
 TEXTS = (models.CharField, models.TextField)
 
@@ -85,19 +85,31 @@ def _insert(
     told: Sequence[str] = (),
 ) -> list[tuple[Any, ...]]:
     """``told`` are columns of the new rows that are answered."""
+    marks = tuple(tuple("NULL" if value is None else "%s" for value in row.values()) for row in rows)
+    statement = _statement(model, tuple(rows[0]), marks, tuple(told), unless_there=unless_there)
     connection = connections[DEFAULT_DB_ALIAS]
-    shape = (model, tuple(rows[0]), len(rows), unless_there, *told)
-    if shape not in INSERTIONS:
-        quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
-        marks = f"({', '.join(['%s'] * len(rows[0]))})"
-        parts = [
-            connection.ops.insert_statement(on_conflict=conflict),
-            f"{quote(model._meta.db_table)} ({', '.join(map(quote, rows[0]))})",
-            f"VALUES {', '.join([marks] * len(rows))}",
-            connection.ops.on_conflict_suffix_sql([], conflict, [], []),
-            f"RETURNING {', '.join(map(quote, told))}" if told else "",
-        ]
-        INSERTIONS[shape] = " ".join(str(part) for part in parts if part)
     with planned_once(connection), connection.cursor() as cursor:
-        cursor.execute(INSERTIONS[shape], [value for row in rows for value in row.values()])
+        cursor.execute(statement, [value for row in rows for value in row.values() if value is not None])
         return cursor.fetchall() if told else []
+
+
+@lru_cache(500)
+def _statement(
+    model: type[models.Model],
+    columns: tuple[str, ...],
+    rows: tuple[tuple[str, ...], ...],
+    told: tuple[str, ...],
+    *,
+    unless_there: bool,
+) -> str:
+    """What is blank stands in the statement: the driver takes its time with more than fifty values."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
+    parts = [
+        connection.ops.insert_statement(on_conflict=conflict),
+        f"{quote(model._meta.db_table)} ({', '.join(map(quote, columns))})",
+        f"VALUES ({'), ('.join(', '.join(row) for row in rows)})",
+        connection.ops.on_conflict_suffix_sql([], conflict, [], []),
+        f"RETURNING {', '.join(map(quote, told))}" if told else "",
+    ]
+    return " ".join(str(part) for part in parts if part)
