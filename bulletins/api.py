@@ -219,8 +219,9 @@ class PeriodChoice(df.Filter):
             return rows
         if not value.is_public:
             return rows.filter(user.scope.within("bureau__path"))
-        withheld = Reader(user).withheld_keys(snapshot)
-        told = Q(bureau__level__lte=Bureau.Level.PROVINCE) & ~Q(pk__in=withheld)
+        code = self.parent.form.cleaned_data.get("indicator")
+        withheld = Reader(user).withheld_for_chains(snapshot, [code] if code else ())
+        told = Q(bureau__level__lte=Bureau.Level.PROVINCE) & ~withheld
         return rows.filter(Q(chain=None) | user.scope.within("bureau__path", "chain_id") | told)
 
 

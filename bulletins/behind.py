@@ -21,6 +21,8 @@ from enterprises.models import Bureau, IndustryChain
 
 # What is told of a counted row, under the same names wherever it comes from.
 TOLD = ("counted", "unit", "of_chain", "item", "adding")
+# By what a kept row is another one than it was.
+COUNTED_AS = ("base", "row_id", "bureau_id", "chain_id", "key", "amount")
 
 
 @dataclass(frozen=True)
@@ -219,17 +221,8 @@ def is_of_one(user: Any, indicator: Indicator, place: Place, *sides: Side) -> bo
 
 def _differing(base: Base, place: Place, one: Side, other: Side) -> Rows:
     """The keys of kept rows that are not alike in two versions."""
-    same = ("base", "row_id", "bureau_id", "chain_id", "key", "amount")
     lonely = [
-        side.rows(base, place)
-        .filter(
-            ~Exists(
-                CountedRow.objects.filter(
-                    snapshot=against.snapshot, **{field: OuterRef(field) for field in same}
-                )
-            )
-        )
-        .values("counted")
+        not_alike(side.rows(base, place), against.snapshot).values("counted")
         for side, against in ((one, other), (other, one))
     ]
     return CountedRow.objects.filter(
@@ -237,6 +230,12 @@ def _differing(base: Base, place: Place, one: Side, other: Side) -> Rows:
         snapshot__in=[one.snapshot, other.snapshot],
         base=base.name,
     ).values("row_id")
+
+
+def not_alike(rows: Rows, against: Snapshot) -> Rows:
+    """Kept rows that another version did not keep, or kept otherwise."""
+    alike = CountedRow.objects.filter(snapshot=against, **{name: OuterRef(name) for name in COUNTED_AS})
+    return rows.filter(~Exists(alike))
 
 
 def _hidden_organizations(user: Any, base: Base, keys: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bulletins import behind, figures, periods
@@ -26,8 +26,6 @@ Parts: TypeAlias = tuple[int | None, int | None, int | None]
 KEY = ("indicator", "bureau", "chain")
 PARTS = ("value", "numerator", "denominator")
 NOTHING: Parts = (None, None, None)
-# By what a counted row is another one than it was.
-COUNTED = ("base", "row_id", "bureau_id", "chain_id", "key", "amount")
 # Frozen snapshots never change, so neither does what differs between two of them.
 REMEMBERED = 24 * 60 * 60
 MOST_REMEMBERED = 100_000
@@ -388,8 +386,7 @@ def _touched(before: Snapshot, after: Snapshot, *, by_chain: bool) -> set[Key]:
     above: dict[int, list[int]] = {}
     lines: set[Key] = set()
     for one, other in ((before, after), (after, before)):
-        alike = CountedRow.objects.filter(snapshot=other, **{name: OuterRef(name) for name in COUNTED})
-        rows = CountedRow.objects.filter(~Exists(alike), snapshot=one).order_by()
+        rows = behind.not_alike(CountedRow.objects.filter(snapshot=one), other).order_by()
         for base, chain, bureau in rows.values_list("base", "chain", "bureau").distinct():
             above = above or _lines_above()
             for indicator in figures.definitions(after).values():

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db.models import OuterRef, Q, Subquery
+from django.core.cache import caches
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from bulletins import behind, figures, small_cells
 from bulletins.behind import Place
@@ -24,6 +24,13 @@ from enterprises.models import Bureau, IndustryChain
 
 # Figures whose parts are other figures: numerator or number of rows.
 PARTS_OF = {"I19": "I16", "I20": "I15"}
+# Of these one is the sum of the others: where one is hidden, so are all.
+SUMS = (("I03", "I04", "I04D"),)
+TOGETHER = {code: group for group in SUMS for code in group}
+# Where each organisation stands for what it paid or how long it waited: they are counted, not the rows.
+OF_ORGANIZATIONS = (Kind.MONEY, Kind.MEDIAN)
+# To be counted on when what is hidden changes: it is remembered, here and by those who took files.
+RULES = 2
 # A frozen snapshot never changes, nor does what is hidden of it.
 REMEMBERED = 30 * 24 * 60 * 60
 
@@ -33,7 +40,9 @@ class Reader:
 
     def __init__(self, user: Any) -> None:
         self.user = user
-        self._groups: dict[tuple[int, int, bool], dict[str, Hidden]] = {}
+        self._groups: dict[tuple[int, int, int, bool], dict[str, Hidden]] = {}
+        self._patterns: dict[tuple[int, int, bool, str], list[Hidden]] = {}
+        self._versions: dict[int, list[Snapshot]] = {}
         self._units: dict[str, Bureau] = {}
 
     def covers(self, bureau: Bureau, chain: IndustryChain | None = None) -> bool:
@@ -47,8 +56,8 @@ class Reader:
             return False
         if not snapshot.period.is_public or not snapshot.version:
             return True
-        hidden = self._hidden(snapshot, self._above(bureau), by_chain=chain is not None).get(code)
-        return hidden is not None and hidden.withholds(bureau.pk, chain.pk if chain else None)
+        patterns = self._of(snapshot, self._above(bureau), code, by_chain=chain is not None)
+        return any(hidden.withholds(bureau.pk, chain.pk if chain else None) for hidden in patterns)
 
     def told(
         self,
@@ -101,19 +110,16 @@ class Reader:
     ) -> dict[str, Value]:
         return self.values(snapshot, [bureau], codes, chain)[bureau.pk] if snapshot else {}
 
-    def withheld_keys(self, snapshot: Snapshot) -> list[int]:
-        """The keys of the stored figures for chains of units that anybody reads which are withheld; where
-        nothing was counted nothing is stored, so that whoever is sent rows must not see that one is there."""
-        units = {unit.pk: unit for unit in Bureau.objects.filter(level__lte=Bureau.Level.PROVINCE)}
-        hidden = {
-            unit: self._hidden(snapshot, self._above(bureau), by_chain=True) for unit, bureau in units.items()
-        }
-        stored = StatValue.objects.filter(snapshot=snapshot, bureau__in=units, chain__isnull=False)
-        return [
-            key
-            for key, code, unit, chain in stored.values_list("pk", "indicator", "bureau", "chain")
-            if code in hidden[unit] and hidden[unit][code].withholds(unit, chain)
-        ]
+    def withheld_for_chains(self, snapshot: Snapshot, codes: Collection[str] = ()) -> Q:
+        """Which figures of the nation and its provinces for chains are withheld from anybody; where nothing
+        was counted nothing is stored, so that whoever is sent rows must not see that one is there."""
+        nation = Bureau.objects.get(parent=None)
+        found = Q(pk__in=())
+        for whole in (None, nation):
+            for code in codes or figures.definitions(snapshot):
+                for hidden in set(self._of(snapshot, whole, code, by_chain=True)):
+                    found |= Q(bureau__parent=whole, indicator=code) & _rows_of(hidden)
+        return found
 
     def _above(self, bureau: Bureau) -> Bureau | None:
         """The unit over another one; looked up once for a whole page."""
@@ -131,28 +137,63 @@ class Reader:
         if unknown := lines - self._units.keys():
             self._units |= {unit.code: unit for unit in Bureau.objects.filter(code__in=unknown)}
 
-    def _hidden(self, snapshot: Snapshot, whole: Bureau | None, *, by_chain: bool) -> dict[str, Hidden]:
-        """What is hidden of the parts of a unit, by indicator; without one, of the nation itself."""
-        key = snapshot.pk, whole.pk if whole else 0, by_chain
+    def _of(self, snapshot: Snapshot, whole: Bureau | None, code: str, *, by_chain: bool) -> list[Hidden]:
+        """All that is hidden of a figure in the parts of a unit; without one, of the nation itself.
+
+        Versions of a period are subtracted from each other as easily as a part from its whole. So each hides
+        what any of them does, and an older one also what it differs in by the money of a few. What is hidden
+        twice is no better known: each pattern alone keeps what it hides, whatever else is told.
+        """
+        key = snapshot.pk, whole.pk if whole else 0, by_chain, code
+        if key not in self._patterns:
+            versions = self._published(snapshot)
+            groups = [
+                (self._hidden(one, None, whole, by_chain), TOGETHER.get(code, (code,))) for one in versions
+            ]
+            groups += [
+                (self._hidden(snapshot, newer, whole, by_chain), (code,))
+                for newer in versions
+                if newer.version > snapshot.version
+            ]
+            self._patterns[key] = [group[one] for group, codes in groups for one in codes if one in group]
+        return self._patterns[key]
+
+    def _published(self, snapshot: Snapshot) -> list[Snapshot]:
+        """The versions of a published period, which are all there to be read."""
+        period = snapshot.period_id
+        if period not in self._versions:
+            self._versions[period] = list(Snapshot.objects.frozen().filter(period=period).order_by("version"))
+        return self._versions[period]
+
+    def _hidden(
+        self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool
+    ) -> dict[str, Hidden]:
+        """What a version alone hides of the parts of a unit, by indicator; with a newer one, what of money
+        lies between the two."""
+        key = snapshot.pk, newer.pk if newer else 0, whole.pk if whole else 0, by_chain
         if key not in self._groups:
-            self._groups[key] = self._remembered(snapshot, whole, by_chain)
+            self._groups[key] = self._remembered(snapshot, newer, whole, by_chain)
         return self._groups[key]
 
-    def _remembered(self, snapshot: Snapshot, whole: Bureau | None, by_chain: bool) -> dict[str, Hidden]:
+    def _remembered(
+        self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool
+    ) -> dict[str, Hidden]:
         least = settings.SMALL_CELLS_BELOW
-        state = f"{snapshot.pk}:{snapshot.row_hash}:{snapshot.counted_hash}"
-        key = f"small:{state}:{whole.pk if whole else 0}:{by_chain:d}:{least}"
-        found: dict[str, Hidden] | None = cache.get(key)
+        state = ":".join(
+            f"{one.pk}:{one.row_hash[:16]}:{one.counted_hash[:16]}" for one in (snapshot, newer) if one
+        )
+        key = f"small:{RULES}:{state}:{whole.pk if whole else 0}:{by_chain:d}:{least}"
+        found: dict[str, Hidden] | None = caches["small_cells"].get(key)
         if found is None:
-            found = self._worked_out(snapshot, whole, by_chain, least)
-            cache.set(key, found, REMEMBERED)
+            found = self._worked_out(snapshot, newer, whole, by_chain, least)
+            caches["small_cells"].set(key, found, REMEMBERED)
         return found
 
     def _worked_out(
-        self, snapshot: Snapshot, whole: Bureau | None, by_chain: bool, least: int
+        self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool, least: int
     ) -> dict[str, Hidden]:
-        above = self._hidden(snapshot, self._above(whole), by_chain=by_chain) if whole else {}
-        weights = _weights(snapshot, whole, by_chain=by_chain)
+        above = self._hidden(snapshot, newer, self._above(whole), by_chain) if whole else {}
+        weights = _weights(snapshot, newer, whole, by_chain=by_chain)
         found: dict[str, Hidden] = {}
 
         def also(code: str, part: int, chain: Chain) -> bool:
@@ -169,6 +210,14 @@ class Reader:
         return found
 
 
+def _rows_of(hidden: Hidden) -> Q:
+    """The stored figures of the parts for chains that are hidden so."""
+    if hidden.above.everything:
+        return Q()
+    in_block = Q(bureau__in=hidden.block_parts, chain__in=hidden.block_chains)
+    return Q(bureau__in=hidden.parts) | Q(chain__in=hidden.above.chains) | in_block
+
+
 def _counts_things(indicator: Indicator) -> bool:
     return indicator.kind == Kind.SUM and not any(BASES[name].adds for name in indicator.bases)
 
@@ -178,11 +227,15 @@ def _counts_things(indicator: Indicator) -> bool:
 
 @system_job("which figures are small")
 def _weights(
-    snapshot: Snapshot, whole: Bureau | None, *, by_chain: bool
+    snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, *, by_chain: bool
 ) -> dict[str, dict[int, dict[Chain, int]]]:
-    """On how many things the figures of the parts of a unit rest, by indicator, part and chain."""
+    """On how many things the figures of the parts of a unit rest, by indicator, part and chain; with a newer
+    version, on how many payers the money that lies between the two."""
     units = Bureau.objects.filter(Q(pk=whole.pk) | Q(parent=whole) if whole else Q(parent=None))
     definitions = figures.definitions(snapshot)
+    if newer:
+        money = [one for one in definitions.values() if one.kind == Kind.MONEY]
+        return {one.code: _organizations(snapshot, newer, one, list(units), whole) for one in money}
     stored = StatValue.objects.filter(snapshot=snapshot, bureau__in=units.values("pk"))
     if not by_chain:
         stored = stored.filter(chain=None)
@@ -191,14 +244,14 @@ def _weights(
         "indicator", "bureau", "chain", "value", "denominator"
     ):
         indicator = definitions[code]
-        if indicator.kind != Kind.MONEY:
+        if indicator.kind not in OF_ORGANIZATIONS:
             weight = value if indicator.kind == Kind.SUM else below
             found.setdefault(code, {}).setdefault(unit, {})[chain] = weight or 0
     if whole:
         found = {code: _with_own(parts, whole) for code, parts in found.items()}
     for indicator in definitions.values():
-        if indicator.kind == Kind.MONEY:
-            found[indicator.code] = _payers(snapshot, indicator, list(units), whole)
+        if indicator.kind in OF_ORGANIZATIONS:
+            found[indicator.code] = _organizations(snapshot, None, indicator, list(units), whole)
     return found
 
 
@@ -211,25 +264,34 @@ def _with_own(parts: dict[int, dict[Chain, int]], whole: Bureau) -> dict[int, di
     return {OWN: {chain: max(weight, 0) for chain, weight in own.items()}, **parts}
 
 
-def _payers(
-    snapshot: Snapshot, indicator: Indicator, units: list[Bureau], whole: Bureau | None
+def _organizations(
+    snapshot: Snapshot,
+    newer: Snapshot | None,
+    indicator: Indicator,
+    units: list[Bureau],
+    whole: Bureau | None,
 ) -> dict[int, dict[Chain, int]]:
-    """How many organisations paid what sums of money are made of."""
+    """How many organisations the rows are of: paid the money, or waited the days."""
     found: dict[tuple[int, Chain], set[int]] = {(unit.pk, None): set() for unit in units if unit != whole}
     for name in indicator.bases:
-        paid = BASES[name].listed._base_manager.filter(pk=OuterRef("row_id"))
-        rows = CountedRow.objects.filter(snapshot=snapshot, base=name).annotate(
-            payer=Subquery(paid.values("organization")[:1])
-        )
-        if whole:
-            rows = rows.filter(bureau__path__startswith=whole.path)
-        for path, chain, payer in rows.values_list("bureau__path", "chain", "payer").distinct():
-            part = _part(path, units, whole)
-            for of_chain in (None, chain):
-                found.setdefault((part, of_chain), set()).add(payer)
+        listed = BASES[name].listed._base_manager.filter(pk=OuterRef("row_id"))
+        kept = CountedRow.objects.filter(snapshot=snapshot, base=name)
+        sides: list[QuerySet[Any]] = [kept]
+        if newer:
+            others = CountedRow.objects.filter(snapshot=newer, base=name)
+            sides = [behind.not_alike(kept, newer), behind.not_alike(others, snapshot)]
+        for rows in sides:
+            told_of = rows.annotate(organization=Subquery(listed.values("organization")[:1]))
+            if whole:
+                told_of = told_of.filter(bureau__path__startswith=whole.path)
+            places = told_of.values_list("bureau__path", "chain", "organization").distinct()
+            for path, chain, organization in places:
+                part = _part(path, units, whole)
+                for of_chain in (None, chain):
+                    found.setdefault((part, of_chain), set()).add(organization)
     told: dict[int, dict[Chain, int]] = {}
-    for (part, of_chain), payers in found.items():
-        told.setdefault(part, {})[of_chain] = len(payers)
+    for (part, of_chain), organizations in found.items():
+        told.setdefault(part, {})[of_chain] = len(organizations)
     return told
 
 

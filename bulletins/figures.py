@@ -159,6 +159,14 @@ def current(period: Period) -> Snapshot | None:
     return period.snapshots.readable().first()
 
 
+def newest(periods: Iterable[Period]) -> list[tuple[Period, Snapshot]]:
+    """Frozen periods with their newest version, all by one question."""
+    known = list(periods)
+    versions = Snapshot.objects.frozen().filter(period__in=known).order_by("version").select_related("period")
+    by_period = {snapshot.period_id: snapshot for snapshot in versions}
+    return [(period, by_period[period.pk]) for period in known if period.pk in by_period]
+
+
 def year_before(snapshot: Snapshot) -> Snapshot | None:
     """The snapshot of the same period one year earlier; whether it may be compared, each indicator tells."""
     code = periods.year_before(snapshot.period.code)

@@ -102,10 +102,10 @@ def card(snapshot: Snapshot, address: Any) -> dict[str, Any]:
         "sha256": snapshot.row_hash,
         "licence": {"name": settings.OPEN_DATA_LICENCE, "url": settings.OPEN_DATA_LICENCE_URL},
         "privacy": _(
-            "小于 %(least)d 的数，和可以由此推算出它们的数，不予公开，status 为 withheld；"
-            "未报送的为 not_reported。"
+            "1 至 %(most)d 的计数、以 1 至 %(most)d 项为分母的比率、不足 %(least)d 家单位的金额和用时，"
+            "和可以由此推算出它们的数，不予公开，status 为 withheld；0 照列；未报送的为 not_reported。"
         )
-        % {"least": settings.SMALL_CELLS_BELOW},
+        % {"least": settings.SMALL_CELLS_BELOW, "most": settings.SMALL_CELLS_BELOW - 1},
         "fields": _fields(),
         "indicators": [_definition(one, snapshot) for one in figures.definitions(snapshot).values()],
         "files": {kind: address(file_address(period, kind)) for kind in ("csv", "json")},

@@ -17,7 +17,12 @@ def too_often(request: HttpRequest, name: str, per_minute: int) -> bool:
     """Whether the client has used up what it may ask under this name in the current minute."""
     key = f"throttle:{name}:{client_address(request)}:{_minute()}"
     cache.add(key, 0, timeout=120)
-    return cache.incr(key) > per_minute
+    try:
+        return cache.incr(key) > per_minute
+    except ValueError:
+        # The cache made room in between: this is the first one it knows of.
+        cache.set(key, 1, timeout=120)
+        return per_minute < 1
 
 
 def _minute() -> int:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.utils import translation
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
@@ -79,6 +79,12 @@ def a_minute_for_each_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What may be asked so many times a minute is counted as if a test took one, and no test another's."""
     minute = next(_minutes)
     monkeypatch.setattr(throttle, "_minute", lambda: minute)
+
+
+@pytest.fixture(autouse=True)
+def no_small_cells_left_over() -> None:
+    """Snapshots of two tests may be alike but for whose rows they count."""
+    caches["small_cells"].clear()
 
 
 # --- Worker processes --------------------------------------------------------------------------------------

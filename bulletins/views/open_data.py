@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -13,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bulletins import figures, open_data
+from bulletins import disclosure, figures, open_data
 from bulletins.forms import OpenDataForm
 from bulletins.models import Period, Snapshot
 from common import listing
@@ -28,8 +29,7 @@ NUMBERS = ("version", "value", "numerator", "denominator")
 @require_safe
 def open_data_page(request: HttpRequest) -> HttpResponse:
     """What may be taken away, what it says, and on which terms."""
-    periods = Period.objects.published()
-    known = [(period, snapshot) for period in periods if (snapshot := figures.current(period))]
+    known = figures.newest(Period.objects.published())
     context: dict[str, Any] = {
         "sets": [
             (period, snapshot, [(kind, open_data.file_address(period, kind)) for kind in KINDS])
@@ -57,9 +57,12 @@ def open_file(request: HttpRequest, period: str, kind: str) -> HttpResponse:
     form = OpenDataForm(request.GET)
     if not form.is_valid():
         return _refused(" ".join(faults[0] for faults in form.errors.values()), 400, {})
-    # The rows of a frozen version are the same for ever, in each language.
+    # The rows of a frozen version are the same for ever, in each language and by the same rules.
     asked = "&".join(f"{name}={value}" for name, value in sorted(form.data.items()))
-    tag = quote_etag(f"{snapshot.row_hash[:32]}-{kind}-{get_language()}-{quote(asked)}")
+    rules = f"{disclosure.RULES}.{settings.SMALL_CELLS_BELOW}"
+    licence = quote(f"{settings.OPEN_DATA_LICENCE} {settings.OPEN_DATA_LICENCE_URL}")
+    version = f"{snapshot.pk}-{snapshot.row_hash[:32]}-{rules}-{licence}"
+    tag = quote_etag(f"{version}-{kind}-{get_language()}-{quote(asked)}")
     if tag in parse_etags(request.headers.get("If-None-Match", "")):
         response = HttpResponse(status=304)
     else:

@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from bulletins import checking, circular, dashboard
+from bulletins import behind, checking, circular, dashboard
+from bulletins.behind import Place
 from bulletins.forms import VerifyForm
 from bulletins.models import Bulletin
 from common.privacy import mask_organization
@@ -85,8 +86,6 @@ def _page(
         if request.method != "HEAD":
             checking.count(verdict, by_file=by_file)
         context |= {"verdict": verdict, "state": str(verdict.state)}
-        if verdict.code:
-            context["lookups"] = checking.counted(verdict)
         if verdict.bulletin:
             context |= _facts(verdict.bulletin)
         if verdict.successor:
@@ -95,7 +94,17 @@ def _page(
             )
         if verdict.report:
             context |= _lines(request, verdict.report)
+        if _is_issuer(request, verdict, context):
+            context["lookups"] = checking.counted(verdict)
     return render(request, "bulletins/verify.html", context, status=status)
+
+
+def _is_issuer(request: HttpRequest, verdict: checking.Verdict, context: dict[str, Any]) -> bool:
+    """Whether to say how often a document was checked. Anybody may upload any file under its code, so what
+    comes of that would stain it in the eyes of others."""
+    if verdict.bulletin:
+        return behind.covers(request.user, Place(verdict.bulletin.bureau))
+    return bool(context.get("report_href"))
 
 
 def _facts(bulletin: Bulletin) -> dict[str, Any]:

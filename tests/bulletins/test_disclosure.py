@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from bulletins.indicators import CATALOGUE
 from bulletins.models import Snapshot, StatValue
 from projects.models import Bottleneck
 from tests import factories
-from tests.bulletins.ledger import Tree, invested, key_project, project, solved
+from tests.bulletins.ledger import Tree, consortium, firm, invested, key_project, project, solved
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -233,6 +234,87 @@ def test_money_rests_on_those_who_paid_it(tree: Tree) -> None:
 
     assert money(of()) == ["*", "*"]
     assert money(of(officer(tree.nation))) == ["777.00", "600.00"]
+
+
+def again() -> Snapshot:
+    snapshot = services.freeze_now(services.get_period("2024"), None, "更正")
+    cache.clear()
+    return snapshot
+
+
+def by_version(unit: Any, code: str) -> dict[int, bool]:
+    """Whether strangers are told the figure, by version."""
+    reader = Reader(AnonymousUser())
+    versions = Snapshot.objects.frozen().filter(period__code="2024").select_related("period")
+    return {one.version: not reader.withholds(one, code, unit) for one in versions}
+
+
+def test_versions_hide_together_what_any_of_them_does(tree: Tree) -> None:
+    """Beijing's two become twelve; with them the second version would tell what hid them in the first."""
+    for _n in range(10):
+        solved(tree.dongcheng)
+    again()
+    for unit in (tree.beijing, tree.jiangsu):
+        assert by_version(unit, "I15") == {1: False, 2: False}
+    assert by_version(tree.liaoning, "I15") == {1: True, 2: True}
+
+
+def test_money_that_lies_between_two_versions_is_not_told_of_a_few(tree: Tree) -> None:
+    for _n in range(6):
+        invested(key_project(project(tree.dongcheng)), "1000000")
+    again()
+    invested(key_project(project(tree.dongcheng)), "770000")
+    again()
+    # Seven payers came since the first version, one since the second.
+    assert by_version(tree.nation, "I24") == {1: True, 2: False, 3: True}
+    assert of().get("/figures/2024/v2/000000/I24/").context["headline"].text == "*"
+    assert of().get("/figures/2024/v3/000000/I24/").context["headline"].text == "2,054.00"
+
+
+def test_a_sum_and_its_terms_are_hidden_together(tree: Tree) -> None:
+    for unit in (tree.dongcheng, tree.dalian, tree.binhu):
+        for _n in range(8):
+            consortium(unit)
+    for unit in (tree.dongcheng, *[tree.dalian] * 5, *[tree.binhu] * 6):
+        consortium(unit, status="dissolved", dissolved_on=date(2024, 9, 1))
+    again()
+    told = {code: by_version(tree.beijing, code)[2] for code in ("I03", "I04", "I04D")}
+    assert told == {"I03": False, "I04": False, "I04D": False}
+    assert by_version(tree.jiangsu, "I04")[2]
+
+
+def test_days_are_told_of_five_organisations_and_not_of_five_problems(tree: Tree) -> None:
+    """Dalian's twenty are of twenty firms; in Xinjiang one firm waited nine times."""
+    one = firm(at=tree.xinjiang)
+    for _n in range(9):
+        solved(tree.xinjiang, organization=one)
+    again()
+    assert not by_version(tree.xinjiang, "I20")[2]
+    assert by_version(tree.nation, "I20")[2]
+
+
+def test_rows_for_chains_are_left_out_by_where_they_are(
+    tree: Tree, django_assert_max_num_queries: Any
+) -> None:
+    """And not by their keys, of which a statement takes 65,535."""
+    asked = {"period": "2024", "page_size": 200, "chain": factories.chain().code}
+    stranger = of(factories.user(Role.FILER))
+    with django_assert_max_num_queries(100) as queries:
+        told = [row for row in stranger.get("/api/v1/figures/", asked).json()["results"] if row["chain"]]
+    assert told
+    assert not [
+        one for one in queries if '"bulletins_statvalue"."id" IN' in one["sql"] and "NOT" in one["sql"]
+    ]
+    reader = Reader(AnonymousUser())
+    snapshot = Snapshot.objects.select_related("period").get(period__code="2024", version=1)
+    stored = StatValue.objects.filter(snapshot=snapshot, chain__isnull=False, bureau__level__lte=1)
+    expected = {
+        row.pk
+        for row in stored.select_related("bureau", "chain")
+        if reader.withholds(snapshot, row.indicator, row.bureau, row.chain)
+    }
+    assert {row.pk for row in stored.filter(reader.withheld_for_chains(snapshot))} == expected
+    assert expected
 
 
 def test_a_ratio_is_hidden_with_its_numerator(tree: Tree) -> None:

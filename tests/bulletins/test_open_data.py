@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bulletins import services
@@ -130,6 +132,37 @@ def test_what_has_not_changed_is_not_sent_again(tree: Tree) -> None:
     part = Client().get("/open/2024/csv/?region=000000", headers={"If-None-Match": first["ETag"]})
     assert part.status_code == 200
     assert first["Access-Control-Allow-Origin"] == "*"
+
+
+def test_what_is_told_by_other_rules_is_another_file(tree: Tree, settings: Any) -> None:
+    first = Client().get("/open/2024/card/")["ETag"]
+    settings.SMALL_CELLS_BELOW = 6
+    other = Client().get("/open/2024/card/", headers={"If-None-Match": first})
+    settings.OPEN_DATA_LICENCE = "开放数据许可"
+    third = Client().get("/open/2024/card/", headers={"If-None-Match": other["ETag"]})
+    assert (other.status_code, third.status_code) == (200, 200)
+    assert len({first, other["ETag"], third["ETag"]}) == 3
+
+
+def test_the_card_says_what_is_withheld(tree: Tree) -> None:
+    told = Client().get("/open/2024/card/").json()["privacy"]
+    assert "1 至 4 的计数" in told and "不足 5 家单位的金额和用时" in told and "0 照列" in told
+
+
+def test_the_page_asks_no_more_for_more_periods(tree: Tree, django_assert_num_queries: Any) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        Client().get("/open/")
+    for code in ("2021", "2022", "2023"):
+        services.freeze_now(services.get_period(code), None)
+        services.publish(services.get_period(code), None)
+    with django_assert_num_queries(len(asked)):
+        page = Client().get("/open/")
+    assert [period.code for period, _version, _files in page.context["sets"]] == [
+        "2024",
+        "2023",
+        "2022",
+        "2021",
+    ]
 
 
 def test_who_takes_without_end_is_asked_to_wait(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

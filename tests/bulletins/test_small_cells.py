@@ -1,6 +1,7 @@
 """Small figures cannot be had by sums and differences of those that are told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,10 +67,10 @@ def sums() -> Iterator[dict[Cell, int]]:
             yield {(unit, chain): -1, **{(part, chain): 1 for part in (-unit, *children(unit))}}
 
 
-def derivable(withheld: dict[Cell, bool]) -> set[Cell]:
+def derivable(withheld: dict[Any, bool], lines: Iterable[dict[Any, int]] = ()) -> set[Any]:
     """The withheld cells whose values follow from the others: elimination over the unknown ones."""
-    rows = [{cell: n for cell, n in line.items() if withheld[cell]} for line in sums()]
-    reduced: dict[Cell, dict[Cell, int]] = {}
+    rows = [{cell: n for cell, n in line.items() if withheld[cell]} for line in lines or sums()]
+    reduced: dict[Any, dict[Any, int]] = {}
     for line in rows:
         rest = line
         for pivot, known in reduced.items():
@@ -87,7 +88,7 @@ def derivable(withheld: dict[Cell, bool]) -> set[Cell]:
     return {pivot for pivot, row in reduced.items() if len(row) == 1}
 
 
-def _less(row: dict[Cell, int], known: dict[Cell, int], factor: int) -> dict[Cell, int]:
+def _less(row: dict[Any, int], known: dict[Any, int], factor: int) -> dict[Any, int]:
     found = {
         cell: (row.get(cell, 0) - factor * known.get(cell, 0)) % PRIME for cell in row.keys() | known.keys()
     }
@@ -100,6 +101,50 @@ def test_no_withheld_figure_follows_from_those_that_are_told(own: dict[int, tupl
     values, withheld = told(own)
     assert all(withheld[cell] for cell, value in values.items() if 0 < value < LEAST)
     assert not {cell for cell in derivable(withheld) if values[cell]}
+
+
+def tables(withheld: dict[str, set[Cell]], *, between: dict[str, int]) -> set[tuple[str, Cell]]:
+    """What follows of several tables of the same cells, the sums in each and the one ``between`` them."""
+    cells = told({unit: (0,) * len(CHAINS) for unit in UNITS})[0]
+    known = {(name, cell): cell in hidden for name, hidden in withheld.items() for cell in cells}
+    lines = [{(name, cell): n for cell, n in line.items()} for name in withheld for line in sums()]
+    lines += [{(name, cell): n for name, n in between.items()} for cell in cells]
+    return derivable(known, lines)
+
+
+def hidden_in(own: dict[int, tuple[int, ...]]) -> tuple[dict[Cell, int], set[Cell]]:
+    values, withheld = told(own)
+    return values, {cell for cell, hidden in withheld.items() if hidden}
+
+
+@given(ledgers, ledgers, ledgers)
+@settings(max_examples=60, deadline=None)
+def test_nothing_follows_from_two_versions_that_hide_what_either_does(
+    first: dict[int, tuple[int, ...]], second: dict[int, tuple[int, ...]], between: dict[int, tuple[int, ...]]
+) -> None:
+    """Money of two versions, and on how many payers what lies between them rests."""
+    (was, of_first), (now, of_second), (moved, of_both) = map(hidden_in, (first, second, between))
+    either = of_first | of_second
+    found = tables(
+        {"was": either | of_both, "now": either, "between": set(was)},
+        between={"was": 1, "now": -1, "between": 1},
+    )
+    assert not {cell for table, cell in found if table == "was" and was[cell] and cell in either | of_both}
+    assert not {cell for table, cell in found if table == "now" and now[cell]}
+    assert not {cell for table, cell in found if table == "between" and cell in of_both and moved[cell]}
+
+
+@given(ledgers, ledgers)
+@settings(max_examples=60, deadline=None)
+def test_nothing_follows_from_a_sum_that_hides_what_its_terms_do(
+    one: dict[int, tuple[int, ...]], other: dict[int, tuple[int, ...]]
+) -> None:
+    """Consortia since 2024: formed, standing, dissolved."""
+    both = {unit: tuple(map(sum, zip(one[unit], other[unit], strict=True))) for unit in UNITS}
+    values, hidden = zip(*map(hidden_in, (one, other, both)), strict=True)
+    names = ("one", "other", "both")
+    found = tables(dict.fromkeys(names, set().union(*hidden)), between={"one": 1, "other": 1, "both": -1})
+    assert not {cell for table, cell in found if values[names.index(table)][cell]}
 
 
 @given(ledgers)

@@ -287,6 +287,18 @@ def test_a_file_that_two_valid_reports_claim_is_in_dispute_until_one_is_withdraw
     assert "与登记的文件相同" in text_of(client.post("/verify/", {"file": pdf()}))
 
 
+def test_how_often_a_report_was_checked_is_for_its_institution(cast: Cast) -> None:
+    """Anybody may upload any file under the code of a competitor's report."""
+    row = report(cast.lab)
+    for reader in (None, cast.filer):
+        typed = {"code": row.verification_code, "file": pdf(salt="另一份")}
+        told = text_of(browser(reader).post("/verify/", typed))
+        assert "文件与登记的不同" in told
+        for text in (told, asked(row.verification_code, reader)):
+            assert "核验次数" not in text and "与原件不符" not in text
+    assert "其中 2 次文件与原件不符" in asked(row.verification_code, cast.engineer)
+
+
 def test_who_asks_for_reports_without_end_is_asked_to_wait(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
