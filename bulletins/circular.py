@@ -99,7 +99,7 @@ class EditorBlock:
     @property
     def is_outdated(self) -> bool:
         """The draft reads otherwise than what was edited, and is printed until somebody has looked."""
-        return self.kept is not None and self.kept.base != self.drafted.template
+        return self.kept is not None and self.kept.base != self.drafted.base
 
     @property
     def template(self) -> str:
@@ -615,7 +615,8 @@ class _Composer:
             ]
             text += f"；居后的有{listing(names)}"
         if self.silent:
-            text += f"；{listing([agencies.region(unit) for unit in self.silent])}没有报送数据"
+            names_of_silent = wording.lock(listing([agencies.region(unit) for unit in self.silent]))
+            text += f"；{names_of_silent}没有报送数据"
         return f"{text}。"
 
     def _with_places(self, units: Sequence[Bureau]) -> str:
@@ -767,10 +768,10 @@ class _Composer:
             if self.of(unit, "I12") and not self.of(unit, RANKED_BY) and not self.hides(unit, RANKED_BY)
         ]
         if idle:
-            text = f"{listing(idle)}有企业提出问题，本期没有解决的记录。"
+            text = f"{wording.lock(listing(idle))}有企业提出问题，本期没有解决的记录。"
             said += self._problem("idle", "进度不平衡。", text)
         if self.silent:
-            names = listing([agencies.region(unit) for unit in self.silent])
+            names = wording.lock(listing([agencies.region(unit) for unit in self.silent]))
             said += self._problem("silent", "数据报送不全。", f"{names}没有报送数据，表中以“—”表示。")
         if not said:
             text = "截至期末，没有逾期未办和反弹重开的问题。"

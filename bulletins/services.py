@@ -558,7 +558,7 @@ def reword(bulletin: Bulletin, key: str, typed: str, seen: str, by: User | None)
             kept.delete()
         else:
             kept = kept or Wording(bulletin=locked, key=key)
-            kept.base, kept.text = block.drafted.template, text
+            kept.base, kept.text = block.drafted.base, text
             kept.edited_by, kept.edited_at = by, timezone.now()
             kept.save()
         locked.edited_by = by or locked.edited_by

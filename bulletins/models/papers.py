@@ -230,8 +230,8 @@ class Bulletin(Job):
 class Wording(models.Model):
     """What an editor made of one block of a bulletin; without it the block is printed as drafted.
 
-    Both texts are templates, in which placeholders stand for the figures (`bulletins.wording`). ``base`` is
-    the drafted one that was edited: once the draft reads otherwise, the editor has to look again.
+    ``text`` is a template, in which placeholders stand for the figures (`bulletins.wording`). ``base`` is
+    what the edited draft said but for numbers: once it says otherwise, the editor has to look again.
     """
 
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, related_name="wordings", verbose_name=_("通报"))

@@ -16,7 +16,7 @@ from bulletins.circular import EditorBlock
 from bulletins.models import Bulletin, Period, Snapshot
 from enterprises.models import NumberSeries
 from tests import factories
-from tests.bulletins.ledger import Tree, firm, project, solved, takes_part
+from tests.bulletins.ledger import Tree, firm, problem, project, solved, takes_part
 from tests.worlds import world
 
 Status = Bulletin.Status
@@ -184,6 +184,39 @@ def test_an_edited_block_whose_draft_reads_otherwise_by_now_has_to_be_looked_at(
         services.submit(draft, people.writer)
     reword(draft, "progress", lambda text: f"{text}苏州、无锡走在前列。", people.writer)
     assert services.submit(draft, people.writer).status == Status.REVIEW
+
+
+def test_an_edit_is_set_aside_when_another_region_leads_in_the_same_words(
+    period: Period, tree: Tree, people: People
+) -> None:
+    solved(tree.binhu)
+    services.freeze_now(period, None, "补无锡一个")
+    draft = drafted(period, tree, people.writer)
+    before = block(draft, "progress")
+    reword(draft, "progress", lambda text: f"{text}苏州走在前列。", people.writer)
+    solved(tree.binhu)
+    solved(tree.huqiu)
+    services.freeze_now(period, None, "各补一个")
+    draft = services.renew(draft, people.writer)
+    assert not block(draft, "progress").is_outdated
+    solved(tree.binhu)
+    solved(tree.binhu)
+    solved(tree.huqiu)
+    services.freeze_now(period, None, "再补")
+    draft = services.renew(draft, people.writer)
+    outdated = block(draft, "progress")
+    assert outdated.drafted.template == before.drafted.template
+    assert outdated.is_outdated
+
+
+def test_names_of_those_who_solved_nothing_are_locked(period: Period, tree: Tree, people: People) -> None:
+    problem(tree.binhu, ("submitted", date(2024, 3, 1)))
+    services.freeze_now(period, None, "补一个问题")
+    draft = drafted(period, tree, people.writer)
+    idle = block(draft, "problems.idle")
+    assert "无锡市" in idle.drafted.figures
+    with pytest.raises(ValidationError, match="不能改成"):
+        reword(draft, "problems.idle", lambda text: text.replace("无锡市", "苏州市"), people.writer)
 
 
 def test_a_draft_stays_readable_while_it_is_printed_anew(period: Period, tree: Tree, people: People) -> None:
