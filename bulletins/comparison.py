@@ -231,8 +231,8 @@ class Comparison:
 
     def _for_others(self, lines: list[Found]) -> list[Found]:
         """Unit by unit, without what must not be there."""
-        units = Bureau.objects.in_bulk({line.bureau for line in lines})
         if self.is_told_only:
+            units = Bureau.objects.in_bulk({line.bureau for line in lines})
             chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
             self.reader.look_up(units.values())
             lines = [
@@ -240,7 +240,8 @@ class Comparison:
                 for line in lines
                 if not self._is_withheld(line, units[line.bureau], chains[line.chain] if line.chain else None)
             ]
-        return sorted(lines, key=lambda line: (units[line.bureau].code, line.code, line.chain or 0))
+        codes = dict(Bureau.objects.within(self.bureau).values_list("pk", "code"))
+        return sorted(lines, key=lambda line: (codes[line.bureau], line.code, line.chain or 0))
 
     def _is_withheld(self, line: Found, bureau: Bureau, chain: IndustryChain | None) -> bool:
         return any(

@@ -75,9 +75,8 @@ class Reader:
         # What came late is a part of its own, told only where nothing can be subtracted from it, and of what
         # counts things: late money, sheets and days may be of one firm, however many they are.
         is_whole = bureau.level == Bureau.Level.NATIONAL and chain is None
-        counts_things = _counts_things(figures.definitions(snapshot)[code])
-        if is_whole and counts_things and figure.late >= settings.SMALL_CELLS_BELOW:
-            return figure
+        if is_whole and figure.late >= settings.SMALL_CELLS_BELOW:
+            return figure if _counts_things(figures.definitions(snapshot)[code]) else replace(figure, late=0)
         return replace(figure, late=0)
 
     def values(
