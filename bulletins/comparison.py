@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bulletins import behind, figures, periods
@@ -57,7 +57,8 @@ def offered() -> list[Snapshot]:
     """What may be compared: frozen versions, and of open periods the newest working roll-up."""
     readable = Snapshot.objects.readable().select_related("period")
     found: dict[str, Snapshot] = {}
-    for snapshot in readable.order_by("-period__end_on", "period__start_on", "-version", "-pk"):
+    newest = F("finished_at").desc(nulls_last=True)
+    for snapshot in readable.order_by("-period__end_on", "period__start_on", "-version", newest, "-pk"):
         if snapshot.version or snapshot.period.status == Period.Status.OPEN:
             found.setdefault(snapshot.code, snapshot)
     return list(found.values())

@@ -30,7 +30,8 @@ def follow() -> None:
     for period in begun:
         mine = period.snapshots.filter(version=0)
         recent = Q(job_state=Job.State.FAILED, created_at__gt=timezone.now() - AFTER_A_FAILURE)
-        if mine.filter(recent | Q(job_state__in=services.UNDER_WAY)).exists():
+        under_way = period.snapshots.filter(job_state__in=services.UNDER_WAY)
+        if under_way.exists() or mine.filter(recent).exists():
             continue
         newest = mine.filter(is_live=True).readable().first()
         if newest is None or (refresh.is_behind(newest) and _is_read_alone(period)):
@@ -63,6 +64,12 @@ def take_standby(period: Period, by: User | None) -> Snapshot | None:
     standby.definition_version = DEFINITION_VERSION
     standby.save()
     return standby
+
+
+def forget(period: Period) -> None:
+    """Have everything counted when the turns of its live roll-ups come. Call with the period locked."""
+    turns = period.snapshots.filter(version=0, is_live=True)
+    turns.exclude(job_state=Job.State.RUNNING).update(basis={})
 
 
 def _is_read_alone(period: Period) -> bool:

@@ -85,6 +85,20 @@ class SnapshotQuerySet(JobQuerySet["Snapshot"]):
         """Numbered versions that are finished: nothing of them changes any more."""
         return self.filter(job_state=self.model.State.DONE, version__gt=0)
 
+    def jobs(self) -> Self:
+        """What people wait for or look at, the first matter first: work under way, then a freeze that failed.
+
+        The turns that live roll-ups take by themselves are none of it, unless one fails.
+        """
+        state = self.model.State
+        turns = Q(version=0, is_live=True, created_by=None, finished_at__isnull=False)
+        under_way = Q(job_state__in=[state.QUEUED, state.RUNNING])
+        failed = Q(version__gt=0, job_state=state.FAILED)
+        rank = Case(When(under_way, then=0), When(failed, then=1), default=2)
+        return self.exclude(turns & ~Q(job_state=state.FAILED)).order_by(
+            rank, "-version", "-created_at", "-pk"
+        )
+
     def refuse_frozen(self) -> None:
         """Raise ValidationError when one of the rows is a frozen version."""
         if self.frozen().exists():

@@ -216,8 +216,15 @@ def basis(period: Period) -> dict[str, Any]:
     }
 
 
+def _rests_on_another(snapshot: Snapshot, now: dict[str, Any]) -> bool:
+    """Whether other than rows of the ledger changed, or the day."""
+    return any(snapshot.basis.get(part) != now[part] for part in ("day", "neighbours", "definitions"))
+
+
 def is_behind(snapshot: Snapshot) -> bool:
-    """Whether anything has changed that may change its figures."""
+    """Whether anything has changed that may change its figures, or the day on which everything is counted."""
+    if _rests_on_another(snapshot, basis(snapshot.period)):
+        return True
     entities = [_named(Bureau), *map(_named, _followed())]
     return any(rows.filter(entity__in=entities).exists() for rows in _changes(snapshot))
 
@@ -228,7 +235,7 @@ def catch_up(snapshot: Snapshot) -> bool:
     Call inside `rollup.consistent_moment`.
     """
     now = basis(snapshot.period)
-    if any(snapshot.basis.get(part) != now[part] for part in ("day", "neighbours", "definitions")):
+    if _rests_on_another(snapshot, now):
         return False
     if _tree_changed(snapshot):
         return False

@@ -129,8 +129,14 @@ def refuse_freezing(period: Period) -> None:
 
 
 def rollup_now(period: Period, by: User | None = None) -> Snapshot:
-    """Count everything in this process and return the finished snapshot."""
-    refuse_frozen(period)
+    """Count everything in this process and return the finished snapshot.
+
+    Whatever was put right past the record the live roll-ups see as well: their next turn counts everything.
+    """
+    with transaction.atomic():
+        period = Period.objects.select_for_update().get(pk=period.pk)
+        refuse_frozen(period)
+        live.forget(period)
     snapshot = Snapshot.objects.create(period=period, definition_version=DEFINITION_VERSION, created_by=by)
     return _see_through(snapshot, run_snapshot)
 

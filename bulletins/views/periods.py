@@ -84,7 +84,7 @@ def period_list(request: HttpRequest) -> HttpResponse:
             messages.success(request, format_html(_("已建立统计期 {}。"), link))
             return redirect(_address(period))
     jobs: dict[int, Snapshot] = {}
-    for snapshot in Snapshot.objects.order_by("-created_at", "-pk"):
+    for snapshot in Snapshot.objects.jobs():
         jobs.setdefault(snapshot.period_id, snapshot)
     standings = _standings(request)
     context = {
@@ -142,7 +142,7 @@ def period_detail(request: HttpRequest, code: str) -> HttpResponse:
     period = get_object_or_404(Period.objects.staged().select_related("frozen_by"), code=code)
     unit = request.grant.bureau if request.grant and request.grant.bureau_id else home_unit(request)
     snapshots = list(period.snapshots.select_related("created_by").order_by("-created_at", "-pk"))
-    last = snapshots[0] if snapshots else None
+    last = period.snapshots.jobs().first()
     done = [snapshot for snapshot in snapshots if snapshot.job_state == Snapshot.State.DONE]
     newest = next(iter(_frozen(done)), None)
     context = {
@@ -283,7 +283,7 @@ def _progress(period: Period, job: Snapshot | None) -> dict[str, Any] | None:
 @require_safe
 def period_progress(request: HttpRequest, code: str) -> HttpResponse:
     period = get_object_or_404(Period, code=code)
-    job = period.snapshots.order_by("-created_at", "-pk").first()
+    job = period.snapshots.jobs().first()
     return progress_response(request, _progress(period, job), _address(period))
 
 
@@ -305,7 +305,8 @@ def _actions(user: Any, period: Period, job: Snapshot | None) -> list[dict[str, 
     freeze = {
         "name": "freeze",
         "label": _("冻结"),
-        "why": nation or busy or early or why_not_freeze(period),
+        # A freeze need not wait for a working roll-up.
+        "why": nation or (busy if job and job.version else "") or early or why_not_freeze(period),
     }
     collect = {"name": "collect", "label": _("逐级确认"), "why": nation}
     publish = {"name": "publish", "label": _("发布"), "why": nation or busy}

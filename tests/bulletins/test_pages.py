@@ -990,7 +990,7 @@ QUERIES = {
     "/figures/2024/000000/I05/": 16,
     "/bulletins/": 10,
     "/periods/": 7,
-    "/periods/2024/": 10,
+    "/periods/2024/": 11,
     "/verify/": 0,
 }
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from django.conf import settings as portal_settings
 from django.db import IntegrityError, connection, models, transaction
+from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bulletins import figures, live, recount, refresh, rollup, services, tasks
+from accounts.models import Role
+from bulletins import comparison, figures, live, recount, refresh, rollup, services, tasks
 from bulletins.indicators import BASES, FOLLOWS, Base, Before, Span
 from bulletins.models import CountedRow, Period, Snapshot, StatValue
 from common.jobs import Job
@@ -394,9 +396,9 @@ def test_what_is_no_change_of_a_row_has_everything_counted(
     Snapshot.objects.filter(pk=following.pk).update(job_state=Job.State.QUEUED, attempts=0)
     seal_pending()
     services.run_snapshot(following.pk)
-    assert stored(following) == stored(services.rollup_now(period))
     following.refresh_from_db()
     assert brought_up_to_date(following)
+    assert stored(following) == stored(services.rollup_now(period))
 
 
 def test_a_new_name_of_a_bureau_changes_no_figure(tree: Tree) -> None:
@@ -518,6 +520,130 @@ def test_live_roll_ups_stay_until_their_period_is_frozen(tree: Tree) -> None:
     services.discard_superseded()
     assert [row.version for row in period.snapshots.all()] == [1]
     assert set(CountedRow.objects.values_list("snapshot__version", flat=True)) <= {1}
+
+
+def national(tree: Tree) -> Client:
+    client = Client()
+    client.force_login(factories.user(Role.ADMINISTRATOR, tree.nation))
+    return client
+
+
+def rests(period: Period) -> None:
+    """What is read has been read for a while."""
+    for minutes, row in enumerate(period.snapshots.filter(version=0).readable(), start=1):
+        at(row, timezone.now() - timedelta(minutes=minutes))
+
+
+def takes_its_turn(period: Period) -> None:
+    """A live roll-up of the period is brought up to date by the system."""
+    rests(period)
+    project(Bureau.objects.get(code="320505"))
+    live.follow()
+    services.run_snapshot(period.snapshots.get(version=0, job_state=Job.State.QUEUED).pk)
+
+
+def test_what_a_freeze_found_stays_on_the_page_while_figures_follow(tree: Tree) -> None:
+    period = services.get_period("2024")
+    live_roll_up(period)
+    failed = Snapshot.objects.create(
+        period=period, version=1, definition_version="2026.1", job_state=Job.State.FAILED, error="期初不平。"
+    )
+    takes_its_turn(period)
+    takes_its_turn(period)
+    client = national(tree)
+    assert "期初不平。" in client.get("/periods/2024/").content.decode()
+    assert "上次冻结没有成功" in client.get("/periods/").content.decode()
+    # A turn that is being taken keeps nobody from freezing, and hides nothing.
+    rests(period)
+    project(tree.huqiu)
+    live.follow()
+    page = client.get("/periods/2024/").content.decode()
+    assert "期初不平。" in page
+    assert "任务正在进行" not in page
+    assert "/progress/" not in page
+    assert list(period.snapshots.jobs()) == [failed]
+
+
+def test_a_freeze_under_way_is_what_the_page_shows_and_nothing_follows_meanwhile(tree: Tree) -> None:
+    period = services.get_period("2024")
+    live_roll_up(period)
+    takes_its_turn(period)
+    freeze = services.request_freeze(period, None, in_background=False)
+    rests(period)
+    project(tree.huqiu)
+    live.follow()
+    assert not period.snapshots.filter(version=0, job_state=Job.State.QUEUED).exists()
+    # One that somebody has asked for does not hide it either.
+    Snapshot.objects.create(period=period, definition_version="2026.1")
+    assert period.snapshots.jobs().first() == freeze
+    assert "正在冻结" in national(tree).get("/periods/2024/").content.decode()
+
+
+def test_a_turn_that_failed_is_told_of(tree: Tree) -> None:
+    period = services.get_period("2024")
+    live_roll_up(period)
+    takes_its_turn(period)
+    assert not period.snapshots.jobs().exists()
+    Snapshot.objects.filter(pk=figures.current(period).pk).update(job_state=Job.State.FAILED)
+    assert "上次汇总失败" in national(tree).get("/periods/").content.decode()
+
+
+def test_of_two_live_roll_ups_the_one_that_is_read_is_compared(tree: Tree) -> None:
+    period = services.get_period("2024")
+    for _turn in range(3):
+        live_roll_up(period) if period.snapshots.count() < 2 else takes_its_turn(period)
+        assert comparison.offered() == [figures.current(period)]
+
+
+def turn(period: Period) -> Snapshot:
+    """What is read after `follow` was run once more."""
+    rests(period)
+    live.follow()
+    for row in period.snapshots.filter(version=0, job_state=Job.State.QUEUED):
+        services.run_snapshot(row.pk)
+    return figures.current(period)
+
+
+def test_a_count_of_everything_is_not_undone_by_the_next_refresh(tree: Tree) -> None:
+    of = project(tree.huqiu)
+    period = services.get_period("2024")
+    seal_pending()
+    for _n in range(2):
+        live_roll_up(period)
+    # Put right past the record, as an operator does.
+    ChainProject._base_manager.filter(pk=of.pk).update(is_test=True)
+    assert value(services.rollup_now(period), "I01", tree.nation) is None
+    assert value(turn(period), "I01", tree.nation) is None
+    project(tree.wujiang)
+    assert [value(turn(period), "I01", tree.nation) for _turn in range(2)] == [1, 1]
+
+
+def test_a_count_of_everything_leaves_one_under_way_alone(tree: Tree) -> None:
+    period = services.get_period("2024")
+    running, queued = live_roll_up(period), live_roll_up(period)
+    Snapshot.objects.filter(pk=running.pk).update(job_state=Job.State.RUNNING)
+    Snapshot.objects.filter(pk=queued.pk).update(job_state=Job.State.QUEUED)
+    services.rollup_now(period)
+    for row in (running, queued):
+        row.refresh_from_db()
+    assert (bool(running.basis), queued.basis) == (True, {})
+
+
+@pytest.mark.parametrize("part", ["day", "neighbours", "definitions"])
+def test_what_a_roll_up_rests_on_is_asked_though_no_row_changed(tree: Tree, part: str) -> None:
+    of = project(tree.huqiu)
+    period = services.get_period("2024")
+    seal_pending()
+    following = live_roll_up(period)
+    assert turn(period) == following
+    ChainProject._base_manager.filter(pk=of.pk).update(is_test=True)
+    following.basis[part] = "another"
+    following.save()
+    turns = [turn(period), turn(period)]
+    assert following not in turns
+    assert value(turns[0], "I01", tree.nation) is None
+    # Counted once, and at rest again.
+    assert turns[0] == turns[1]
 
 
 @pytest.mark.django_db(transaction=True)
