@@ -16,11 +16,12 @@ from rest_framework.exceptions import NotFound, PermissionDenied, Throttled, Val
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.viewsets import GenericViewSet
 
 import bulletins.converters  # noqa: F401 (registers what the paths name)
 from accounts.models import User
-from bulletins import access, behind, comparison, dashboard, figures, passports
+from bulletins import access, behind, comparison, dashboard, figures, live, passports
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
 from bulletins.disclosure import Reader
@@ -30,7 +31,7 @@ from bulletins.forms import CompareForm
 from bulletins.indicators import CATALOGUE, Indicator
 from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
 from bulletins.passports import Changes
-from common.api import DetailView, MomentField, RowSerializer, RowsView
+from common.api import CountedCursorPagination, DetailView, MomentField, RowSerializer, RowsView
 from common.filters import CodeFilter, RowField
 from common.throttle import too_often
 from enterprises.filters import BureauFilter, ChainField, ChainFilter
@@ -210,7 +211,10 @@ class PeriodChoice(df.Filter):
     field_class = PeriodField
 
     def filter(self, qs: QuerySet, value: Period | None) -> QuerySet:
-        snapshot = value and figures.current(value)
+        mark = self.parent.form.cleaned_data.get("snapshot")
+        snapshot = value and (live.marked(value, mark) if mark else figures.current(value))
+        if snapshot is None and mark:
+            raise NotFound(CountedCursorPagination.invalid_cursor_message)
         if snapshot is None:
             return qs.none()
         rows = qs.filter(snapshot=snapshot)
@@ -239,6 +243,11 @@ class FigureFilter(df.FilterSet):
         label=_("指标"),
     )
     chain = ChainFilter("chain", label=_("产业链"))
+    # All pages are of one roll-up, though the figures of an open period turn to another meanwhile.
+    snapshot = df.CharFilter(label=_("汇总（后续各页沿用首页的）"), max_length=40, method="leave")
+
+    def leave(self, rows: QuerySet, _name: str, _mark: str) -> QuerySet:
+        return rows
 
     class Meta:
         model = StatValue
@@ -259,6 +268,9 @@ class FigureViewSet(RowsView):
         """What a figure is worth follows from its definition, so no column tells it alone."""
         keys = self.keys(queryset)
         known = StatValue.objects.select_related("snapshot__period", "bureau", "chain").in_bulk(keys)
+        for row in list(known.values())[:1]:
+            pages: Any = self.paginator
+            pages.base_url = replace_query_param(pages.base_url, "snapshot", live.mark(row.snapshot))
         reader = Reader(self.request.user)
         reader.look_up(row.bureau for row in known.values())
         for row in known.values():

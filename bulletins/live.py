@@ -66,6 +66,20 @@ def take_standby(period: Period, by: User | None) -> Snapshot | None:
     return standby
 
 
+def mark(snapshot: Snapshot) -> str:
+    """What tells a roll-up as it was last counted in full: until then its rows keep their keys."""
+    return f"{snapshot.pk}-{snapshot.basis.get('counted', 0)}"
+
+
+def marked(period: Period, text: str) -> Snapshot | None:
+    """The roll-up with this mark, read on while the other one has its turn; None once it is over."""
+    read, (pk, _dash, _counted) = figures.current(period), text.partition("-")
+    if read is None or not pk.isdecimal() or len(pk) > 18:
+        return None
+    known = period.snapshots.filter(pk=int(pk), version=read.version, finished_at__isnull=False).first()
+    return known if known and mark(known) == text else None
+
+
 def forget(period: Period) -> None:
     """Have everything counted when the turns of its live roll-ups come. Call with the period locked."""
     turns = period.snapshots.filter(version=0, is_live=True)

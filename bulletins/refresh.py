@@ -245,7 +245,7 @@ def catch_up(snapshot: Snapshot) -> bool:
     if changed:
         with rollup.temporary_tables(TABLES), connection.cursor() as cursor:
             _Refresh(snapshot, cursor).run(changed)
-    snapshot.basis = now
+    snapshot.basis = snapshot.basis | now
     return True
 
 

@@ -202,7 +202,8 @@ def _roll_up(snapshot: Snapshot) -> None:
             raise ValidationError(why)
         if not (snapshot.is_live and refresh.catch_up(snapshot)):
             rollup.store(snapshot)
-            snapshot.basis = refresh.basis(period) if snapshot.is_live else {}
+            counted = {"counted": time.time_ns()}
+            snapshot.basis = refresh.basis(period) | counted if snapshot.is_live else {}
         results: dict[str, Any] = {
             "finished_at": timezone.now(),
             "definitions": snapshot.definitions,

@@ -629,6 +629,37 @@ def test_a_count_of_everything_leaves_one_under_way_alone(tree: Tree) -> None:
     assert (bool(running.basis), queued.basis) == (True, {})
 
 
+def test_pages_of_figures_are_all_of_the_roll_up_of_the_first(tree: Tree) -> None:
+    for unit in (tree.huqiu, tree.wujiang):
+        project(unit)
+    period = services.get_period("2024")
+    seal_pending()
+    for _n in range(2):
+        live_roll_up(period)
+    client = national(tree)
+    first = client.get("/api/v1/figures/", {"period": "2024", "page_size": 100}).json()
+    rows, page = list(first["results"]), first
+    while page["next"]:
+        # The one that is read takes turns with the other between the pages.
+        takes_its_turn(period)
+        page = client.get(page["next"]).json()
+        rows += page["results"]
+    named = [(row["indicator"], row["bureau"], row["chain"]) for row in rows]
+    assert len(named) == first["count"] > 200
+    assert len(set(named)) == len(named)
+
+    # Once everything was counted anew, or frozen, the pages are begun again.
+    second = first["next"]
+    assert client.get(second).status_code == 200
+    Snapshot.objects.filter(period=period).update(basis={"counted": 1})
+    assert client.get(second).status_code == 404
+    first = client.get("/api/v1/figures/", {"period": "2024", "page_size": 100}).json()
+    services.freeze_now(period, None)
+    assert client.get(first["next"]).status_code == 404
+    for mark in ("x", "9" * 30, "1-x", "-"):
+        assert client.get("/api/v1/figures/", {"period": "2024", "snapshot": mark}).status_code == 404
+
+
 @pytest.mark.parametrize("part", ["day", "neighbours", "definitions"])
 def test_what_a_roll_up_rests_on_is_asked_though_no_row_changed(tree: Tree, part: str) -> None:
     of = project(tree.huqiu)
