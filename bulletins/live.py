@@ -19,6 +19,8 @@ from common.scope import system_job
 
 # Readers of the one that was replaced are through by then; `follow` comes a little less often.
 STILL_READ = timedelta(seconds=20)
+# Nothing has changed for so long: the roll-up that stands by follows as well.
+AT_REST = timedelta(minutes=5)
 # What failed is tried again, and not at every turn.
 AFTER_A_FAILURE = timedelta(minutes=10)
 
@@ -33,9 +35,20 @@ def follow() -> None:
         under_way = period.snapshots.filter(job_state__in=services.UNDER_WAY)
         if under_way.exists() or mine.filter(recent).exists():
             continue
-        newest = mine.filter(is_live=True).readable().first()
-        if newest is None or (refresh.is_behind(newest) and _is_read_alone(period)):
+        turns = list(mine.filter(is_live=True).readable())
+        if not turns or (_is_read_alone(period) and _has_to_follow(*turns)):
             services.request_rollup(period)
+
+
+def _has_to_follow(newest: Snapshot, *others: Snapshot) -> bool:
+    """Whether the roll-up that is read is behind; or, long after the last change, the one that stands by.
+
+    What that one keeps of rows that have moved on would else protect a chain or bureau from being deleted.
+    """
+    if refresh.is_behind(newest):
+        return True
+    at_rest = newest.finished_at is None or newest.finished_at < timezone.now() - AT_REST
+    return at_rest and any(map(refresh.is_behind, others))
 
 
 def has_room(period: Period) -> bool:

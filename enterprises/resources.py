@@ -19,6 +19,7 @@ from import_export import fields, resources, widgets
 
 from common import formats, uscc
 from enterprises.models import Bureau, Division, Organization
+from record.recording import one_change
 
 DAY_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d")
 
@@ -234,6 +235,11 @@ class OrganizationResource(resources.ModelResource):
         super().__init__(**kwargs)
         self.administrator = administrator
         self.applying: dict[str, Organization] = {}
+
+    def import_data_inner(self, *args: Any, **kwargs: Any) -> Any:
+        # Numbers of events that are given out at the end are not passed by those of others meanwhile.
+        with one_change():
+            return super().import_data_inner(*args, **kwargs)
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset().select_related("bureau", "registered_division", "operating_division")

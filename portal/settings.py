@@ -246,6 +246,11 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "bulletins.tasks.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "follow": {"task": "bulletins.tasks.follow", "schedule": 30.0, "options": {"expires": 30}},
     "seal": {"task": "record.tasks.seal", "schedule": 5.0, "options": {"expires": 5}},
+    "seal left out": {
+        "task": "record.tasks.seal_left_out",
+        "schedule": 86_400.0,
+        "options": {"expires": 86_400},
+    },
     "mail": {"task": "accounts.tasks.send_mails", "schedule": 30.0, "options": {"expires": 30}},
     "sessions": {
         "task": "accounts.tasks.forget_sessions",

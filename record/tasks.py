@@ -12,3 +12,9 @@ def seal() -> None:
     services.tell_untold()
     chain.seal_pending()
     chain.close_days()
+
+
+@shared_task
+def seal_left_out() -> None:
+    """Once a day, what a transaction that went on for very long has left far behind."""
+    chain.seal_pending(everything=True)

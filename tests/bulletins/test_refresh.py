@@ -528,9 +528,9 @@ def national(tree: Tree) -> Client:
     return client
 
 
-def rests(period: Period) -> None:
-    """What is read has been read for a while."""
-    for minutes, row in enumerate(period.snapshots.filter(version=0).readable(), start=1):
+def rests(period: Period, since: int = 1) -> None:
+    """What is read has been read for a while, in minutes."""
+    for minutes, row in enumerate(period.snapshots.filter(version=0).readable(), start=since):
         at(row, timezone.now() - timedelta(minutes=minutes))
 
 
@@ -595,9 +595,9 @@ def test_of_two_live_roll_ups_the_one_that_is_read_is_compared(tree: Tree) -> No
         assert comparison.offered() == [figures.current(period)]
 
 
-def turn(period: Period) -> Snapshot:
+def turn(period: Period, since: int = 1) -> Snapshot:
     """What is read after `follow` was run once more."""
-    rests(period)
+    rests(period, since)
     live.follow()
     for row in period.snapshots.filter(version=0, job_state=Job.State.QUEUED):
         services.run_snapshot(row.pk)
@@ -658,6 +658,28 @@ def test_pages_of_figures_are_all_of_the_roll_up_of_the_first(tree: Tree) -> Non
     assert client.get(first["next"]).status_code == 404
     for mark in ("x", "9" * 30, "1-x", "-"):
         assert client.get("/api/v1/figures/", {"period": "2024", "snapshot": mark}).status_code == 404
+
+
+def test_a_wrong_chain_can_be_deleted_once_both_live_roll_ups_have_left_it(tree: Tree) -> None:
+    wrong, right = factories.chain("X1", "误设链"), factories.chain("X2", "正确链")
+    of = project(tree.huqiu, wrong)
+    period = services.get_period("2024")
+    seal_pending()
+    for _n in range(2):
+        live_roll_up(period)
+    of.chain = right
+    of.save()
+    seal_pending()
+    newest = turn(period)
+    # The other one stands by, and is left as it is while changes may come.
+    assert turn(period) == newest
+    with pytest.raises(models.ProtectedError):
+        wrong.delete()
+    assert turn(period, since=6) != newest
+    wrong.delete()
+    # Once is enough; the event of the deletion is of no ledger.
+    newest = figures.current(period)
+    assert turn(period, since=6) == newest
 
 
 @pytest.mark.parametrize("part", ["day", "neighbours", "definitions"])

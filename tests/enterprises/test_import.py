@@ -3,6 +3,7 @@
 import io
 import zipfile
 from datetime import date
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -13,6 +14,8 @@ from openpyxl import Workbook, load_workbook
 
 from accounts.models import Role, User
 from enterprises.models import Organization
+from enterprises.resources import OrganizationResource
+from record.models import Event
 from tests import factories
 from tests.worlds import world
 
@@ -113,6 +116,25 @@ def test_a_good_file_is_shown_first_and_written_when_confirmed(client: Client) -
     assert written.tags == ("GS", "ZJTX")
     assert str(written.annual_output) == "1234567.80"
     assert written.source == Organization.Source.IMPORT
+
+
+def test_the_events_of_a_file_are_numbered_at_its_end(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that others, whose transactions end sooner, do not leave them far behind."""
+    look(client, good(), good(**{"名称": "另一家有限公司"}))
+    before = Event._base_manager.filter(entity="enterprises.organization").count()
+    assert before == 0, "the dry run leaves no events"
+    after_row, seen = OrganizationResource.after_save_instance, []
+
+    def count(*args: Any, **kwargs: Any) -> None:
+        after_row(*args, **kwargs)
+        seen.append(Event._base_manager.filter(entity="enterprises.organization").count())
+
+    monkeypatch.setattr(OrganizationResource, "after_save_instance", count)
+    confirm(client)
+    assert seen == [0, 0]
+    assert Event._base_manager.filter(entity="enterprises.organization", kind="created").count() == 2
 
 
 def test_a_known_credit_code_is_changed_and_blank_cells_keep_what_is_there(client: Client) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
@@ -77,6 +78,19 @@ def test_an_event_left_out_of_sight_is_found_when_everything_is_looked_at(monkey
     assert chain.seal_pending() == 0
     assert chain.prove().pending == 1
     assert chain.seal_pending(everything=True) == 1
+
+
+def test_once_a_day_what_was_left_out_of_sight_is_sealed(monkeypatch):
+    some_events(3)
+    last = Event.objects.order_by("pk").last()
+    Seal.objects.create(position=1, event=last, at=last.at, hash=chain.BEGINNING)
+    monkeypatch.setattr(chain, "STRAGGLERS", 0)
+    tasks.seal()
+    assert chain.prove().pending
+    name = settings.CELERY_BEAT_SCHEDULE["seal left out"]["task"]
+    assert name == tasks.seal_left_out.name
+    tasks.seal_left_out()
+    assert not chain.prove().pending
 
 
 @pytest.mark.django_db(transaction=True)
