@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import django_filters as df
 from django.core.exceptions import ValidationError as RefusedValue
@@ -292,11 +291,17 @@ class BulletinSerializer(RowSerializer):
     issued_on = serializers.DateField(allow_null=True)
     verification_code = serializers.CharField()
     sha256 = serializers.CharField()
-    replaced_by = serializers.SerializerMethodField(help_text="The successor, once it was issued.")
+    replaced_by = serializers.UUIDField(
+        source="replaced_by.public_id", allow_null=True, default=None, help_text="Once that was issued."
+    )
 
-    def get_replaced_by(self, bulletin: Bulletin) -> UUID | None:
-        successor = bulletin.replaced_by
-        return successor.public_id if successor and not successor.is_prepared else None
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return without_drafts(super().to_representation(instance))
+
+
+def without_drafts(row: dict[str, Any]) -> dict[str, Any]:
+    """A successor that is not issued yet is nobody's business."""
+    return row if row["status"] == Bulletin.Status.REPLACED else row | {"replaced_by": None}
 
 
 class BulletinViewSet(DetailView):
@@ -310,6 +315,9 @@ class BulletinViewSet(DetailView):
 
     def detailed(self, queryset):
         return queryset.select_related("bureau", "period", "snapshot", "replaced_by")
+
+    def rows(self, queryset, serializer):
+        return [without_drafts(row) for row in super().rows(queryset, serializer)]
 
 
 # --- Passports and comparisons ----------------------------------------------------------------------------

@@ -439,7 +439,7 @@ class _Composer:
         elif not self.before.version:
             notes.append("上年同期数取自尚未冻结的汇总。")
         if any(line.figure.withheld or line.before.withheld for line in self.lines.values()):
-            notes.append(f"“{HIDDEN}”表示数字较小，按规定不单独公布。")
+            notes.append(f"“{HIDDEN}”表示数字较小或者尚未发布，按规定不单独公布。")
         notes += [*self._late_notes(), *self._coverage_notes()]
         return figures_table(
             f"{self.period.name}{self.whole}质量强链主要指标",

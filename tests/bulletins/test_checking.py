@@ -4,12 +4,14 @@ import io
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from pypdf import PdfReader, PdfWriter
 
+from accounts.models import Role
 from bulletins import services
-from bulletins.api import BulletinSerializer
 from bulletins.checking import State, verify
 from bulletins.models import Bulletin, Period
+from tests import factories
 from tests.bulletins.ledger import Tree, project
 from tests.worlds import world
 
@@ -92,11 +94,16 @@ def test_a_replaced_bulletin_leads_to_the_one_in_force(bulletin: Bulletin) -> No
 def test_a_successor_is_named_once_it_is_issued(bulletin: Bulletin) -> None:
     successor = services.replace(bulletin, None, "更正")
     assert verify(code=bulletin.verification_code).successor is None
-    assert BulletinSerializer(bulletin).data["replaced_by"] is None
+    client = Client()
+    client.force_login(factories.user(Role.STATISTICIAN, bulletin.bureau))
+    asked = [f"/api/v1/bulletins/{bulletin.public_id}/", "/api/v1/bulletins/?sort=id"]
+    answers = [client.get(address).json() for address in asked]
+    assert answers[0]["replaced_by"] is None
+    (listed,) = [row for row in answers[1]["results"] if row["public_id"] == str(bulletin.public_id)]
+    assert listed["replaced_by"] is None
     services.issue(successor, None)
     assert verify(code=bulletin.verification_code).successor == successor
-    bulletin.refresh_from_db()
-    assert BulletinSerializer(bulletin).data["replaced_by"] == successor.public_id
+    assert client.get(asked[0]).json()["replaced_by"] == str(successor.public_id)
 
 
 def test_a_withdrawn_bulletin_says_so(bulletin: Bulletin) -> None:
