@@ -41,7 +41,7 @@ class PeriodAdmin(PortalAdmin):
     list_filter = ["kind", "status", "is_collected"]
     list_select_related = ["frozen_by"]
     search_fields = ["code"]
-    readonly_fields = ["status", "is_collected", "freeze_on", "frozen_at", "frozen_by"]
+    readonly_fields = ["status", "is_collected", "follows", "freeze_on", "frozen_at", "frozen_by"]
     actions = ["roll_up", "freeze", "publish", "draft_bulletin"]
 
     def get_readonly_fields(self, request, obj=None):

@@ -28,7 +28,9 @@ AFTER_A_FAILURE = timedelta(minutes=10)
 @system_job("follow the ledger")
 def follow() -> None:
     """Ask for a roll-up of each period of which rows have changed."""
-    begun = Period.objects.filter(status=Period.Status.OPEN, start_on__lte=timezone.localdate())
+    begun = Period.objects.filter(
+        Q(follows=True) | Q(is_collected=True), status=Period.Status.OPEN, start_on__lte=timezone.localdate()
+    )
     for period in begun:
         mine = period.snapshots.filter(version=0)
         recent = Q(job_state=Job.State.FAILED, created_at__gt=timezone.now() - AFTER_A_FAILURE)
@@ -52,7 +54,8 @@ def _has_to_follow(newest: Snapshot, *others: Snapshot) -> bool:
 
 
 def has_room(period: Period) -> bool:
-    return period.snapshots.filter(version=0, is_live=True).count() < 2
+    follows = period.follows or period.is_collected
+    return follows and period.snapshots.filter(version=0, is_live=True).count() < 2
 
 
 def take_standby(period: Period, by: User | None) -> Snapshot | None:

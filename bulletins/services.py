@@ -60,12 +60,20 @@ SUPERSEDED_FOR = timedelta(minutes=10)
 # --- Periods ----------------------------------------------------------------------------------------------
 
 
-def get_period(code: str) -> Period:
-    """The period with this code, made on first use; raises ValidationError for what is no period code."""
+def get_period(code: str, *, follows: bool = True) -> Period:
+    """The period with this code, made on first use; raises ValidationError for what is no period code.
+
+    Figures of a new one follow the ledger, unless it is made only for a paper to be compared with it.
+    """
     spec = periods.parse(code)
     period, _created = Period.objects.get_or_create(
         code=spec.code,
-        defaults={"kind": spec.kind, "start_on": spec.start_on, "end_on": spec.end_on},
+        defaults={
+            "kind": spec.kind,
+            "start_on": spec.start_on,
+            "end_on": spec.end_on,
+            "follows": follows,
+        },
     )
     return period
 
@@ -100,6 +108,9 @@ def request_rollup(period: Period, by: User | None = None, *, in_background: boo
     with transaction.atomic():
         period = Period.objects.select_for_update().get(pk=period.pk)
         refuse_frozen(period)
+        if by is not None and not period.follows:
+            period.follows = True
+            period.save(update_fields=["follows"])
         snapshot = period.snapshots.filter(version=0, job_state__in=UNDER_WAY).first()
         if snapshot is None:
             snapshot = live.take_standby(period, by) or Snapshot.objects.create(
@@ -347,7 +358,7 @@ def _year_before(bulletin: Bulletin) -> Snapshot | None:
     code = periods.year_before(bulletin.period.code)
     if bulletin.compared_with or not periods.exists(code):
         return bulletin.compared_with
-    return year_before_of(bulletin.snapshot) or rollup_now(get_period(code))
+    return year_before_of(bulletin.snapshot) or rollup_now(get_period(code, follows=False))
 
 
 @by_whom

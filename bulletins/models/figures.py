@@ -63,6 +63,8 @@ class Period(models.Model):
         default=False,
         help_text=_("截止后，县、市、省逐级提交和审核数字，再由总局冻结；不逐级确认的，由总局直接核对。"),
     )
+    # Not one that stands only for a paper to be compared with it, until somebody asks for its figures.
+    follows = models.BooleanField(_("随台账更新"), default=True)
     freeze_on = models.DateField(
         _("冻结日"), null=True, blank=True, help_text=_("留空为截止后第 10 个工作日。")
     )

@@ -682,6 +682,21 @@ def test_a_wrong_chain_can_be_deleted_once_both_live_roll_ups_have_left_it(tree:
     assert turn(period, since=6) == newest
 
 
+def test_a_year_that_papers_only_compare_with_follows_when_somebody_asks_for_it(tree: Tree) -> None:
+    project(tree.huqiu)
+    period = services.get_period("2024")
+    services.freeze_now(period, None)
+    services.print_now(services.issue_bulletin(period, tree.suzhou))
+    earlier = Period.objects.get(code="2023")
+    services.request_rollup(earlier, None)
+    live.follow()
+    assert not earlier.snapshots.filter(is_live=True).exists()
+    earlier.snapshots.filter(job_state=Job.State.QUEUED).delete()
+    asked = services.request_rollup(earlier, factories.user(Role.STATISTICIAN, tree.nation))
+    services.run_snapshot(asked.pk)
+    assert turn(earlier).is_live
+
+
 @pytest.mark.parametrize("part", ["day", "neighbours", "definitions"])
 def test_what_a_roll_up_rests_on_is_asked_though_no_row_changed(tree: Tree, part: str) -> None:
     of = project(tree.huqiu)
