@@ -231,10 +231,12 @@ class Question:
 def keep(row: Bottleneck, *, is_new: bool = False) -> None:
     """Let the index say what the problem says; to be called in the transaction that changes its text."""
     wanted = indexed(row.title, row.product, row.symptom)
-    known = Gram.objects.filter(bottleneck=row)
-    have = set() if is_new else set(known.values_list("gram", flat=True))
-    if gone := have - wanted:
-        known.filter(gram__in=gone).delete()
+    have: set[int] = set()
+    if not is_new:
+        known = Gram.objects.filter(bottleneck=row)
+        have = set(known.values_list("gram", flat=True))
+        if gone := have - wanted:
+            known.filter(gram__in=gone).delete()
     bulk.insert(Gram, ("gram", "bottleneck"), ((gram, row.pk) for gram in sorted(wanted - have)))
 
 
