@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
 
 from bulletins import agencies, dashboard, figures, wording
 from bulletins.disclosure import Reader
@@ -65,13 +67,13 @@ FEWEST_DRAWINGS = 2
 
 
 # Paragraphs that are empty in every draft: here, and in a series, one adds what the figures cannot say.
-FREE = {
-    "overall.more": "总体情况：补充",
-    "practice.more": "主要做法和成效：补充",
-    "problems.more": "存在问题：补充",
-    "demands.more": "下一步工作要求：补充",
-    "copies": "抄送",
-    "note": "附注",
+FREE: dict[str, Any] = {
+    "overall.more": _("总体情况：补充"),
+    "practice.more": _("主要做法和成效：补充"),
+    "problems.more": _("存在问题：补充"),
+    "demands.more": _("下一步工作要求：补充"),
+    "copies": _("抄送"),
+    "note": _("附注"),
 }
 
 

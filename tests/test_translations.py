@@ -335,7 +335,9 @@ def read_everything(client: Client, starts: list[str], data: set[str]) -> dict[s
 
 
 # Files, the way out, pages that Swagger or Django draw, and the headings of the import file.
-NO_PAGES = re.compile("attachment|pdf|logout|jsi18n|export|^api|^schema|import|_delete|_history")
+NO_PAGES = re.compile(
+    "attachment|pdf|docx|open_file|logout|jsi18n|export|^api|^schema|import|_delete|_history"
+)
 
 
 @pytest.mark.django_db
