@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +12,7 @@ from django.db import connection
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader, PdfWriter
 
-from accounts.models import Role
+from accounts.models import Role, User
 from bulletins import services
 from bulletins.models import Bulletin
 from tests import factories
@@ -90,19 +91,24 @@ def words(document: bytes) -> str:
     return re.sub(r"—\d+—", "", re.sub(r"\s", "", "".join(page.extract_text() for page in pages)))
 
 
+def signed_in(page: Page, user: User, address: str) -> Page:
+    """The page at an address of the portal, which may say the host as well."""
+    page.goto(f"/login/?next={urlsplit(address).path}")
+    page.get_by_label("用户名").fill(user.username)
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    return page
+
+
 def test_from_the_click_to_the_printed_bulletin(
     tree: Tree,
     new_page: Callable[..., Page],
     celery_worker_factory: Callable[[str], Worker],
     tmp_path: Path,
 ) -> None:
-    admin = factories.user(Role.ADMINISTRATOR, tree.nation)
+    author, signer = (factories.user(Role.ADMINISTRATOR, tree.nation) for _n in range(2))
     celery_worker_factory("filesystem://localhost")
-    page = new_page()
-    page.goto("/login/?next=/periods/")
-    page.get_by_label("用户名").fill(admin.username)
-    page.get_by_label("密码").fill(PASSWORD)
-    page.get_by_role("button", name="登录").click()
+    page = signed_in(new_page(), author, "/periods/")
 
     page.get_by_label("期间代码").fill("2024")
     # Its day to be frozen is long over: there is no time left to confirm it.
@@ -121,8 +127,20 @@ def test_from_the_click_to_the_printed_bulletin(
     page.get_by_role("link", name="拟通报").click()
     page.get_by_role("button", name="生成草稿").click()
     expect(page.locator("iframe.paper")).to_be_visible(timeout=SOON)
-    page.get_by_role("link", name="印发", exact=True).click()
-    page.get_by_role("button", name="印发").click()
+    page.get_by_role("link", name="改稿").click()
+    page.get_by_role("textbox", name="总体情况：补充").fill("各地要把没有解决的问题落实到人。")
+    page.locator("#block-overall-more").get_by_role("button", name="保存这一段").click()
+    expect(page.locator("#block-overall-more").get_by_role("status")).to_be_visible()
+    page.get_by_role("link", name="改完了，去送审").click()
+    page.get_by_role("button", name="送审").click()
+    expect(page.get_by_text("已送审，审核人会收到消息。")).to_be_visible()
+    # Whoever had a hand in it sees why it is for others to judge.
+    expect(page.get_by_role("button", name="审核通过")).to_have_attribute("aria-disabled", "true")
+
+    page = signed_in(new_page(), signer, page.url)
+    page.get_by_role("button", name="审核通过").click()
+    page.get_by_role("link", name="签发", exact=True).click()
+    page.get_by_role("button", name="签发").click()
     expect(page.locator("iframe.paper")).to_be_visible(timeout=SOON)
     bulletin = Bulletin.objects.get()
     with page.expect_download() as download:
@@ -133,6 +151,7 @@ def test_from_the_click_to_the_printed_bulletin(
     text = words(document)
     assert bulletin.number in text
     assert "草稿" not in text
+    assert "各地要把没有解决的问题落实到人。" in text
     for phrase, sql in COUNTED.items():
         number = counted(sql)
         assert number
