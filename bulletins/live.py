@@ -74,8 +74,7 @@ def take_standby(period: Period, by: User | None) -> Snapshot | None:
         return None
     if standby.job_state == Job.State.FAILED:
         standby.basis = {}
-    standby.job_state, standby.attempts, standby.progress = Job.State.QUEUED, 0, 0
-    standby.held_by, standby.lease_until, standby.error = None, None, ""
+    standby.queue_anew()
     standby.created_at, standby.created_by = timezone.now(), by
     standby.definition_version = DEFINITION_VERSION
     standby.save()

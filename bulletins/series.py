@@ -114,7 +114,8 @@ def run(series: Series, period: Period, by: User | None, *, in_background: bool 
             series=locked, snapshot=snapshot
         )
         if not is_new and (edition.faults or edition.job_state == Job.State.FAILED):
-            edition.job_state, edition.attempts, edition.faults = Job.State.QUEUED, 0, {}
+            edition.queue_anew()
+            edition.faults = {}
             edition.save()
         if in_background and edition.is_under_way:
             ring(tasks.run_edition, edition.pk)

@@ -666,13 +666,12 @@ def _need_reason(reason: str, words: str = "") -> None:
 
 
 def _print_anew(bulletin: Bulletin, *, in_background: bool = True) -> None:
-    """Queue the job of the row from the start; a worker still busy with the old state stores nothing."""
+    """Queue the job of the row from the start."""
     stale: str | None = ""
     if not bulletin.is_prepared:
         # A draft stays readable until the next one is there; what is issued has no other paper.
         stale, bulletin.pdf, bulletin.sha256 = bulletin.pdf.name, "", ""
-    bulletin.job_state, bulletin.attempts, bulletin.progress = Job.State.QUEUED, 0, 0
-    bulletin.held_by, bulletin.lease_until, bulletin.error = None, None, ""
+    bulletin.queue_anew()
     bulletin.save()
     if stale:
         transaction.on_commit(lambda: default_storage.delete(stale))

@@ -81,6 +81,12 @@ class Job(models.Model):
     def is_under_way(self) -> bool:
         return self.job_state in (self.State.QUEUED, self.State.RUNNING)
 
+    def queue_anew(self) -> None:
+        """Have it done from the start, whatever became of it; to be saved. A worker that still holds it
+        loses its lease and stores nothing."""
+        self.job_state, self.attempts, self.progress = self.State.QUEUED, 0, 0
+        self.held_by, self.lease_until, self.error = None, None, ""
+
     def report_progress(self, percent: int) -> None:
         """Store the progress and renew the lease; raises LeaseLost when the job is no longer ours."""
         self._update_while_held(progress=percent, lease_until=timezone.now() + LEASE)
