@@ -155,6 +155,11 @@ def blocks(bulletin: Bulletin) -> list[EditorBlock]:
     return list(composer.blocks.values())
 
 
+def block(bulletin: Bulletin, key: str) -> EditorBlock | None:
+    """The block with this key; None where the draft has none."""
+    return next((one for one in blocks(bulletin) if one.key == key), None)
+
+
 def growth(this: Number | None, last: Number | None) -> str:
     """The change against the year before in words (`domain.md` 5.6); empty when this year has no figure."""
     if this is None:

@@ -214,12 +214,7 @@ class _Edition:
         if not in_force and known.filter(status=Bulletin.Status.WITHDRAWN).exists():
             # Somebody took it back; what is issued in its place, people decide.
             return
-        draft = services.draft_bulletin(period, unit, None, kind=kind, again=True, in_background=False)
-        if draft.created_by_id:
-            raise ValidationError(
-                _("%(bureau)s正在办理《%(title)s》，请由办理人送审和签发。"),
-                params={"bureau": unit, "title": draft.title},
-            )
+        draft = services.draft_unattended(period, unit, kind=kind, again=True)
         draft.edition, draft.issued_by = self.edition, self.series.approved_by
         draft.save(update_fields=["edition", "issued_by"])
         for key, text in self.series.words.items():

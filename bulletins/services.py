@@ -459,13 +459,19 @@ def issue_bulletin(
 ) -> Bulletin:
     """Draft and issue in one, so that it is printed once: for the operator, whom nobody reviews."""
     with transaction.atomic():
-        draft = draft_bulletin(period, bureau, None, kind=kind, again=again, in_background=False)
-        if draft.created_by_id:
-            raise ValidationError(
-                _("%(bureau)s正在办理《%(title)s》，请由办理人送审和签发。"),
-                params={"bureau": bureau, "title": draft.title},
-            )
+        draft = draft_unattended(period, bureau, kind=kind, again=again)
         return issue(draft, None, in_background=in_background)
+
+
+def draft_unattended(period: Period, bureau: Bureau, *, kind: str, again: bool) -> Bulletin:
+    """A draft to be issued as it stands, not printed before; refused while people are preparing one."""
+    draft = draft_bulletin(period, bureau, None, kind=kind, again=again, in_background=False)
+    if draft.created_by_id:
+        raise ValidationError(
+            _("%(bureau)s正在办理《%(title)s》，请由办理人送审和签发。"),
+            params={"bureau": bureau, "title": draft.title},
+        )
+    return draft
 
 
 # --- From draft to signature ------------------------------------------------------------------------------
@@ -550,8 +556,8 @@ def discard(bulletin: Bulletin, by: User | None) -> None:
 
 
 @by_whom
-def reword(bulletin: Bulletin, key: str, typed: str, seen: str, by: User | None) -> Bulletin:
-    """Store what an editor made of a block; the drafted text, or nothing, takes its wording back.
+def reword(bulletin: Bulletin, key: str, typed: str | None, seen: str, by: User | None) -> Bulletin:
+    """Store what an editor made of a block; None or the drafted text takes its wording back.
 
     ``seen`` is the digest of the block with which the editor began: another editor may have been quicker.
     Raises ValidationError with the faults of the text, under ``text``.
@@ -559,11 +565,13 @@ def reword(bulletin: Bulletin, key: str, typed: str, seen: str, by: User | None)
     refuse_others_to_issue(by, bulletin.bureau)
     with transaction.atomic():
         locked = _locked_in(bulletin, Bulletin.Status.DRAFT)
-        block = next((one for one in circular.blocks(locked) if one.key == key), None)
+        block = circular.block(locked, key)
         if block is None:
             raise ValidationError({"text": _("新数据的原稿里没有这一段了。")})
         if block.digest != seen:
             raise ValidationError({"text": _("别人刚改过这一段。您的文字没有丢，请对照后再保存。")}, "moved")
+        if typed is None:
+            typed = block.drafted.shown
         if block.must_stand and not typed.strip():
             raise ValidationError({"text": _("这一段不能空着；不要自己的改动时，请恢复原稿。")})
         if faults := block.drafted.faults(typed):

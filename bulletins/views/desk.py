@@ -26,13 +26,22 @@ def _edit_address(bulletin: Bulletin) -> str:
     return reverse("bulletins:bulletin_edit", args=[bulletin.public_id])
 
 
+def _anchor(key: str) -> str:
+    return f"block-{key.replace('.', '-')}"
+
+
+def _no_such_block(request: HttpRequest, bulletin: Bulletin) -> HttpResponse:
+    messages.error(request, _("没有这一段，请刷新后再看。"))
+    return redirect(_edit_address(bulletin))
+
+
 def _block(bulletin: Bulletin, block: EditorBlock, **more: Any) -> dict[str, Any]:
     """A block with its form: what is typed already, or what stands."""
     return {
         "block": block,
         "typed": block.shown,
         "href": reverse("bulletins:bulletin_block", args=[bulletin.public_id, block.key]),
-        "anchor": f"block-{block.key.replace('.', '-')}",
+        "anchor": _anchor(block.key),
     } | more
 
 
@@ -78,30 +87,45 @@ def bulletin_block(request: HttpRequest, public_id: uuid.UUID, block: str) -> Ht
     """Store a block, or take it back to the draft; what was typed is shown again when it is refused."""
     bulletin = manageable(request, public_id)
     form = WordingForm(request.POST)
-    found = next((one for one in circular.blocks(bulletin) if one.key == block), None)
-    if found is None or not form.is_valid():
-        messages.error(request, _("没有这一段，请刷新后再看。"))
-        return redirect(_edit_address(bulletin))
+    if not form.is_valid():
+        return _no_such_block(request, bulletin)
     back = "restore" in request.POST
-    typed = found.drafted.shown if back else form.cleaned_data["text"]
-    htmx = bool(request.htmx)  # type: ignore[attr-defined]
+    typed, seen = None if back else form.cleaned_data["text"], form.cleaned_data["seen"]
     try:
-        bulletin = services.reword(bulletin, block, typed, form.cleaned_data["seen"], request.user)
+        bulletin = services.reword(bulletin, block, typed, seen, request.user)
     except ValidationError as error:
-        if bulletin.status != Bulletin.Status.DRAFT:
-            messages.error(request, " ".join(error.messages))
-            return redirect(address_of(bulletin))
-        moved = found.digest != form.cleaned_data["seen"]
-        row = _block(bulletin, found, typed=typed, errors=error.messages, moved=moved)
-        if htmx:
-            return render(request, "bulletins/_block.html", row)
-        return _page(request, bulletin, row)
-    if not htmx:
+        return _refused(request, bulletin, block, error, typed=typed, seen=seen)
+    if not request.htmx:  # type: ignore[attr-defined]
         messages.success(request, _("已恢复原稿。") if back else _("已保存，正在按新文字排版。"))
-        return redirect(f"{_edit_address(bulletin)}#{_block(bulletin, found)['anchor']}")
-    fresh = next(one for one in circular.blocks(bulletin) if one.key == block)
+        return redirect(f"{_edit_address(bulletin)}#{_anchor(block)}")
+    fresh = circular.block(bulletin, block)
+    if fresh is None:
+        return _no_such_block(request, bulletin)
     row = _block(bulletin, fresh, saved=_("已恢复原稿") if back else _("已保存"))
     return render(request, "bulletins/_block_saved.html", _paper(bulletin) | row)
+
+
+def _refused(
+    request: HttpRequest,
+    bulletin: Bulletin,
+    key: str,
+    error: ValidationError,
+    *,
+    typed: str | None,
+    seen: str,
+) -> HttpResponse:
+    """The block with what was typed and why it does not stand; the bulletin's page once it is no draft."""
+    if bulletin.status != Bulletin.Status.DRAFT:
+        messages.error(request, " ".join(error.messages))
+        return redirect(address_of(bulletin))
+    found = circular.block(bulletin, key)
+    if found is None:
+        return _no_such_block(request, bulletin)
+    typed = found.drafted.shown if typed is None else typed
+    row = _block(bulletin, found, typed=typed, errors=error.messages, moved=found.digest != seen)
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "bulletins/_block.html", row)
+    return _page(request, bulletin, row)
 
 
 @login_required

@@ -59,8 +59,8 @@ def _prepare(years: list[Period], bureaus: dict[str, Bureau], by: User) -> None:
     before, last = years
     more = Bureau.objects.in_bulk(("330000", "370000", "440300", PROVINCE, CITY), field_name="code")
     draft = services.draft_bulletin(last, more[CITY], by)
-    block = next(one for one in circular.blocks(draft) if one.key == "opening")
-    services.reword(draft, "opening", f"演示：{block.shown}请各地对照先进找差距。", block.digest, by)
+    if block := circular.block(draft, "opening"):
+        services.reword(draft, "opening", f"演示：{block.shown}请各地对照先进找差距。", block.digest, by)
     services.submit(services.draft_bulletin(last, more["370000"], by), by)
     waiting = services.submit(services.draft_bulletin(last, more["330000"], by), by)
     services.approve(waiting, head)
