@@ -135,6 +135,7 @@ def organization_detail(request: HttpRequest, uscc: str) -> HttpResponse:
         "profile": _profile_facts(organization),
         "contact": _contact(organization, in_full=is_party),
         "contact_is_masked": not is_party,
+        "has_board": user.scope.is_of_bureau or organization.pk in user.scope.organization_ids,
         "participations": _part(
             _within(organization.participations, "project", user).select_related("project__chain"),
             "-joined_on",

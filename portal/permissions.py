@@ -141,6 +141,7 @@ LINE = Rule("the bureau line, experts apart", _line(*SEEING_ROLES))
 PARTIES = PEOPLE | LINE
 FIRM = Rule("filers and coordinators of the firm", _own(*FILING_ROLES))
 SOLVER = Rule("the institution to which it was dispatched", _own(Role.INSTITUTION))
+ITS_PEOPLE = Rule("people of the institution", _own(Role.INSTITUTION))
 LODGER = Rule("the institution that lodged it", _own(Role.INSTITUTION))
 OFFICERS = Rule("officers of the bureau line", _line(Role.OFFICER))
 ALL_OFFICERS = Rule("officers", _role(Role.OFFICER))
@@ -451,7 +452,8 @@ def _rest() -> Iterator[Entry]:
     for name in ("project", "consortium", "key_project"):
         yield _list(f"projects:{name}_list")
         yield Entry(f"projects:{name}_detail", row=name, sees=PARTIES)
-    # Inspection reports
+    # Institutions and their inspection reports
+    yield Entry("projects:institution_board", row="institution", sees=ITS_PEOPLE | READERS)
     yield _list("projects:report_list")
     yield Entry("projects:report_new", INSTITUTES, INSTITUTES)
     yield Entry("projects:report_detail", row="report", sees=PARTIES)

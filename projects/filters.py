@@ -76,6 +76,7 @@ class BottleneckFilter(ListFilterSet):
     urgency = AnyCodeFilter("urgency", choices=Bottleneck.Urgency.choices, label=_("紧急程度"))
     grade = AnyCodeFilter("grade", choices=Bottleneck.Grade.choices, label=_("级别"))
     cause = AnyCodeFilter("cause", choices=Bottleneck.Cause.choices, label=_("问题类别"))
+    route = AnyCodeFilter("route", choices=Bottleneck.Route.choices, label=_("解决路径"))
     result = AnyCodeFilter("result", choices=Bottleneck.Result.choices, label=_("解决类型"))
     submitted_from = MomentFilter("submitted_at", "gte", label=_("提交日期从"))
     submitted_to = MomentFilter("submitted_at", "lt", label=_("提交日期到"))
@@ -86,6 +87,8 @@ class BottleneckFilter(ListFilterSet):
     resolved_from = MomentFilter("resolved_at", "gte", label=_("解决日期从"))
     resolved_to = MomentFilter("resolved_at", "lt", label=_("解决日期到"))
     overdue_on = DayFilter(method="by_overdue", label=_("在该日已超期"))
+    in_time = YesFilter(method="by_in_time", label=_("按期解决"))
+    proved = YesFilter(method="by_proved", label=_("解决后实测达标"))
     organization = df.CharFilter("organization__uscc", "iexact", label=_("企业信用代码"))
     institution = df.CharFilter("assigned_to__uscc", "iexact", label=_("承担机构信用代码"))
     project = df.CharFilter("project__code", "iexact", label=_("项目编号"))
@@ -113,6 +116,12 @@ class BottleneckFilter(ListFilterSet):
 
     def by_overdue(self, qs: BottleneckQuerySet, _name: str, value: date) -> BottleneckQuerySet:
         return qs.overdue_on(value)
+
+    def by_in_time(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
+        return qs.solved_in_time() if value else qs
+
+    def by_proved(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
+        return qs.proved() if value else qs
 
     def by_masters(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
         return qs.masters() if value else qs
@@ -142,6 +151,16 @@ class MapFilter(ListFilterSet):
     class Meta:
         model = Bottleneck
         fields: list[str] = []
+
+
+class InstitutionFilter(MapFilter):
+    """Which problems the board of an institution counts; named as in the list, as those of a map.
+
+    Not by element: a problem lacks several, and the list finds those that lack one.
+    """
+
+    chain = ChainFilter("chain", label=_("产业链"))
+    element = None
 
 
 def _for(reader: FieldClass) -> type[_SharedFilter]:

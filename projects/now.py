@@ -59,10 +59,10 @@ class Mark:
 class Now:
     """The problems of ``rows``; ``query`` is the filter of the list that picks the same ones."""
 
-    def __init__(self, rows: BottleneckQuerySet, query: Mapping[str, str], today: date | None = None) -> None:
+    def __init__(self, rows: BottleneckQuerySet, query: Mapping[str, Any], today: date | None = None) -> None:
         self.query = {**query, "masters": "on"}
         self.today = today or timezone.localdate()
-        self._rows = rows.counted().masters().exclude(status=Status.DRAFT).order_by()
+        self.rows = rows.counted().masters().exclude(status=Status.DRAFT).order_by()
 
     @classmethod
     def of_unit(cls, bureau: Bureau, chain: IndustryChain | None = None) -> "Now":
@@ -93,7 +93,7 @@ class Now:
             When(submitted_at__gte=_begin(self.today - timedelta(days - 1)), then=Value(band))
             for band, days in enumerate(AGES)
         ]
-        rows: Any = self._rows.annotate(band=Case(*bands, default=Value(len(AGES))))
+        rows: Any = self.rows.annotate(band=Case(*bands, default=Value(len(AGES))))
         return list(rows.values_list("status", "band", "nqi_elements").annotate(Count("pk")))
 
     @cached_property
@@ -145,7 +145,7 @@ class Now:
         return sorted(marks, key=lambda mark: -mark.count)
 
     def _list(self, **more: Any) -> str:
-        return reverse("projects:bottleneck_list", query=self.query | more)
+        return problems_address(self.query, **more)
 
     # --- Drawn ---
 
@@ -160,14 +160,25 @@ class Now:
 
     @property
     def ageing(self) -> SafeString:
-        return _bars(_("在办问题提交了多久"), self.ages)
+        return bars(_("在办问题提交了多久"), self.ages)
 
     @property
     def lacking(self) -> SafeString:
-        return _bars(_("在办问题所缺的质量基础设施要素"), self.gaps)
+        return bars(_("在办问题所缺的质量基础设施要素"), self.gaps)
 
 
-def _bars(title: str, marks: list[Mark]) -> SafeString:
+def problems_address(query: Mapping[str, Any], **more: Any) -> str:
+    """The list of problems by a filter and more of it; of two spans of days their common part."""
+    for name in more.keys() & query.keys():
+        if name.endswith("_from"):
+            more[name] = max(more[name], query[name])
+        elif name.endswith("_to"):
+            more[name] = min(more[name], query[name])
+    return reverse("projects:bottleneck_list", query={**query, **more})
+
+
+def bars(title: str, marks: list[Mark]) -> SafeString:
+    """One bar for each mark, in the order given."""
     bars = tuple(charts.Bar(mark.label, mark.count, formats.count(mark.count), mark.href) for mark in marks)
     return charts.render(
         charts.HorizontalBars(title, bars, unit=pgettext("unit of count", "个"), width=NARROW)

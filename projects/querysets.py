@@ -232,6 +232,22 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         """Rows at none of these ends; one that was merged is where its master is."""
         return self.filter(_not_at(ends, self.model.Status.MERGED))
 
+    def solved_in_time(self) -> Self:
+        """Struck off on the day agreed upon when they were listed, or before."""
+        return self.filter(status__in=self.model.SOLVED, resolved_at__date__lte=F("due_on"))
+
+    def proved(self) -> Self:
+        """Struck off, and what was measured afterwards reaches every target (`domain.md` 4.3)."""
+        measured: Any = self.model._meta.get_field("measures").related_model
+        rows = measured._base_manager
+        met = Q(comparison="ge", value_after__gte=F("target")) | Q(
+            comparison="le", value_after__lte=F("target")
+        )
+        short = rows.exclude(Q(value_after__isnull=False) & met)
+        return self.filter(status__in=self.model.SOLVED, pk__in=rows.values("bottleneck")).exclude(
+            pk__in=short.values("bottleneck")
+        )
+
     def overdue_on(self, day: date) -> Self:
         """Open rows whose running clock is past its day (`domain.md` 4.1: red)."""
         return self.open().exclude(status__in=self.model.PAUSED).filter(clock_due_on__lt=day)

@@ -3,6 +3,7 @@ from django.urls import path
 from projects.views import (
     desk,
     filing,
+    institutions,
     lists,
     maps,
     moves,
@@ -52,6 +53,7 @@ urlpatterns = [
     path("maps/<uuid:public_id>/", maps.map_detail, name="map_detail"),
     path("maps/<uuid:public_id>/file/", maps.map_file, name="map_file"),
     path("maps/<uuid:public_id>/<str:step>/", maps.map_step, name="map_step"),
+    path("institutions/<str:uscc>/", institutions.institution_board, name="institution_board"),
     path("reports/", reports.ReportList.as_view(), name="report_list"),
     path("reports/new/", reports.new, name="report_new"),
     path("reports/<uuid:public_id>/", reports.detail, name="report_detail"),

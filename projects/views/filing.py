@@ -68,7 +68,8 @@ def workspace(request: HttpRequest) -> HttpResponse:
     if not user.scope.organization_ids and not registrations:
         return redirect("projects:desk")
     filing = [grant.organization_id for grant in user.grants_of(*FILING_ROLES)]
-    solving = [grant.organization_id for grant in user.grants_of(Role.INSTITUTION)]
+    institutions = [grant.organization for grant in user.grants_of(Role.INSTITUTION)]
+    solving = [institution.pk for institution in institutions]
     own = Bottleneck.objects.visible_to(user).filter(
         Q(organization__in=user.scope.organization_ids)
         | Q(assigned_to__in=user.scope.organization_ids)
@@ -99,7 +100,7 @@ def workspace(request: HttpRequest) -> HttpResponse:
         "drafts": drafts.select_related("organization").order_by("-updated_at"),
         "files_here": bool(filing) or any(row.prepares for row in registrations),
         "registrations": registrations,
-        "solves_here": bool(solving),
+        "institutions": institutions,
         "several": len(user.scope.organization_ids) > 1,
         "rail_counts": {"problems": groups[0]["total"]},
     }
