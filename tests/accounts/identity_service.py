@@ -139,7 +139,8 @@ def running() -> Iterator[Service]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     service.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # It looks so often whether it shall stop.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield service
