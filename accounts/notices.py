@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import FilteredRelation, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Grant, Invitation, Notice, Registration, Role, Substitution, User
 from common import formats
-from common.inserting import insert
+from common.inserting import insert_for_each
 from common.prepared import Prepared
 from enterprises.models import Bureau
 
@@ -39,18 +39,10 @@ def tell(users: Iterable[int], kind: str, source: str, details: Details, *, mail
     ``details`` names under ``what`` the words that tell it. ``mailed``: the mail went out by another way.
     """
     now = timezone.now()
-    rows = [
-        Notice(
-            user_id=user,
-            kind=kind,
-            source=source,
-            details=dict(details),
-            at=now,
-            mailed_at=now if mailed else None,
-        )
-        for user in users
-    ]
-    insert(rows, unless_there=True)
+    notice = Notice(
+        kind=kind, source=source, details=dict(details), at=now, mailed_at=now if mailed else None
+    )
+    insert_for_each(notice, "user", sorted(users), unless_there=True)
 
 
 def forget() -> int:
@@ -116,23 +108,22 @@ def grants_for(organizations: list[int], roles: list[str], today: date) -> Query
 
 @Prepared
 def officers_at(paths: list[str], roles: list[str], today: date) -> QuerySet:
+    """With a row for each substitute, who may work no more."""
+    lent = Substitution.in_force_at(today, "user__substitutes__")
     return (
         Grant.objects.judged("to be told")
         .in_force(today)
         .filter(bureau__path__in=paths, role__in=roles, user__is_active=True)
+        .annotate(lent=FilteredRelation("user__substitutes", condition=lent))
         .order_by()
-        .values_list("bureau__path", "bureau__level", "chain_id", "user_id")
-    )
-
-
-@Prepared
-def substitutes_of(people: list[int], today: date) -> QuerySet:
-    return (
-        Substitution.objects.judged("to be told")
-        .in_force(today)
-        .filter(principal__in=people, substitute__is_active=True)
-        .order_by()
-        .values_list("principal_id", "substitute_id")
+        .values_list(
+            "bureau__path",
+            "bureau__level",
+            "chain_id",
+            "user_id",
+            "lent__substitute_id",
+            "lent__substitute__is_active",
+        )
     )
 
 
@@ -142,16 +133,14 @@ class Desks:
 
     def __init__(self, paths: Iterable[str], roles: Collection[str] = (Role.OFFICER,)) -> None:
         above = {step for path in paths for step in _steps(path)}
-        today = timezone.localdate()
-        self.officers: dict[str, list[tuple[int, int | None, int]]] = defaultdict(list)
-        for path, level, chain, user in officers_at(
-            paths=sorted(above), roles=[str(role) for role in roles], today=today
-        ):
-            self.officers[path].append((level, chain, user))
-        people = {user for rows in self.officers.values() for _level, _chain, user in rows}
+        self.officers: dict[str, set[tuple[int, int | None, int]]] = defaultdict(set)
         self.substitutes: dict[int, set[int]] = defaultdict(set)
-        for principal, substitute in substitutes_of(people=sorted(people), today=today):
-            self.substitutes[principal].add(substitute)
+        for path, level, chain, user, substitute, works in officers_at(
+            paths=sorted(above), roles=[str(role) for role in roles], today=timezone.localdate()
+        ):
+            self.officers[path].add((level, chain, user))
+            if works:
+                self.substitutes[user].add(substitute)
 
     def nearest(
         self,

@@ -1,6 +1,7 @@
 """Storing new rows by statements that are composed once (`common.prepared` does so for queries)."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -42,22 +43,56 @@ class Inserted(models.Model):
         ]
 
 
-def insert(rows: Sequence[models.Model], *, unless_there: bool = False) -> None:
-    """Store new rows of one model, without signals; they are not told their keys.
+def insert(rows: Sequence[models.Model], *, unless_there: bool = False, told: bool = False) -> None:
+    """Store new rows of one model, without signals.
 
-    ``unless_there`` leaves out those that a rule of uniqueness refuses.
+    ``unless_there`` leaves out those that a rule of uniqueness refuses; of others ``told`` lets the rows know
+    the keys that the database gave them.
     """
     if not rows:
         return
     model = type(rows[0])
-    fields = [field for field in model._meta.local_concrete_fields if not field.primary_key]
-    values = [_values(row, fields) for row in rows[:MOST] if row.pk is None]
+    numbered = model._meta.auto_field
+    fields = [field for field in model._meta.local_concrete_fields if field is not numbered]
+    for row in rows[:MOST]:
+        row._prepare_related_fields_for_save("insert")
+    values = [_values(row, fields) for row in rows[:MOST] if row.pk is None or not numbered]
     columns = list((values and values[0]) or ())
     if len(values) < len(rows) or any(it is None or list(it) != columns for it in values):
         model._base_manager.bulk_create(rows, batch_size=500, ignore_conflicts=unless_there)
     else:
+        key = [numbered.column] if told and numbered else []
         with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
-            _insert(model, [it for it in values if it], unless_there=unless_there)
+            keys = _insert(model, [it for it in values if it], unless_there=unless_there, told=key)
+        for row, (stored,) in zip(rows, keys, strict=False):
+            row.pk = stored
+
+
+def insert_for_each(
+    pattern: models.Model, name: str, numbers: Collection[int], *, unless_there: bool = False
+) -> None:
+    """Store a row like the pattern for each of the numbers, which stand in the field ``name``; see `insert`.
+
+    The database makes rows of the numbers, so that a statement neither grows with them nor differs.
+    """
+    if not numbers:
+        return
+    model, connection = type(pattern), connections[DEFAULT_DB_ALIAS]
+    field = model._meta.get_field(name)
+    others = [it for it in model._meta.local_concrete_fields if it is not field and not it.primary_key]
+    same = _values(pattern, others)
+    if same is None:
+        raise TypeError("The values of the pattern have to be known.")
+    marks = tuple("NULL" if value is None else "%s" for value in same.values())
+    statement = _statement_for_each(model, name, tuple(same), marks, unless_there=unless_there)
+    given = list(numbers) if connection.vendor == "postgresql" else json.dumps(list(numbers))
+    told = [value for value in same.values() if value is not None]
+    with (
+        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
+        planned_once(connection),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement, [*told, given])
 
 
 def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
@@ -111,5 +146,35 @@ def _statement(
         f"VALUES ({'), ('.join(', '.join(row) for row in rows)})",
         connection.ops.on_conflict_suffix_sql([], conflict, [], []),
         f"RETURNING {', '.join(map(quote, told))}" if told else "",
+    ]
+    return " ".join(str(part) for part in parts if part)
+
+
+@lru_cache(100)
+def _statement_for_each(
+    model: type[models.Model],
+    name: str,
+    columns: tuple[str, ...],
+    marks: tuple[str, ...],
+    *,
+    unless_there: bool,
+) -> str:
+    """The numbers come last."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
+    field = model._meta.get_field(name)
+    is_postgresql = connection.vendor == "postgresql"
+    each = (
+        f"unnest(%s::{field.db_type(connection)}[]) AS each(value)"
+        if is_postgresql
+        else "json_each(%s) AS each"
+    )
+    parts = [
+        connection.ops.insert_statement(on_conflict=conflict),
+        f"{quote(model._meta.db_table)} ({', '.join(map(quote, (*columns, field.column)))})",
+        "SELECT",
+        ", ".join((*marks, "each.value")),
+        f"FROM {each}",
+        connection.ops.on_conflict_suffix_sql([], conflict, [], []),
     ]
     return " ".join(str(part) for part in parts if part)

@@ -45,7 +45,7 @@ from projects.workflow import (
     judge,
 )
 from record.acting import by_whom, on_behalf
-from record.recording import one_change, read_under_lock
+from record.recording import add, one_change, read_under_lock
 
 S = Bottleneck.Status
 REFILED = (S.WITHDRAWN, S.LAPSED)
@@ -141,9 +141,8 @@ def file(
     try:
         with one_change(), on_behalf(by, grants[0]):
             _carry_out(row, MOVES["submit"], by, filing, now=timezone.now(), stored=[])
-            for part in parts:
-                part.save()
-            person.save(force_insert=True)
+            add(parts)
+            add([person])
     except IntegrityError:
         # Sent again, or a rule of the database is broken, which says so in its own words.
         if known := filed_as(public_id, organization):

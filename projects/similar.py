@@ -28,6 +28,7 @@ from django.db.models import Count, Max
 from django.db.models.signals import post_save
 
 from common import bulk
+from common.inserting import insert_for_each
 from common.scope import system_job
 from projects.models import Bottleneck, Gram, GramCount
 from projects.querysets import BottleneckQuerySet
@@ -237,7 +238,7 @@ def keep(row: Bottleneck, *, is_new: bool = False) -> None:
         have = set(known.values_list("gram", flat=True))
         if gone := have - wanted:
             known.filter(gram__in=gone).delete()
-    bulk.insert(Gram, ("gram", "bottleneck"), ((gram, row.pk) for gram in sorted(wanted - have)))
+    insert_for_each(Gram(bottleneck=row), "gram", sorted(wanted - have))
 
 
 def on_save(sender: Any, instance: Bottleneck, created: bool, **kwargs: Any) -> None:

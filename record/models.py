@@ -42,6 +42,7 @@ class Event(models.Model):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="+",
         verbose_name=_("操作人"),
     )
@@ -50,6 +51,7 @@ class Event(models.Model):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="+",
         verbose_name=_("被代理人"),
     )
@@ -61,7 +63,7 @@ class Event(models.Model):
     after = models.JSONField(_("修改后"), default=dict)
     reason = models.TextField(_("原因"), blank=True)
     # What is told once only says here what that is: who read which row in which hour.
-    once = models.CharField(_("唯一标识"), max_length=120, null=True, unique=True, editable=False)  # noqa: DJ001
+    once = models.CharField(_("唯一标识"), max_length=120, null=True, editable=False)  # noqa: DJ001
 
     objects = EventQuerySet.as_manager()
 
@@ -74,6 +76,14 @@ class Event(models.Model):
             models.Index(fields=["firm", "kind", "id"], name="event_firm"),
             models.Index(fields=["path", "id"], name="event_path"),
             models.Index(fields=["actor", "id"], name="event_actor"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                name="event_once",
+                fields=["once"],
+                condition=models.Q(once__isnull=False),
+                violation_error_message=_("同一件事只记一次。"),
+            ),
         ]
 
     def __str__(self):

@@ -20,18 +20,22 @@ class Notice(models.Model):
         ACCOUNT = "account", _("账户和权限")
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="notices", verbose_name=_("收件人")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="notices",
+        db_index=False,
+        verbose_name=_("收件人"),
     )
     kind = models.CharField(_("类型"), max_length=8, choices=Kind)
     # What happened, so that the same thing is never told twice: "transition:81", "amber:17:2026-11-20".
     source = models.CharField(_("来源"), max_length=80)
     details = models.JSONField(_("内容"), default=dict)
-    at = models.DateTimeField(_("时间"), db_index=True)
+    at = models.DateTimeField(_("时间"))
     read_at = models.DateTimeField(_("阅读时间"), null=True, blank=True)
     # The row is the job: null until the mail server has taken it or the person wants none.
     mailed_at = models.DateTimeField(_("邮件处理时间"), null=True, blank=True)
     # Which mail it is on its way in, and until when nobody else may try.
-    mail_held_by = models.UUIDField(null=True, editable=False, db_index=True)
+    mail_held_by = models.UUIDField(null=True, editable=False)
     mail_held_until = models.DateTimeField(null=True, editable=False)
     mail_refusals = models.PositiveSmallIntegerField(default=0, editable=False)
 
@@ -45,6 +49,10 @@ class Notice(models.Model):
             models.Index(fields=["user", "read_at"], name="notice_user_read"),
             models.Index(fields=["source"], name="notice_source"),
             models.Index(fields=["at"], condition=Q(mailed_at__isnull=True), name="notice_unmailed"),
+            models.Index(fields=["at"], condition=Q(read_at__isnull=False), name="notice_read"),
+            models.Index(
+                fields=["mail_held_by"], condition=Q(mail_held_by__isnull=False), name="notice_held"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -372,7 +372,7 @@ class SubstitutionQuerySet(Scoped["Substitution"]):
         return self.filter(ends_on__gte=day, ended_at__isnull=True)
 
     def in_force(self, day: date) -> Self:
-        return self.not_over(day).filter(starts_on__lte=day)
+        return self.filter(Substitution.in_force_at(day))
 
 
 class Substitution(models.Model):
@@ -414,6 +414,12 @@ class Substitution(models.Model):
 
     def __str__(self):
         return f"{self.substitute} → {self.principal}"
+
+    @staticmethod
+    def in_force_at(day: date, relation: str = "") -> Q:
+        """Begun, not ended and not past its last day; ``relation`` leads to it from another model."""
+        begun = {f"{relation}starts_on__lte": day, f"{relation}ends_on__gte": day}
+        return Q(**begun, **{f"{relation}ended_at__isnull": True})
 
 
 @Prepared

@@ -30,6 +30,7 @@ class LedgerRow(Inserted):
         models.SET_NULL,
         null=True,
         blank=True,
+        db_index=False,
         related_name="+",
         verbose_name=_("创建人"),
     )

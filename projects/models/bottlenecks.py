@@ -139,9 +139,15 @@ class Bottleneck(LedgerRow):
     )
     # Prepared by somebody who has asked to act for the organisation and is not verified: seen by nobody else.
     is_provisional = models.BooleanField(_("填报人待核实"), default=False, db_default=False, editable=False)
-    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="bottlenecks", verbose_name=_("受理单位"))
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, related_name="bottlenecks", db_index=False, verbose_name=_("受理单位")
+    )
     handler = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="handled_bottlenecks", verbose_name=_("当前办理单位")
+        Bureau,
+        models.PROTECT,
+        related_name="handled_bottlenecks",
+        db_index=False,
+        verbose_name=_("当前办理单位"),
     )
 
     # What happens
@@ -170,6 +176,7 @@ class Bottleneck(LedgerRow):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="bottlenecks",
         verbose_name=_("质量强链项目"),
     )
@@ -213,6 +220,7 @@ class Bottleneck(LedgerRow):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="merged_children",
         verbose_name=_("归并到"),
     )
@@ -230,6 +238,7 @@ class Bottleneck(LedgerRow):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="listed_bottlenecks",
         verbose_name=_("清单单位"),
     )
@@ -239,6 +248,7 @@ class Bottleneck(LedgerRow):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="assigned_bottlenecks",
         verbose_name=_("承担机构"),
     )
@@ -274,6 +284,7 @@ class Bottleneck(LedgerRow):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="escalated_bottlenecks",
         verbose_name=_("超期上报至"),
     )
@@ -289,8 +300,21 @@ class Bottleneck(LedgerRow):
             models.Index(fields=["handler", "status"], name="bottleneck_handler_status"),
             models.Index(fields=["status", "clock_due_on"], name="bottleneck_status_clock"),
             models.Index(fields=["submitted_at"], name="bottleneck_submitted"),
-            models.Index(fields=["accepted_at"], name="bottleneck_accepted"),
-            models.Index(fields=["resolved_at"], name="bottleneck_resolved"),
+            # Blank until late in a problem's life: filing does not pay for them.
+            *(
+                models.Index(
+                    fields=[name], condition=Q(**{f"{name}__isnull": False}), name=f"bottleneck_{short}"
+                )
+                for name, short in (
+                    ("accepted_at", "accepted"),
+                    ("resolved_at", "resolved"),
+                    ("project", "project"),
+                    ("merged_into", "merged_into"),
+                    ("list_owner", "list_owner"),
+                    ("assigned_to", "assigned_to"),
+                    ("escalated_to", "escalated_to"),
+                )
+            ),
         ]
         constraints = [
             *LedgerRow.Meta.constraints,
@@ -457,7 +481,7 @@ class Measure(Inserted):
         AT_MOST = "le", _("不高于")
 
     bottleneck = models.ForeignKey(
-        Bottleneck, models.CASCADE, related_name="measures", verbose_name=_("问题")
+        Bottleneck, models.CASCADE, related_name="measures", db_index=False, verbose_name=_("问题")
     )
     metric = models.CharField(pgettext_lazy("measure", "指标"), max_length=40)
     unit = models.CharField(pgettext_lazy("measure", "单位"), max_length=6, choices=Unit)
@@ -653,7 +677,7 @@ class Transition(Inserted):
     """An event in the life of a problem; appended, never changed (design decision 4)."""
 
     bottleneck = models.ForeignKey(
-        Bottleneck, models.CASCADE, related_name="transitions", verbose_name=_("问题")
+        Bottleneck, models.CASCADE, related_name="transitions", db_index=False, verbose_name=_("问题")
     )
     sequence = models.PositiveSmallIntegerField(_("序号"))
     at = models.DateTimeField(_("时间"))
@@ -668,15 +692,21 @@ class Transition(Inserted):
         models.PROTECT,
         null=True,
         blank=True,
+        db_index=False,
         related_name="+",
         verbose_name=_("被代理人"),
         help_text=_("经手人代其办理。"),
     )
     bureau = models.ForeignKey(
-        Bureau, models.PROTECT, null=True, related_name="+", verbose_name=_("代表单位")
+        Bureau, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("代表单位")
     )
     organization = models.ForeignKey(
-        Organization, models.PROTECT, null=True, related_name="+", verbose_name=_("代表组织")
+        Organization,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("代表组织"),
     )
     handler = models.ForeignKey(Bureau, models.PROTECT, related_name="+", verbose_name=_("办理单位"))
     clock_due_on = models.DateField(_("时限届满日"), null=True)

@@ -19,7 +19,10 @@ class Gram(models.Model):
 
     pk = models.CompositePrimaryKey("gram", "bottleneck")
     gram = models.BigIntegerField(_("相邻两字"))
-    bottleneck = models.ForeignKey(Bottleneck, models.CASCADE, related_name="+", verbose_name=_("问题"))
+    # Twenty of a filing, of which each would be checked: a gram of no problem finds nothing.
+    bottleneck = models.ForeignKey(
+        Bottleneck, models.CASCADE, db_constraint=False, related_name="+", verbose_name=_("问题")
+    )
 
     class Meta:
         verbose_name = _("相似检索词")
