@@ -55,13 +55,13 @@ def insert(rows: Sequence[models.Model], *, unless_there: bool = False, told: bo
     numbered = model._meta.auto_field
     fields = [field for field in model._meta.local_concrete_fields if field is not numbered]
     for row in rows[:MOST]:
-        row._prepare_related_fields_for_save("insert")
+        row._prepare_related_fields_for_save("insert")  # type: ignore[attr-defined]
     values = [_values(row, fields) for row in rows[:MOST] if row.pk is None or not numbered]
     columns = list((values and values[0]) or ())
     if len(values) < len(rows) or any(it is None or list(it) != columns for it in values):
         model._base_manager.bulk_create(rows, batch_size=500, ignore_conflicts=unless_there)
     else:
-        key = [numbered.column] if told and numbered else []
+        key = [str(numbered.column)] if told and numbered else []
         with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
             keys = _insert(model, [it for it in values if it], unless_there=unless_there, told=key)
         for row, (stored,) in zip(rows, keys, strict=False):
@@ -162,7 +162,7 @@ def _statement_for_each(
     """The numbers come last."""
     connection = connections[DEFAULT_DB_ALIAS]
     quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
-    field = model._meta.get_field(name)
+    field: Any = model._meta.get_field(name)
     is_postgresql = connection.vendor == "postgresql"
     each = (
         f"unnest(%s::{field.db_type(connection)}[]) AS each(value)"

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Notice, Role
 from common import inserting
-from common.inserting import MOST, insert
+from common.inserting import MOST, insert, insert_for_each
 from projects.models import Bottleneck, BottleneckContact, Measure, Transition
 from tests import factories
 
@@ -175,3 +175,52 @@ def test_a_change_whose_rows_were_refused_is_not_half_stored():
         with suppress(IntegrityError):
             insert(rows)
         Notice.objects.count()
+
+
+def test_a_row_is_stored_for_each_number():
+    people = [factories.user(Role.FILER).pk for _n in range(MOST + 1)]
+    pattern = Notice(
+        kind=Notice.Kind.MOVED, source="test:1", details={"what": '引号"、%s'}, at=timezone.now()
+    )
+    with CaptureQueriesContext(connection) as asked:
+        insert_for_each(pattern, "user", people)
+    assert len([it for it in asked if "accounts_notice" in it["sql"]]) == 1
+    kept = Notice.objects.filter(source="test:1")
+    assert sorted(kept.values_list("user", flat=True)) == sorted(people)
+    assert {(it.kind, it.details["what"], it.at, it.read_at, it.mail_refusals) for it in kept} == {
+        (Notice.Kind.MOVED, '引号"、%s', pattern.at, None, 0)
+    }
+
+
+def test_numbers_that_are_there_already_are_left_out_only_where_that_is_asked():
+    people = [factories.user(Role.FILER).pk for _n in range(3)]
+    pattern = Notice(kind=Notice.Kind.MOVED, source="test:1", details={"what": "moved"}, at=timezone.now())
+    insert_for_each(pattern, "user", people[:2])
+    insert_for_each(pattern, "user", people, unless_there=True)
+    insert_for_each(pattern, "user", [])
+    assert Notice.objects.filter(source="test:1").count() == 3
+    with pytest.raises(IntegrityError):
+        insert_for_each(pattern, "user", people[:1])
+
+
+def test_what_the_database_computes_is_no_pattern():
+    with pytest.raises(TypeError):
+        insert_for_each(Notice(kind=Lower(Value("A")), source="test:1"), "user", [1])
+
+
+def test_rows_are_told_their_keys_in_their_order_where_that_is_asked():
+    row = kept_problem()
+    parts = [
+        Measure(bottleneck=row, metric=f"指标{n}", unit="%", value_now=n, target=n + 1) for n in (3, 1, 2)
+    ]
+    insert(parts, told=True)
+    kept = Measure.objects.judged("the test").in_bulk([part.pk for part in parts])
+    assert [kept[part.pk].metric for part in parts] == ["指标3", "指标1", "指标2"]
+
+
+def test_rows_of_a_row_that_has_its_key_by_now_belong_to_it():
+    row = problem()
+    contact = BottleneckContact(bottleneck=row, name="演示联系人", phone="13800000000")
+    row.save()
+    insert([contact])
+    assert BottleneckContact.objects.get(bottleneck=row).name == "演示联系人"

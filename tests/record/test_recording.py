@@ -12,7 +12,7 @@ from common.scope import system_job
 from enterprises.models import Division, Enterprise, Organization, OrganizationContact
 from enterprises.services import load_divisions
 from projects import services
-from projects.models import KeyProject
+from projects.models import KeyProject, Measure
 from record import acting, recording
 from record.models import Event
 from tests import factories
@@ -69,6 +69,23 @@ def test_numbers_typed_as_text_are_no_change(cast):
     measure.target = "95"
     measure.save()
     assert Event.objects.count() == before
+
+
+def test_rows_stored_together_are_told_one_by_one_as_if_they_had_been_saved(cast):
+    row = factories.draft(cast.filer)
+    shared = {"bottleneck": row, "unit": "%", "value_now": 90}
+    Measure(metric="一", target=95, **shared).save()
+    saved = last("projects.measure")
+    recording.add([Measure(metric="二", target=95, **shared), Measure(metric="三", target=95, **shared)])
+    second, first = Event.objects.filter(entity="projects.measure", pk__gt=saved.pk)
+    keys = dict(row.measures.values_list("metric", "pk"))
+    assert [(it.kind, it.row, it.topic_row) for it in (first, second)] == [
+        ("created", str(keys["二"]), saved.topic_row),
+        ("created", str(keys["三"]), saved.topic_row),
+    ]
+    assert first.after == saved.after and (first.path, first.firm) == (saved.path, saved.firm)
+    recording.add([])
+    assert last("projects.measure") == second
 
 
 def test_a_value_that_the_database_computes_is_told_as_it_came_out(cast):
