@@ -452,6 +452,7 @@ def _rest() -> Iterator[Entry]:
     for name in ("project", "consortium", "key_project"):
         yield _list(f"projects:{name}_list")
         yield Entry(f"projects:{name}_detail", row=name, sees=PARTIES)
+    yield _list("projects:goal_list")
     # Institutions and their inspection reports
     yield Entry("projects:institution_board", row="institution", sees=ITS_PEOPLE | READERS)
     yield _list("projects:report_list")

@@ -33,6 +33,7 @@ from projects.models import (
     KeyProject,
     Participation,
     PolicyInstrument,
+    ProjectGoal,
     QualityList,
     QualityMap,
     SpecDemand,
@@ -215,6 +216,21 @@ class ProjectFilter(ListFilterSet):
 
     def by_day(self, qs: ChainProjectQuerySet, _name: str, day: date) -> ChainProjectQuerySet:
         return qs.executing_at(day)
+
+
+class GoalFilter(ListFilterSet):
+    """Which goals of projects."""
+
+    bureau = BureauFilter("project__bureau", label=_("受理单位（含下级）"))
+    chain = ChainFilter("project__chain", label=_("产业链"))
+    state = CodeFilter("state", choices=ProjectGoal.State.choices, label=_("完成情况"))
+    project = TextFilter("project__code", "iexact", label=_("项目编号"))
+    due_from = DayFilter("due_on", "gte", label=_("完成期限从"))
+    due_to = DayFilter("due_on", "lte", label=_("完成期限到"))
+
+    class Meta:
+        model = ProjectGoal
+        fields: list[str] = []
 
 
 class ConsortiumFilter(ListFilterSet):

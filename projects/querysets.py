@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, Sum
+from django.db.models import Case, F, Q, Sum, Value, When
+from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext as _
 
 from common.scope import Parts, Scope, Scoped, Viewer, right
@@ -515,6 +516,33 @@ class ListedRowQuerySet(Parts["ListedRow"]):
 
 class OfProject(Parts[Any]):
     wholes = ("project",)
+
+
+# In which state a goal is today; one that starts above its target is to fall.
+_MET = Q(base__gt=F("target"), reached__lte=F("target")) | ~Q(base__gt=F("target")) & Q(
+    reached__gte=F("target")
+)
+GOAL_STATE = Case(
+    When(Q(reached__isnull=False) & _MET, then=Value("reached")),
+    When(due_on__lt=TruncDate(Now()), then=Value("late")),
+    default=Value("open"),
+)
+
+
+class ProjectGoalQuerySet(OfProject):
+    def with_state(self) -> Self:
+        return self.annotate(state=GOAL_STATE)
+
+    def search(self, text: str) -> Self:
+        """Rows by part of the goal or of the project's name, or by the start of the project's number."""
+        text = text.strip()
+        if not text:
+            return self
+        return self.filter(
+            Q(indicator__contains=text)
+            | Q(project__name__contains=text)
+            | Q(project__code__startswith=text.upper())
+        )
 
 
 class OfConsortium(Parts[Any]):

@@ -84,6 +84,7 @@ urlpatterns = [
         quality_lists.instrument_withdraw,
         name="instrument_withdraw",
     ),
+    path("goals/", lists.GoalList.as_view(), name="goal_list"),
     path("projects/", lists.ProjectList.as_view(), name="project_list"),
     path("projects/<str:code>/", lists.project_detail, name="project_detail"),
     path("consortia/", lists.ConsortiumList.as_view(), name="consortium_list"),

@@ -28,6 +28,8 @@ from common.listing import PLAIN, Column, ListPage
 from common.scope import system_job
 from common.workbooks import XLSX
 from enterprises.models import Bureau, IndustryChain
+from projects import goals
+from projects.goals import Goals
 from projects.now import Now
 
 # --- Dashboard --------------------------------------------------------------------------------------------
@@ -87,13 +89,16 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
         return refused
     other = figures.current(then) if (against, then) != (bureau, period) else None
     beside = Beside(board, other, against) if other else None
+    in_charge = board.reader.covers(bureau, board.chain)
+    aims = goals.of_units(bureau, board.units, board.chain) if in_charge else []
     if kind := request.GET.get("export"):
-        return _export(board, beside, kind)
+        return _export(board, beside, aims, kind)
     context |= {
         "board": board,
         "beside": beside,
         "chain": board.chain,
-        "now": Now.of_unit(bureau, board.chain) if board.reader.covers(bureau, board.chain) else None,
+        "now": Now.of_unit(bureau, board.chain) if in_charge else None,
+        "goals": aims,
         "snapshot": snapshot,
         "by": board.definitions[board.by],
         "headlines": board.columns,
@@ -106,6 +111,13 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
     return render(request, "bulletins/figures.html", context)
 
 
+AIMS = (
+    ("total", gettext_lazy("项目目标，现在（项）")),
+    ("reached", gettext_lazy("其中已完成（项）")),
+    ("late", gettext_lazy("其中逾期未完成（项）")),
+)
+
+
 def _heading(bureau: Bureau, period: Period | None, chain: IndustryChain | None) -> str:
     """江苏省2024年数据（集成电路）"""
     told = {"unit": bureau.short_name, "period": period.name if period else ""}
@@ -114,7 +126,7 @@ def _heading(bureau: Bureau, period: Period | None, chain: IndustryChain | None)
     return _("%(unit)s%(period)s数据（%(chain)s）") % {**told, "chain": chain.name}
 
 
-def _export(board: Board, beside: Beside | None, kind: str) -> HttpResponse:
+def _export(board: Board, beside: Beside | None, aims: list[Goals], kind: str) -> HttpResponse:
     """The unit and its regions, one line each, with every figure that the page shows, and the other side."""
     ranks = {region.code: region.rank for region in board.regions}
     columns = [
@@ -124,11 +136,14 @@ def _export(board: Board, beside: Beside | None, kind: str) -> HttpResponse:
         Column("chain", _("产业链"), "chain"),
         Column("rank", _("位次（按%(name)s）") % {"name": CATALOGUE[board.by].name}, "rank"),
         *(column for line in board.definitions.values() for column in _columns(line)),
+        *(listing.Number(key, label, key) for key, label in (AIMS if aims else ())),
     ]
     rows = _rows(board, board.snapshot, [board.bureau, *board.units])
-    rows = [row | {"rank": ranks.get(row["code"], "")} for row in rows]
+    known = {one.unit.code: {name: getattr(one, name) for name, _label in AIMS} for one in aims}
+    rows = [row | {"rank": ranks.get(row["code"], "")} | known.get(row["code"], {}) for row in rows]
     if beside:
-        rows += [row | {"rank": ""} for row in _rows(board, beside.snapshot, [beside.bureau])]
+        blank = dict.fromkeys(name for name, _label in AIMS)
+        rows += [row | {"rank": ""} | blank for row in _rows(board, beside.snapshot, [beside.bureau])]
     name = _heading(board.bureau, board.period, board.chain)
     if kind == "xlsx":
         response = HttpResponse(

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 from common import formats
 from enterprises.models import Bureau, IndustryChain, Organization
 from projects.models.base import LedgerRow, at_field
-from projects.querysets import ChainProjectQuerySet, OfProject, ParticipationQuerySet
+from projects.querysets import ChainProjectQuerySet, OfProject, ParticipationQuerySet, ProjectGoalQuerySet
 
 # No paper and no number of the ledger is older than the state; such a day is a slip of the hand.
 FIRST_DAY = date(1949, 10, 1)
@@ -170,6 +170,11 @@ class ProjectRegion(models.Model):
 class ProjectGoal(models.Model):
     """A measurable goal of a project."""
 
+    class State(models.TextChoices):
+        REACHED = "reached", pgettext_lazy("goal", "已完成")
+        LATE = "late", pgettext_lazy("goal", "逾期未完成")
+        OPEN = "open", pgettext_lazy("goal", "未到期")
+
     project = models.ForeignKey(ChainProject, models.CASCADE, related_name="goals")
     indicator = models.CharField(pgettext_lazy("measure", "指标"), max_length=60)
     unit = models.CharField(pgettext_lazy("measure", "单位"), max_length=20)
@@ -178,7 +183,7 @@ class ProjectGoal(models.Model):
     reached = models.DecimalField(_("现值"), max_digits=18, decimal_places=4, null=True, blank=True)
     due_on = models.DateField(_("完成期限"))
 
-    objects = OfProject.as_manager()
+    objects = ProjectGoalQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("项目目标")

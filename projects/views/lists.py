@@ -42,6 +42,7 @@ from projects.field_classes import FieldClass, is_open
 from projects.filters import (
     BottleneckFilter,
     ConsortiumFilter,
+    GoalFilter,
     KeyProjectFilter,
     ProjectFilter,
     PublishedFilter,
@@ -58,6 +59,7 @@ from projects.models import (
     ProjectGoal,
 )
 from projects.now import Now
+from projects.querysets import GOAL_STATE
 
 # Rows of each part of a page; beyond them a link leads to the list.
 SHOWN = 10
@@ -81,7 +83,18 @@ def _parties(name: str, label: Any, role: str) -> Column:
     return Number(name, label, path, annotations={path: counted})
 
 
-class ProjectList(LedgerList):
+class ProjectTabs(ListPage):
+    """The projects, and what they set out to reach."""
+
+    def tabs(self) -> list[dict[str, Any]]:
+        lists = (("project_list", ProjectList), ("goal_list", GoalList))
+        return [
+            {"label": page.heading, "href": reverse(f"projects:{name}"), "current": isinstance(self, page)}
+            for name, page in lists
+        ]
+
+
+class ProjectList(ProjectTabs, LedgerList):
     model = ChainProject
     filterset_class = ProjectFilter
     heading = gettext_lazy("质量强链项目")
@@ -113,6 +126,64 @@ class ProjectList(LedgerList):
     empty_title = gettext_lazy("这里将列出您范围内的质量强链项目")
     empty_text = gettext_lazy("项目由市场监管部门受理后登记。")
     empty_symbol = "project"
+
+
+class Measured(Column):
+    """A measured value, with as many decimals as it has."""
+
+    numeric = True
+
+    def writer(self) -> Write:
+        path = self.path
+        return lambda row: "" if row[path] is None else f"{row[path].normalize():f}"
+
+
+class GoalList(ProjectTabs):
+    """What the projects that count set out to reach."""
+
+    model = ProjectGoal
+    filterset_class = GoalFilter
+    heading = gettext_lazy("项目目标")
+    default_sort = "due"
+    filter_lead = "q,bureau,chain,state"
+    columns = (
+        Title(
+            "project",
+            gettext_lazy("项目"),
+            "project__name",
+            url="projects:project_detail",
+            key="project__code",
+            sub=Column("code", gettext_lazy("项目编号"), "project__code", css="code"),
+        ),
+        Column("goal", gettext_lazy("目标"), "indicator"),
+        Measured("base", gettext_lazy("基期值"), "base"),
+        Measured("reached", gettext_lazy("现值"), "reached"),
+        Measured("target", gettext_lazy("目标值"), "target"),
+        Column("unit", gettext_lazy("计量单位"), "unit", css="tight"),
+        Words(
+            "state",
+            gettext_lazy("完成情况"),
+            "state",
+            choices=ProjectGoal.State.choices,
+            css="tight",
+            annotations={"state": GOAL_STATE},
+        ),
+        Day("due", gettext_lazy("完成期限"), "due_on"),
+        Column(
+            "bureau",
+            gettext_lazy("受理单位"),
+            "project__bureau__short_name",
+            order=("project__bureau__code",),
+        ),
+        Column("chain", gettext_lazy("产业链"), "project__chain__name", shown=False),
+    )
+    empty_title = gettext_lazy("这里将列出您范围内的项目目标")
+    empty_text = gettext_lazy("项目登记时填写可测量的目标和期限，之后填写现值。")
+    empty_symbol = "target"
+
+    def get_queryset(self) -> QuerySet:
+        counted = ChainProject.objects.visible_to(self.request.user).counted()
+        return super().get_queryset().filter(project__in=counted).with_state()
 
 
 class ConsortiumList(LedgerList):

@@ -206,3 +206,85 @@ def test_the_trend_leads_to_the_figure_of_each_period(tree: Tree) -> None:
 
 def test_one_period_is_no_trend(tree: Tree) -> None:
     assert national(tree).get("/figures/?period=2023&bureau=320000").context["board"].trend is None
+
+
+# --- Goals ------------------------------------------------------------------------------------------------
+
+
+def goal(at: Any, target: int, reached: int | None, days: int = 30, **fields: Any) -> None:
+    due = timezone.localdate() + timedelta(days)
+    project(at, **fields.pop("of", {})).goals.create(
+        indicator="合格率", unit="%", target=target, reached=reached, due_on=due, **fields
+    )
+
+
+def with_goals(tree: Tree) -> None:
+    goal(tree.huqiu, 98, 98)
+    goal(tree.huqiu, 98, 97)
+    goal(tree.wujiang, 98, None, -1)
+    goal(tree.dongcheng, 5, 4, base=20, of={"chain": tree_chain("C02")})
+    goal(tree.dongcheng, 5, 6, -1, base=20)
+    goal(tree.dongcheng, 5, 5, of={"is_test": True})
+
+
+def told(page: Any) -> dict[str, tuple[int, int, int]]:
+    return {one.unit.short_name: (one.total, one.reached, one.late) for one in page.context["goals"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("bureau=000000", {"全国": (5, 2, 2), "江苏省": (3, 1, 1), "北京市": (2, 1, 1), "辽宁省": (0, 0, 0)}),
+        ("bureau=320500", {"苏州市": (3, 1, 1), "虎丘区": (2, 1, 0), "吴江区": (1, 0, 1)}),
+        ("bureau=000000&chain=C02", {"全国": (1, 1, 0), "江苏省": (0, 0, 0), "北京市": (1, 1, 0)}),
+    ],
+)
+def test_a_unit_shows_what_projects_set_out_to_reach_and_leads_to_these_goals(
+    tree: Tree, query: str, expected: dict[str, tuple[int, int, int]]
+) -> None:
+    with_goals(tree)
+    client = national(tree)
+    page = client.get(f"/figures/?period=2024&{query}")
+    assert told(page).items() >= expected.items()
+    for one in page.context["goals"]:
+        for number, href in (
+            (one.total, one.total_href), (one.reached, one.reached_href), (one.late, one.late_href),
+        ):  # fmt: skip
+            assert client.get(href).context["page"].paginator.count == number, href
+
+
+def test_a_unit_without_goals_says_so(tree: Tree) -> None:
+    page = national(tree).get("/figures/?period=2024&bureau=000000").content.decode()
+    assert "全国和下级单位的项目还没有设定可测量的目标。" in page
+    with_goals(tree)
+    cache.clear()
+    assert page.count("没有设定目标") == 0
+    page = national(tree).get("/figures/?period=2024&bureau=000000").content.decode()
+    assert page.count("没有设定目标") == 4
+
+
+@pytest.mark.parametrize(
+    ("role", "at", "seen"),
+    [
+        (None, "", False),
+        (Role.FILER, "", False),
+        (Role.OFFICER, "dongcheng", False),
+        (Role.OFFICER, "jiangsu", True),
+        (Role.AUDITOR, "nation", True),
+    ],
+)
+def test_goals_are_for_those_in_charge(tree: Tree, role: Any, at: str, seen: bool) -> None:
+    with_goals(tree)
+    client = of(role and factories.user(role, getattr(tree, at) if at else None))
+    query = "/figures/?period=2024&bureau=320000"
+    assert bool(client.get(query).context["goals"]) == seen
+    rows = list(csv.DictReader(io.StringIO(client.get(f"{query}&export=csv").content.decode())))
+    assert [row.get("项目目标，现在（项）") for row in rows[:1]] == (["3"] if seen else [None])
+
+
+def test_one_reads_the_goals_of_projects_that_one_may_open(tree: Tree) -> None:
+    with_goals(tree)
+    for unit, number in ((tree.huqiu, 2), (tree.jiangsu, 3), (tree.nation, 5)):
+        page = of(factories.user(Role.OFFICER, unit)).get("/goals/")
+        assert page.context["page"].paginator.count == number
+    assert of(factories.user(Role.FILER)).get("/goals/").context["page"].paginator.count == 0

@@ -986,7 +986,7 @@ def more_units(tree: Tree, n: int) -> None:
 
 # Of these the rail asks two: unread messages and applications to join. A history asks for the names in it.
 QUERIES = {
-    "/figures/": 20,
+    "/figures/": 21,
     "/figures/2024/000000/I05/": 16,
     "/bulletins/": 10,
     "/periods/": 7,
