@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
 from django.core.cache import cache, caches
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.utils import translation
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
@@ -30,6 +32,7 @@ from tools import servers
 
 __all__ = ["undone_at_last", "worlds"]  # fixtures
 T = TypeVar("T")
+FILLED_BY_MIGRATIONS = {"auth_permission", "django_content_type"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -55,6 +58,26 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     modules = [list(tests) for _path, tests in itertools.groupby(items, key=lambda item: item.path)]
     items[:] = [item for tests in modules for item in sorted(tests, key=places_of_worlds)]
     items.sort(key=lambda item: item.path.name != "test_run.py")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """After a test that commits, only tables with rows are emptied, and what migrations alone fill stays.
+
+    PostgreSQL would make all tables and indexes anew, and Django all content types and permissions.
+    """
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+
+    def emptied(_style: object, tables: list[str], **_options: object) -> list[str]:
+        names = {table: connection.ops.quote_name(table) for table in tables}
+        asked = [f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {name})" for table, name in names.items()]
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(asked))
+            filled = [table for (table,) in cursor.fetchall()]
+        return [f"DELETE FROM {names[table]}" for table in filled if table not in FILLED_BY_MIGRATIONS]
+
+    connection.ops.sql_flush = emptied
 
 
 def pytest_collection_finish() -> None:
