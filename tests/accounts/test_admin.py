@@ -11,7 +11,7 @@ from tests import factories
 from tests.accounts.test_joining import said
 from tests.pages import browser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 PASSWORD = "梅雨-harbour-7-lantern"
 
 

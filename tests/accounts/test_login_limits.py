@@ -16,7 +16,7 @@ from accounts.models import User
 from tests import factories
 from tests.accounts.signing_in import is_in, sign_in, without_tokens
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,6 @@ def hashings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-@pytest.mark.any_database
 def test_ten_thousand_tries_at_one_name_from_as_many_addresses_get_twenty_answers(
     li: User, hashings: list[str]
 ) -> None:
@@ -57,7 +56,6 @@ def test_ten_thousand_tries_at_one_name_from_as_many_addresses_get_twenty_answer
     assert len(hashings) == 20, "no further guess was even compared"
 
 
-@pytest.mark.any_database
 def test_ten_thousand_tries_at_many_names_from_one_address_get_sixty_answers(hashings: list[str]) -> None:
     statuses = [sign_in(Client(), f"person{n}", "guess").status_code for n in range(70)]
     assert statuses == [200] * 60 + [429] * 10

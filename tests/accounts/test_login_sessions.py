@@ -14,7 +14,7 @@ from accounts.tasks import forget_sessions
 from tests import factories
 from tests.accounts.signing_in import is_in, mails, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 MINUTE, HOUR = 60, 3600
 EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) (KHTML, like Gecko) Chrome/120.0 Safari/537.36 Edg/120.0"
 

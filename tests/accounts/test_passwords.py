@@ -17,6 +17,8 @@ from accounts.models import Role, User
 from tests import factories
 from tests.accounts.signing_in import is_in, mails, sign_in, without_tokens
 
+pytestmark = pytest.mark.any_database
+
 GOOD = "乌篷船-kiwi-琥珀-9"
 
 

@@ -18,7 +18,7 @@ from record.telling import sentence
 from tests import factories
 from tests.accounts.signing_in import code_of, is_in, mails, next_period, set_up, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture(autouse=True)

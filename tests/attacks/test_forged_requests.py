@@ -21,7 +21,7 @@ from tests.factories import Cast
 from tests.pages import browser
 from tests.worlds import world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 FOREIGN = "外省绝密"
 
 
@@ -311,7 +311,6 @@ OUTSIDE = [
 ]
 
 
-@pytest.mark.any_database
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_no_redirect_leads_outside(address: str, cast: Cast) -> None:
     row = cast.filed()

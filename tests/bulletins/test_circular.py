@@ -26,6 +26,8 @@ from tests.bulletins.ledger import (
 )
 from tests.worlds import world
 
+pytestmark = pytest.mark.any_database
+
 
 @world
 def tree() -> Tree:

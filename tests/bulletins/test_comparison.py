@@ -788,6 +788,7 @@ QUERIES = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("many", [False, True])
 def test_pages_cost_the_same_for_one_row_and_for_twenty(
     tree: Tree, many: bool, django_assert_num_queries: Any
@@ -884,6 +885,7 @@ API_QUERIES = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("many", [False, True])
 def test_the_api_costs_the_same_for_one_row_and_for_twenty(
     tree: Tree, many: bool, django_assert_num_queries: Any

@@ -270,6 +270,7 @@ def brought_to(status: Status, period: Period, tree: Tree, people: People) -> Bu
     return services.approve(draft, people.colleague) if status == Status.SIGNING else draft
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_is_open_to_those_of_the_line(
     period: Period, tree: Tree, people: People, step: str
@@ -278,6 +279,7 @@ def test_each_step_is_open_to_those_of_the_line(
     do(brought_to(status, period, tree, people), people.above)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
     "other",
@@ -293,6 +295,7 @@ def test_each_step_is_closed_to_others(
     assert anew(bulletin).status == status
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_asks_for_its_state(period: Period, tree: Tree, people: People, step: str) -> None:
     status, do = STEPS[step]

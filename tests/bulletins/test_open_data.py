@@ -149,6 +149,7 @@ def test_the_card_says_what_is_withheld(tree: Tree) -> None:
     assert "1 至 4 的计数" in told and "不足 5 家单位的金额和用时" in told and "0 照列" in told
 
 
+@pytest.mark.any_database
 def test_the_page_asks_no_more_for_more_periods(tree: Tree, django_assert_num_queries: Any) -> None:
     with CaptureQueriesContext(connection) as asked:
         Client().get("/open/")

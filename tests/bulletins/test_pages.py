@@ -143,6 +143,7 @@ def text_of(response: Any) -> str:
 TO_LOGIN, REFUSED, SEEN = 302, 403, 200
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("reader", "expected"),
     [
@@ -416,6 +417,7 @@ def test_rows_are_found_by_chain_and_by_words(tree: Tree) -> None:
 # --- Periods ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("reader", "list_status", "freeze_status", "roll_up_status"),
     [
@@ -568,6 +570,7 @@ def page_of(bulletin: Bulletin, step: str = "") -> str:
     return f"/bulletins/{bulletin.public_id}/{step}"
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("reader", "expected"),
     [
@@ -600,6 +603,7 @@ def test_drafts_are_for_those_who_work_on_them(
     assert (draft.status == "review") == (step_status == SEEN)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("reader", READERS)
 def test_issued_bulletins_are_for_everybody(tree: Tree, issued: Bulletin, reader: str) -> None:
     client = of(READERS[reader](tree))
@@ -995,6 +999,7 @@ QUERIES = {
 }
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("many", [False, True])
 def test_pages_cost_the_same_for_one_row_and_for_twenty(
     tree: Tree, many: bool, django_assert_num_queries: Any

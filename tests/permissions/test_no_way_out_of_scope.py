@@ -25,6 +25,8 @@ from enterprises.models import Bureau, Organization
 from projects.models import Bottleneck
 from tests import factories
 
+pytestmark = pytest.mark.any_database
+
 SESSION_BACKEND = "django.contrib.auth.backends.ModelBackend"
 EXAMPLES = settings(
     max_examples=12,

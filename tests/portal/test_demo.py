@@ -450,6 +450,7 @@ def fingerprint() -> list[int | str]:
     return found
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db
 def test_same_seed_same_data() -> None:
     found = []

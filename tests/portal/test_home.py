@@ -119,6 +119,7 @@ def test_users_find_the_way_to_their_work(tree: Tree, role: Role, way: str, file
     assert "登录填报" in home().content.decode()
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("many", [False, True])
 def test_the_page_costs_the_same_however_much_there_is(
     tree: Tree, many: bool, django_assert_num_queries: Any

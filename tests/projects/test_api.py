@@ -114,6 +114,7 @@ def error_of(answer: Any, status: int) -> dict[str, Any]:
     return body["error"]
 
 
+@pytest.mark.any_database
 def test_every_endpoint_asks_as_often_for_20_rows_as_for_1(cast: factories.Cast) -> None:
     def counts() -> dict[str, int]:
         client = as_user(cast.county_officer)

@@ -333,6 +333,7 @@ def queries(client, url, **extra):
     return len(captured)
 
 
+@pytest.mark.any_database
 def test_the_desk_costs_the_same_for_one_row_and_for_twenty(cast):
     first = cast.filed()
     client = browser(cast.county_officer)

@@ -149,6 +149,7 @@ def test_lists_and_endpoints_tell_the_columns_that_are_open(row):
 # --- Which rows --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("visibility", "consent", "status", "by_bureaus", "by_firms"),
     [

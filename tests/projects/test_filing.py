@@ -91,6 +91,7 @@ def test_a_bureau_is_sent_to_its_desk(cast: Cast, client: Client):
     assert client.get(reverse("projects:workspace")).url == reverse("projects:desk")
 
 
+@pytest.mark.any_database
 def test_the_workspace_asks_as_often_for_twenty_rows_as_for_one(
     cast: Cast, filer: Client, django_assert_num_queries: Any
 ):
@@ -597,6 +598,7 @@ def test_after_filing_the_text_is_closed_with_a_reason(cast: Cast, filer: Client
 # --- Strangers ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_database
 def test_a_foreign_draft_does_not_exist_for_others(cast: Cast, client: Client):
     row = draft(cast.filer)
     addresses = [edit_url(row, step) for step in ("happening", "extent", "help", "check")]

@@ -60,6 +60,7 @@ def make_rows(count: int) -> None:
 # --- Lists -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_database
 def test_every_list_asks_as_often_for_20_rows_as_for_1(officer: User) -> None:
     def counts() -> dict[str, int]:
         client = browser(officer)
@@ -290,6 +291,7 @@ def test_a_project_page_pages_its_parties_by_role(officer: User) -> None:
     assert second.count('class="cell-sub">91') == 5
 
 
+@pytest.mark.any_database
 def test_a_project_page_asks_as_often_for_20_parties_as_for_1(officer: User) -> None:
     project = factories.project()
     client = browser(officer)

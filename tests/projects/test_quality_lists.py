@@ -589,6 +589,7 @@ def _save(row: Any, **values: Any) -> Any:
 # --- Frozen -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_database
 def test_paper_and_workbook_stay_the_same_whatever_becomes_of_the_rows(desk: Desk) -> None:
     row = desk.published()
     paper = list_files.as_pdf(listed.read(row, desk.drafter))
@@ -610,6 +611,7 @@ def test_paper_and_workbook_stay_the_same_whatever_becomes_of_the_rows(desk: Des
     assert list_files.as_pdf(listed.read(row, desk.drafter)) == paper
 
 
+@pytest.mark.any_database
 def test_the_paper_of_a_draft_says_that_it_is_one(desk: Desk) -> None:
     def pages(row: QualityList) -> list[str]:
         paper = list_files.as_pdf(listed.read(row, desk.drafter))
@@ -673,6 +675,7 @@ def outsiders(desk: Desk) -> list[User | None]:
 PAGES = ("quality_list", "quality_list_pdf", "quality_list_xlsx", "quality_list_changes")
 
 
+@pytest.mark.any_database
 def test_drafts_are_absent_outside_the_line(desk: Desk, outsiders: list[User | None]) -> None:
     row = desk.draft()
     for user in outsiders:
@@ -685,6 +688,7 @@ def test_drafts_are_absent_outside_the_line(desk: Desk, outsiders: list[User | N
             assert browser(user).get(reverse(f"projects:{page}", args=[row.public_id])).status_code == 200
 
 
+@pytest.mark.any_database
 def test_outsiders_read_solved_problems_that_firms_publish_and_a_band_of_the_others(
     desk: Desk, outsiders: list[User | None]
 ) -> None:
@@ -853,6 +857,7 @@ def test_faults_of_the_draft_page_stand_on_it_together(desk: Desk) -> None:
     assert "序号请填 1 到 99999 的整数" in page
 
 
+@pytest.mark.any_database
 def test_pages_ask_as_often_for_many_rows_as_for_few(desk: Desk) -> None:
     client = browser(desk.drafter)
 

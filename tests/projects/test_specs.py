@@ -185,6 +185,7 @@ def test_the_table_is_the_one_of_the_dossier() -> None:
     assert {name: ([*step.sources], step.target) for name, step in STEPS.items()} == TABLE
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("status", list(D))
 def test_from_every_status_the_steps_of_the_table_and_no_others(cast: Cast, status: str) -> None:
     officer = cast.county_officer

@@ -206,6 +206,7 @@ def who_makes(cast: Cast, row: Bottleneck, party: str) -> User | None:
     }[party]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("status", STATUSES)
 def test_every_move_by_every_party_agrees_with_the_table(cast: Cast, status: str):
     row = bring(cast, status)
