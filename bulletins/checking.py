@@ -3,8 +3,9 @@
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO
 
 from django.db import IntegrityError, models, transaction
@@ -22,6 +23,7 @@ STREAM = re.compile(rb"stream\r?\n")
 PACKED_LIMIT = 64 * 1024
 TEXT_LIMIT = 256 * 1024
 STREAMS_LIMIT = 2_000
+CODES_LIMIT = 100
 State = Lookup.State
 
 
@@ -80,16 +82,30 @@ def canonical(text: str) -> str:
     return code
 
 
-def verify(*, code: str = "", file: IO[bytes] | None = None) -> Verdict:
+@dataclass(frozen=True)
+class Copy:
+    """What is known of a file that somebody received: its SHA-256 and the verification codes in it."""
+
+    digest: str
+    codes: Iterable[str]
+
+
+def copy_of(file: IO[bytes]) -> Copy:
+    """An uploaded file; codes are looked for only when they are asked for."""
+    content = file.read()
+    return Copy(hashlib.sha256(content).hexdigest(), _codes_in(content))
+
+
+def verify(*, code: str = "", copy: Copy | None = None) -> Verdict:
     """Judge a code as somebody typed it, a file as somebody received it, or whether both belong together."""
-    if file is None:
+    if copy is None:
         return _judge_code(canonical(code))
     if code and (report := reports.of_code(canonical(code))):
         verdict = _as_lodged(report)
-        if reports.digest_of(file) != report.sha256:
+        if copy.digest != report.sha256:
             return Verdict(State.ALTERED, report=report, next_report=verdict.next_report)
         return verdict
-    return _judge_file(file)
+    return _judge_copy(copy)
 
 
 def _judge_code(code: str) -> Verdict:
@@ -109,18 +125,16 @@ def _as_lodged(report: InspectionReport) -> Verdict:
     return Verdict(state, report=report, next_report=newest if newest != report else None)
 
 
-def _judge_file(file: IO[bytes]) -> Verdict:
+def _judge_copy(copy: Copy) -> Verdict:
     """The very file we issued is genuine; one that carries our code but other bytes was altered."""
-    content = file.read()
-    digest = hashlib.sha256(content).hexdigest()
-    if same := _public().filter(sha256=digest).first():
+    if same := _public().filter(sha256=copy.digest).first():
         return _as_issued(same)
-    if report := reports.of_digest(digest):
+    if report := reports.of_digest(copy.digest):
         return _as_lodged(report)
-    for code in _codes_in(content):
-        if bulletin := _find(code):
-            return Verdict(State.ALTERED, bulletin, _in_force(bulletin))
-    return Verdict(State.UNKNOWN)
+    codes = list(islice(dict.fromkeys(copy.codes), CODES_LIMIT))
+    known = {row.verification_code: row for row in _public().filter(verification_code__in=codes)}
+    bulletin = next((known[code] for code in codes if code in known), None)
+    return Verdict(State.ALTERED, bulletin, _in_force(bulletin)) if bulletin else Verdict(State.UNKNOWN)
 
 
 def _public() -> models.QuerySet[Bulletin]:

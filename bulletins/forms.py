@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from bulletins import access, circular, comparison, periods, services, wording
+from bulletins import access, checking, circular, comparison, periods, services, wording
 from bulletins.dashboard import RANKABLE
 from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Bulletin, Period, Snapshot
@@ -23,6 +23,7 @@ from common.forms import Text
 from enterprises.filters import BureauField, ChainField, OneBureauField
 from enterprises.models import Bureau
 from projects.forms.filing import Day
+from projects.models.reports import valid_digest
 
 PDF_MAGIC = b"%PDF-"
 
@@ -489,6 +490,14 @@ class OpenDataForm(forms.Form):
         return region
 
 
+FILE_FAULTS = {
+    "empty": _("这个文件是空的，请重新选择收到的 PDF。"),
+    "not_pdf": _("这不是 PDF 文件。请选择收到的原件（扩展名 .pdf），不要用截图或扫描图片。"),
+    "unreadable": _("读不出这个文件。它可能是文件夹，或者已被移动、删除，请重新选择收到的 PDF。"),
+}
+CODES_LENGTH = checking.CODES_LIMIT * len("ZLTB-7K3M9-QXD2F-HA4TC ")
+
+
 class VerifyForm(forms.Form):
     """A verification code or the PDF itself."""
 
@@ -506,10 +515,15 @@ class VerifyForm(forms.Form):
         required=False,
         widget=forms.ClearableFileInput(attrs={"accept": "application/pdf,.pdf"}),
         help_text=_("核对全文是否被改动。文件只用来计算摘要，不会保存。"),
-        error_messages={"empty": _("这个文件是空的，请重新选择收到的 PDF。")},
+        error_messages={"empty": FILE_FAULTS["empty"]},
     )
 
     file.drop_words = _("也可以把 PDF 拖到这里")
+
+    # What the browser made of a file, which it did not send (static/js/verify.js).
+    digest = forms.CharField(required=False, widget=forms.HiddenInput, validators=[valid_digest])
+    found = forms.CharField(required=False, max_length=CODES_LENGTH, widget=forms.HiddenInput)
+    fault = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -524,13 +538,20 @@ class VerifyForm(forms.Form):
         file.seek(0)
         # Readers accept a few bytes before the mark, and so do we.
         if PDF_MAGIC not in head:
-            raise ValidationError(
-                _("这不是 PDF 文件。请上传收到的原件（扩展名 .pdf），不要上传截图或扫描图片。")
-            )
+            raise ValidationError(FILE_FAULTS["not_pdf"])
         return file
+
+    def received(self) -> checking.Copy | None:
+        """The file to be checked, if there is one."""
+        data = self.cleaned_data
+        if data["digest"]:
+            return checking.Copy(data["digest"], data["found"].split())
+        return checking.copy_of(data["file"]) if data["file"] else None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if not self.errors and not data.get("code") and not data.get("file"):
+        if sentence := FILE_FAULTS.get(data.get("fault", "")):
+            self.add_error("file", sentence)
+        if not self.errors and not any(data.get(name) for name in ("code", "file", "digest")):
             self.add_error("code", _("请输入核验码，或选择 PDF 文件。"))
         return data

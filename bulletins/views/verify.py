@@ -34,12 +34,13 @@ def verify_page(request: HttpRequest, code: str = "") -> HttpResponse:
 
 
 def _sent(request: HttpRequest) -> HttpResponse:
-    """A file is answered at once; a code has an address of its own, the one that the QR code holds."""
+    """A file, or what the browser made of it, is answered at once; a code has an address of its own, the one
+    that the QR code holds."""
     form = VerifyForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, form, status=400)
-    if file := form.cleaned_data["file"]:
-        verdict = checking.verify(code=form.cleaned_data["code"], file=file)
+    if copy := form.received():
+        verdict = checking.verify(code=form.cleaned_data["code"], copy=copy)
         return _page(request, VerifyForm(), verdict=verdict, by_file=True)
     return _asked(request, form.cleaned_data["code"])
 

@@ -9,7 +9,7 @@ from pypdf import PdfReader, PdfWriter
 
 from accounts.models import Role
 from bulletins import services
-from bulletins.checking import State, verify
+from bulletins.checking import State, copy_of, verify
 from bulletins.models import Bulletin, Period
 from tests import factories
 from tests.bulletins.ledger import Tree, project
@@ -39,7 +39,7 @@ def content(bulletin: Bulletin) -> bytes:
 
 
 def judge(document: bytes) -> tuple[State, Bulletin | None]:
-    verdict = verify(file=io.BytesIO(document))
+    verdict = verify(copy=copy_of(io.BytesIO(document)))
     return verdict.state, verdict.bulletin
 
 
@@ -86,7 +86,7 @@ def test_a_replaced_bulletin_leads_to_the_one_in_force(bulletin: Bulletin) -> No
     document = content(bulletin)
     second = services.issue(services.replace(bulletin, None, "更正一"), None)
     third = services.issue(services.replace(second, None, "更正二"), None)
-    verdict = verify(file=io.BytesIO(document))
+    verdict = verify(copy=copy_of(io.BytesIO(document)))
     assert (verdict.state, verdict.bulletin, verdict.successor) == (State.REPLACED, bulletin, third)
     assert verify(code=third.verification_code).state == State.GENUINE
 

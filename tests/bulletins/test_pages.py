@@ -22,6 +22,7 @@ from openpyxl import load_workbook
 
 from accounts.models import Role, User
 from bulletins import circular, paper, services
+from bulletins.checking import copy_of
 from bulletins.dashboard import Board
 from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, HEADLINES
@@ -847,6 +848,15 @@ def upload(content: bytes, name: str = "通报.pdf") -> dict[str, Any]:
     return {"file": SimpleUploadedFile(name, content, content_type="application/pdf")}
 
 
+def digest(content: bytes) -> dict[str, Any]:
+    """What the browser sends of a file that it keeps (static/js/verify.js)."""
+    copy = copy_of(io.BytesIO(content))
+    return {"digest": copy.digest, "found": " ".join(copy.codes)}
+
+
+both_ways = pytest.mark.parametrize("sent", [upload, digest])
+
+
 def file_of(bulletin: Bulletin) -> bytes:
     return Path(bulletin.pdf.path).read_bytes()
 
@@ -862,39 +872,43 @@ def test_a_code_is_answered_with_what_to_compare(issued: Bulletin) -> None:
     assert "4 个" in text  # solved in Jiangsu, as printed
 
 
-def test_a_file_is_answered_by_its_bytes(tree: Tree, period: Period) -> None:
+@both_ways
+def test_a_file_is_answered_by_its_bytes(tree: Tree, period: Period, sent: Any) -> None:
     bulletin = printed(services.issue_bulletin(period, tree.beijing))
     content = file_of(bulletin)
-    assert "真实，未被改动" in text_of(of(None).post("/verify/", upload(content)))
-    altered = text_of(of(None).post("/verify/", upload(content + b"\n% changed")))
+    assert "真实，未被改动" in text_of(of(None).post("/verify/", sent(content)))
+    altered = text_of(of(None).post("/verify/", sent(content + b"\n% changed")))
     assert "内容与原件不一致" in altered
     assert bulletin.number in altered
     assert "向发给您文件的单位索要原始 PDF" in altered
-    assert "没有查到" in text_of(of(None).post("/verify/", upload(b"%PDF-1.4 something else")))
+    assert "没有查到" in text_of(of(None).post("/verify/", sent(b"%PDF-1.4 something else")))
 
 
-def test_replaced_and_withdrawn_ones_say_so(tree: Tree, period: Period, issued: Bulletin) -> None:
+@both_ways
+def test_replaced_and_withdrawn_ones_say_so(tree: Tree, period: Period, issued: Bulletin, sent: Any) -> None:
     successor = printed(services.issue(services.replace(issued, None, "更正 2 个项目。"), None))
     address = f"/verify/{issued.verification_code}/"
     replaced = text_of(of(None).get(address))
     assert "曾经印发，已被替换" in replaced
     assert "更正 2 个项目。" in replaced
     assert page_of(successor) in replaced
-    assert "曾经印发，已被替换" in text_of(of(None).post("/verify/", upload(file_of(issued))))
+    assert "曾经印发，已被替换" in text_of(of(None).post("/verify/", sent(file_of(issued))))
     services.withdraw(successor, None, "附件印错。")
+    assert "已撤回，不再有效" in text_of(of(None).post("/verify/", sent(file_of(successor))))
     withdrawn = text_of(of(None).get(f"/verify/{successor.verification_code}/"))
     assert "已撤回，不再有效" in withdrawn
     assert "附件印错。" in withdrawn
 
 
-def test_look_ups_are_counted_by_what_was_said(tree: Tree, period: Period) -> None:
+@both_ways
+def test_look_ups_are_counted_by_what_was_said(tree: Tree, period: Period, sent: Any) -> None:
     issued = printed(services.issue_bulletin(period, tree.nation))
     code, content = issued.verification_code, file_of(issued)
     for _n in range(3):
         of(None).get(f"/verify/{code}/")
     of(None).head(f"/verify/{code}/")
-    of(None).post("/verify/", upload(content))
-    page = of(None).post("/verify/", upload(content + b" "))
+    of(None).post("/verify/", sent(content))
+    page = of(None).post("/verify/", sent(content + b" "))
     for stranger in (None, factories.user(Role.FILER), factories.user(Role.OFFICER, tree.beijing)):
         told = of(stranger).head(f"/verify/{code}/")
         assert "lookups" not in told.context
@@ -960,6 +974,25 @@ def test_what_is_no_pdf_is_refused(tree: Tree) -> None:
     assert "这个文件是空的" in text_of(client.post("/verify/", upload(b"")))
 
 
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [("empty", "这个文件是空的"), ("not_pdf", "这不是 PDF 文件"), ("unreadable", "读不出这个文件")],
+)
+def test_what_the_browser_could_not_read_is_said_alike(tree: Tree, fault: str, sentence: str) -> None:
+    answer = of(None).post("/verify/", {"fault": fault})
+    assert answer.status_code == 400
+    assert list(answer.context["form"].errors) == ["file"]
+    assert sentence in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    "sent", [{"digest": "x" * 64}, {"digest": "A" * 64}, {"digest": "ab" * 32, "found": "Z" * 9999}]
+)
+def test_what_is_no_digest_is_refused(tree: Tree, sent: dict[str, str]) -> None:
+    assert of(None).post("/verify/", sent).status_code == 400
+    assert not Lookup.objects.exists()
+
+
 def test_what_is_too_large_is_refused(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "UPLOAD_LIMIT", 100)
     response = of(None).post("/verify/", upload(b"%PDF-1.7" + b" " * 200))
@@ -971,6 +1004,7 @@ def test_who_asks_without_end_is_asked_to_wait(tree: Tree) -> None:
     client = of(None)
     answers = {client.get(f"/verify/{BULLETINS.new_code()}/").status_code for _n in range(30)}
     assert answers == {200}
+    assert client.post("/verify/", digest(b"%PDF-1.4")).status_code == 429
     later = client.get(f"/verify/{BULLETINS.new_code()}/")
     assert later.status_code == 429
     assert later["Retry-After"] == "60"
