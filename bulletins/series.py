@@ -7,11 +7,13 @@ when the edition is asked for anew.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -241,12 +243,31 @@ class _Edition:
         return any(path.startswith(unit.path) for path in self._changed[before.pk])
 
 
-def standing(edition: Edition) -> dict[str, int]:
-    """How many of its papers are made, how many wait, how many failed."""
-    rows = edition.bulletins.judged("of the series")
-    counts = {state: rows.filter(job_state=state).count() for state in Job.State.values}
-    return {
-        "done": counts[Job.State.DONE],
-        "waiting": counts[Job.State.QUEUED] + counts[Job.State.RUNNING],
-        "failed": counts[Job.State.FAILED],
-    }
+@dataclass(frozen=True)
+class Standing:
+    """How many papers of an edition are made, how many wait, how many failed."""
+
+    done: int
+    waiting: int
+    failed: int
+
+
+def standings(editions: Iterable[Edition]) -> dict[int, Standing]:
+    """How far the papers of these editions are, by edition."""
+    rows = Bulletin.objects.judged("of the series").filter(edition__in=editions)
+    states = Job.State
+
+    def how_many(*wanted: str) -> Count:
+        return Count("pk", filter=Q(job_state__in=wanted))
+
+    found = (
+        rows.order_by()
+        .values_list("edition")
+        .annotate(
+            done=how_many(states.DONE),
+            waiting=how_many(states.QUEUED, states.RUNNING),
+            failed=how_many(states.FAILED),
+        )
+    )
+    counted = {edition: Standing(*numbers) for edition, *numbers in found}
+    return {edition.pk: counted.get(edition.pk, Standing(0, 0, 0)) for edition in editions}

@@ -70,12 +70,11 @@ def _series(request: HttpRequest, pk: int) -> Series:
 @require_safe
 def series_detail(request: HttpRequest, pk: int) -> HttpResponse:
     row = _series(request, pk)
-    editions = row.editions.judged("of the series").select_related("snapshot__period")[:EDITIONS_SHOWN]
-    names = dict(Bureau.objects.within(row.bureau).values_list("code", "short_name"))
+    newest = row.editions.judged("of the series").select_related("snapshot__period")
     context = {
         "row": row,
         "words": [(circular.FREE[key], text) for key, text in row.words.items() if key in circular.FREE],
-        "editions": [_edition(edition, names) for edition in editions],
+        "editions": _shown(list(newest[:EDITIONS_SHOWN])),
         "actions": _actions(request.user, row),
         "periods": _periods(request.user, row),
         "may_run": bool(row.approved_at and not row.ended_at)
@@ -92,12 +91,19 @@ def _periods(user: Any, row: Series) -> list[Period]:
     return list(published[:8])
 
 
-def _edition(edition: Edition, names: dict[str, str]) -> dict[str, Any]:
-    return {
-        "row": edition,
-        "standing": series.standing(edition),
-        "faults": [(names.get(code, code), why) for code, why in edition.faults.items()],
-    }
+def _shown(editions: list[Edition]) -> list[dict[str, Any]]:
+    """Each with how far its papers are, and why units have none."""
+    standings = series.standings(editions)
+    failing = {code for edition in editions for code in edition.faults}
+    names = dict(Bureau.objects.filter(code__in=failing).values_list("code", "short_name")) if failing else {}
+    return [
+        {
+            "row": edition,
+            "standing": standings[edition.pk],
+            "faults": [(names.get(code, code), why) for code, why in edition.faults.items()],
+        }
+        for edition in editions
+    ]
 
 
 def _actions(user: Any, row: Series) -> list[dict[str, Any]]:
