@@ -72,7 +72,7 @@ def proposed_bureau(division: Division) -> Bureau | None:
     above: Division | None = division
     while above is not None:
         if bureau := above.bureaus.order_by("level", "code").first():
-            return bureau
+            return bureau.heir
         above = above.parent
     return None
 

@@ -1,5 +1,7 @@
 """How bureaus are called in official papers: number, region words, addressee (`domain.md` 6.2, 6.3)."""
 
+from collections.abc import Collection
+
 from enterprises.models import Bureau
 
 # 机关代字 begins with the abbreviation of the province (`domain.md` 3.2).
@@ -60,9 +62,8 @@ def whole(bureau: Bureau) -> str:
     return bureau.short_name
 
 
-def addressee(bureau: Bureau) -> str:
-    """主送机关: the bureaus next below."""
-    below = set(bureau.children.values_list("level", flat=True))
+def addressee(bureau: Bureau, below: Collection[int]) -> str:
+    """主送机关: the bureaus next below, which are of these levels."""
     if bureau.level == Bureau.Level.NATIONAL:
         return "各省、自治区、直辖市和新疆生产建设兵团市场监管局（厅、委）"
     if Bureau.Level.CITY in below:

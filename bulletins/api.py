@@ -20,7 +20,7 @@ from rest_framework.viewsets import GenericViewSet
 
 import bulletins.converters  # noqa: F401 (registers what the paths name)
 from accounts.models import User
-from bulletins import access, behind, comparison, dashboard, figures, live, passports
+from bulletins import access, behind, comparison, dashboard, figures, live, passports, trees
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
 from bulletins.disclosure import Reader
@@ -271,8 +271,11 @@ class FigureViewSet(RowsView):
             pages: Any = self.paginator
             pages.base_url = replace_query_param(pages.base_url, "snapshot", live.mark(row.snapshot))
         reader = Reader(self.request.user)
-        reader.look_up(row.bureau for row in known.values())
+        for snapshot in {row.snapshot for row in known.values()}:
+            reader.look_up(snapshot, [row.bureau for row in known.values()])
+            names = trees.names(snapshot, [row.bureau for row in known.values()])
         for row in known.values():
+            row.bureau.short_name = names[row.bureau_id]
             stored = figures.Value(row.value, row.late, row.numerator, row.denominator)
             row.figure = reader.told(row.snapshot, row.indicator, row.bureau, row.chain, stored)
         return serializer([known[key] for key in keys if key in known], many=True).data
@@ -382,7 +385,7 @@ class RecountSerializer(serializers.Serializer):
     )
     tree_changed = serializers.BooleanField(
         allow_null=True,
-        help_text="Kept rows do not make the figure, for units moved since; nothing was tampered with.",
+        help_text="The boundaries of the unit have changed since the freeze; `now` is by those of now.",
     )
     figure = PartsSerializer(allow_null=True, help_text="Null: withheld, as in the passport.")
     now = PartsSerializer(allow_null=True, help_text="Null: the scope does not cover the unit.")
@@ -520,7 +523,7 @@ class PassportViewSet(_OfSnapshots):
         if behind.covers(request.user, place):
             changes = Changes(request.user, indicator, place, Side(found), Side(found, now=True))
             result = passports.recount(found, indicator, place, changes)
-            verdict = passports.verdict(found, result)
+            verdict = passports.verdict(found, result, place)
             told |= {
                 "figure": _parts(indicator, result.stored),
                 "now": _parts(indicator, result.now),

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import pgettext_lazy
 
+from bulletins import trees
 from bulletins.figures import Value
 from bulletins.indicators import BASES, Base, Indicator, Kind, Rows, Span
 from bulletins.models import CountedRow, Snapshot
@@ -32,9 +33,11 @@ class Place:
     bureau: Bureau
     chain: IndustryChain | None = None
 
-    def among(self, rows: Rows) -> Rows:
+    def among(self, rows: Rows, kept_by: Snapshot | None) -> Rows:
+        """Those of the place; of kept rows, in the tree of their snapshot."""
         if self.bureau.level != Bureau.Level.NATIONAL:
-            rows = rows.filter(unit__in=Bureau.objects.within(self.bureau).values("pk"))
+            units = trees.within(kept_by, self.bureau) if kept_by else Bureau.objects.within(self.bureau)
+            rows = rows.filter(unit__in=units if kept_by else units.values("pk"))
         return rows.filter(of_chain=self.chain.pk) if self.chain else rows
 
 
@@ -57,7 +60,7 @@ class Side:
             )
         else:
             rows = base.matching(self.span).annotate(counted=F("pk"))
-        return (place.among(rows) if place else rows).order_by()
+        return (place.among(rows, self.snapshot if self.is_kept else None) if place else rows).order_by()
 
     def figure(self, indicator: Indicator, place: Place) -> Value:
         """What the rows make; where there is none it says zero, for rows do not tell who reports nothing."""

@@ -5,6 +5,7 @@ They are chosen when the draft is written and kept on its row, so that what was 
 
 from typing import Any
 
+from bulletins import trees
 from bulletins.models import Bulletin, CountedRow
 from projects.models import Bottleneck
 
@@ -16,7 +17,9 @@ LONGEST = 160
 def choose(bulletin: Bulletin) -> list[dict[str, Any]]:
     """The cases that the printed figures counted as solved, the latest first."""
     counted = CountedRow.objects.filter(
-        snapshot=bulletin.snapshot, base="solved", bureau__path__startswith=bulletin.bureau.path
+        snapshot=bulletin.snapshot,
+        base="solved",
+        bureau__in=trees.within(bulletin.snapshot, bulletin.bureau),
     )
     rows = Bottleneck.objects.published().filter(pk__in=counted.values("row_id")).exclude(solution="")
     found = rows.select_related("chain").order_by("-resolved_at", "-pk")[:SHOWN]

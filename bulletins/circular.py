@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
-from bulletins import agencies, dashboard, figures, wording
+from bulletins import agencies, dashboard, figures, trees, wording
 from bulletins.disclosure import Reader
 from bulletins.figures import HIDDEN, NOT_REPORTED, Headline
 from bulletins.indicators import HEADLINES, Kind
@@ -200,8 +200,9 @@ class _Composer:
     """One circular in the making: the figures read once, then section by section."""
 
     def __init__(self, bulletin: Bulletin) -> None:
-        self.bulletin, self.unit = bulletin, bulletin.bureau
-        self.snapshot, self.period = bulletin.snapshot, bulletin.snapshot.period
+        self.bulletin, self.snapshot, self.period = bulletin, bulletin.snapshot, bulletin.snapshot.period
+        # Named and placed as when the figures were frozen, whatever became of the bureau since.
+        self.unit = trees.as_of(self.snapshot, bulletin.bureau)
         self.whole = agencies.whole(self.unit)
         self.before = bulletin.compared_with
         self.indicators = figures.definitions(self.snapshot)
@@ -261,10 +262,13 @@ class _Composer:
         drafted = (
             ("report", "报", self.unit.parent.name if self.unit.parent else ""),
             ("send", "送", ""),
-            ("hand_out", "发", agencies.addressee(self.unit)),
+            ("hand_out", "发", self._addressee()),
         )
         lines = ((label, self.words(key, label, text)) for key, label, text in drafted)
         return tuple((label, text.rstrip("。.")) for label, text in lines if text)
+
+    def _addressee(self) -> str:
+        return agencies.addressee(self.unit, {unit.level for unit in trees.below(self.snapshot, self.unit)})
 
     def circular(self) -> Circular:
         bulletin = self.bulletin
@@ -277,7 +281,7 @@ class _Composer:
             issuer=self.unit.name,
             number=agencies.number(self.unit, bulletin.doc_year or date.year, bulletin.doc_seq),
             title=bulletin.title,
-            addressee=self.words("addressee", "主送机关", agencies.addressee(self.unit)),
+            addressee=self.words("addressee", "主送机关", self._addressee()),
             blocks=(
                 *self.opening(),
                 Section("总体情况", self.overall()),
@@ -473,7 +477,8 @@ class _Composer:
         kept = self.bulletin.snapshot.coverage
         if not kept:
             return []
-        names = dict(Bureau.objects.within(self.unit).values_list("code", "short_name"))
+        within = trees.within(self.snapshot, self.unit)
+        names = {unit.code: unit.short_name for unit in trees.units(self.snapshot, bureau__in=within)}
         excused = [
             f"{names[line['bureau']]}（{line['reason']}）"
             for line in kept["excused"]

@@ -127,6 +127,7 @@ def submit(
     grant = grant_to_submit(by, bureau)
     if grant is None or bureau.level not in CONFIRMING:
         raise PermissionDenied(_("数字由本单位的经办人员或统计员确认。"))
+    services.refuse_ended(bureau)
     _refuse_uncollected(period)
     rows = Submission.objects.judged("its own bureau").filter(period=period, bureau=bureau)
     known = rows.first()

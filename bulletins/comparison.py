@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from bulletins import behind, figures, periods
+from bulletins import behind, figures, periods, trees
 from bulletins.behind import Place, Side
 from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, Indicator, Kind
@@ -222,26 +222,32 @@ class Comparison:
         """Of what units there are lines; without an answer, of all. Others read of those right below and of
         their own, so that little has to be worked out before they have their page."""
         if self.is_told_only:
-            units = Bureau.objects.within(self.bureau)
+            units = Bureau.objects.filter(pk__in=self._within())
             own = self.user.scope.within("path") if self.user.is_authenticated else Q(pk__in=())
-            near = Q(pk=self.bureau.pk) | Q(parent=self.bureau)
-            return set(units.filter(near | own).values_list("pk", flat=True))
-        if self.bureau.level == Bureau.Level.NATIONAL:
-            return None
-        return set(Bureau.objects.within(self.bureau).values_list("pk", flat=True))
+            near = {self.bureau.pk}
+            for side in (self.before, self.after):
+                near |= {unit.pk for unit in trees.below(side, self.bureau)}
+            return set(units.filter(Q(pk__in=near) | own).values_list("pk", flat=True))
+        return None if self.bureau.level == Bureau.Level.NATIONAL else self._within()
+
+    def _within(self) -> set[int]:
+        """The unit with everything below it, as it stood on either side."""
+        sides = (trees.within(side, self.bureau) for side in (self.before, self.after))
+        return {unit for side in sides for row in side for unit in row.values()}
 
     def _for_others(self, lines: list[Found]) -> list[Found]:
         """Unit by unit, without what must not be there."""
         if self.is_told_only:
             units = Bureau.objects.in_bulk({line.bureau for line in lines})
             chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
-            self.reader.look_up(units.values())
+            for side in (self.before, self.after):
+                self.reader.look_up(side, units.values())
             lines = [
                 line
                 for line in lines
                 if not self._is_withheld(line, units[line.bureau], chains[line.chain] if line.chain else None)
             ]
-        codes = dict(Bureau.objects.within(self.bureau).values_list("pk", "code"))
+        codes = dict(Bureau.objects.filter(pk__in=self._within()).values_list("pk", "code"))
         return sorted(lines, key=lambda line: (codes[line.bureau], line.code, line.chain or 0))
 
     def _is_withheld(self, line: Found, bureau: Bureau, chain: IndustryChain | None) -> bool:
@@ -254,7 +260,7 @@ class Comparison:
         known = {line[:3] for line in differing}
         stored = _stored(self.after, by_chain=self.by_chain).filter(indicator__in=self.codes)
         if self.bureau.level != Bureau.Level.NATIONAL:
-            stored = stored.filter(bureau__in=Bureau.objects.within(self.bureau).values("pk"))
+            stored = stored.filter(bureau__in=trees.within(self.after, self.bureau))
         if self.chain:
             stored = stored.filter(chain=self.chain)
         rows = stored.order_by("bureau__code", "indicator").values_list(*KEY, *PARTS)
@@ -276,9 +282,12 @@ class Comparison:
         In a file of more lines than a page has, money and days outside the scope are left out unasked.
         """
         units = Bureau.objects.in_bulk({line.bureau for line in lines})
+        names = trees.names(self.before, units.values())
+        names |= trees.names(self.after, units.values())
         chains = IndustryChain.objects.in_bulk({line.chain for line in lines if line.chain})
         sides = Side(self.before), Side(self.after)
-        self.reader.look_up(units.values())
+        for side in (self.before, self.after):
+            self.reader.look_up(side, units.values())
 
         def told(line: Found) -> Line:
             indicator = self.definitions[line.code]
@@ -294,7 +303,7 @@ class Comparison:
             )
             return Line(
                 indicator,
-                place.bureau.short_name,
+                names[place.bureau.pk],
                 place.bureau.code,
                 place.chain.name if place.chain else "",
                 place.chain.code if place.chain else "",
@@ -385,20 +394,19 @@ def _touched(before: Snapshot, after: Snapshot, *, by_chain: bool) -> set[Key]:
     """
     if before.period_id != after.period_id or not (before.version and after.version):
         return set()
-    above: dict[int, list[int]] = {}
     lines: set[Key] = set()
     for one, other in ((before, after), (after, before)):
         rows = behind.not_alike(CountedRow.objects.filter(snapshot=one), other).order_by()
+        above: dict[int, list[int]] = {}
         for base, chain, bureau in rows.values_list("base", "chain", "bureau").distinct():
-            above = above or _lines_above()
+            above = above or _lines_above(one)
             for indicator in figures.definitions(after).values():
                 if base in indicator.all_bases:
                     lines |= {(indicator.code, unit, chain if by_chain else None) for unit in above[bureau]}
     return lines
 
 
-def _lines_above() -> dict[int, list[int]]:
-    """Each unit with all above it."""
-    units = list(Bureau.objects.values_list("pk", "code", "path"))
-    keys = {code: pk for pk, code, _path in units}
-    return {pk: [keys[code] for code in path.split("/")[:-1]] for pk, _code, path in units}
+def _lines_above(snapshot: Snapshot) -> dict[int, list[int]]:
+    """Each unit with all above it, as they stood."""
+    keys = dict(Bureau.objects.values_list("code", "pk"))
+    return {pk: [keys[code] for code in path.split("/")[:-1]] for pk, path in trees.paths(snapshot).items()}

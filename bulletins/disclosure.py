@@ -13,11 +13,11 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from bulletins import behind, figures, small_cells
+from bulletins import behind, figures, small_cells, trees
 from bulletins.behind import Place
 from bulletins.figures import WITHHELD, Value
 from bulletins.indicators import BASES, Indicator, Kind
-from bulletins.models import CountedRow, Snapshot, StatValue
+from bulletins.models import CountedRow, Snapshot, SnapshotUnit, StatValue
 from bulletins.small_cells import OWN, Above, Chain, Hidden
 from common.scope import system_job
 from enterprises.models import Bureau, IndustryChain
@@ -43,7 +43,9 @@ class Reader:
         self._groups: dict[tuple[int, int, int, bool], dict[str, Hidden]] = {}
         self._patterns: dict[tuple[int, int, bool, str], list[Hidden]] = {}
         self._versions: dict[int, list[Snapshot]] = {}
-        self._units: dict[str, Bureau] = {}
+        self._units: dict[int, dict[str, Bureau]] = {}
+        self._paths: dict[int, dict[int, str]] = {}
+        self._rebased: dict[int, frozenset[int]] = {}
 
     def covers(self, bureau: Bureau, chain: IndustryChain | None = None) -> bool:
         return behind.covers(self.user, Place(bureau, chain))
@@ -56,7 +58,9 @@ class Reader:
             return False
         if not snapshot.period.is_public or not snapshot.version:
             return True
-        patterns = self._of(snapshot, self._above(bureau), code, by_chain=chain is not None)
+        if self._is_rebased(snapshot, bureau):
+            return True
+        patterns = self._of(snapshot, self._above(snapshot, bureau), code, by_chain=chain is not None)
         return any(hidden.withholds(bureau.pk, chain.pk if chain else None) for hidden in patterns)
 
     def told(
@@ -88,7 +92,7 @@ class Reader:
     ) -> dict[int, dict[str, Value]]:
         """`figures.values` as the reader may know them."""
         units = list(bureaus)
-        self.look_up(units)
+        self.look_up(snapshot, units)
         stored = figures.values(snapshot, units, codes, chain)
         known = figures.definitions(snapshot) if codes is None else codes
         # Of a chain nothing is stored where nothing was counted, and that may be withheld as well.
@@ -112,29 +116,56 @@ class Reader:
     def withheld_for_chains(self, snapshot: Snapshot, codes: Collection[str] = ()) -> Q:
         """Which figures of the nation and its provinces for chains are withheld from anybody; where nothing
         was counted nothing is stored, so that whoever is sent rows must not see that one is there."""
-        nation = Bureau.objects.get(parent=None)
+        (nation,) = trees.units(snapshot, level=Bureau.Level.NATIONAL)
         found = Q(pk__in=())
+        if self._is_rebased(snapshot, nation, below=True):
+            found |= ~Q(bureau=nation)
         for whole in (None, nation):
+            parts = Q(bureau__in=[unit.pk for unit in trees.units(snapshot, parent=whole)])
             for code in codes or figures.definitions(snapshot):
                 for hidden in set(self._of(snapshot, whole, code, by_chain=True)):
-                    found |= Q(bureau__parent=whole, indicator=code) & _rows_of(hidden)
+                    found |= parts & Q(indicator=code) & _rows_of(hidden)
         return found
 
-    def _above(self, bureau: Bureau) -> Bureau | None:
-        """The unit over another one; looked up once for a whole page."""
-        *line, _last = bureau.path.rstrip("/").split("/")
-        if not line:
-            return None
-        if line[-1] not in self._units:
-            self.look_up([bureau])
-        return self._units[line[-1]]
+    def _line(self, snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
+        """The units over another one as they stood, the nearest last; looked up once for a whole page."""
+        if bureau.pk not in self._paths.get(snapshot.pk, ()):
+            self._fetch(snapshot, [bureau.pk])
+        codes = self._paths[snapshot.pk][bureau.pk].split("/")[:-2]
+        return [self._units[snapshot.pk][code] for code in codes]
 
-    def look_up(self, bureaus: Iterable[Bureau]) -> None:
+    def _above(self, snapshot: Snapshot, bureau: Bureau) -> Bureau | None:
+        return next(reversed(self._line(snapshot, bureau)), None)
+
+    def look_up(self, snapshot: Snapshot, bureaus: Iterable[Bureau]) -> None:
         """Fetch what lies over these units at once, before each is asked of."""
-        asked = (bureau for bureau in bureaus if not self.covers(bureau))
-        lines = {code for bureau in asked for code in bureau.path.rstrip("/").split("/")[:-1]}
-        if unknown := lines - self._units.keys():
-            self._units |= {unit.code: unit for unit in Bureau.objects.filter(code__in=unknown)}
+        if snapshot.version and (asked := [bureau.pk for bureau in bureaus if not self.covers(bureau)]):
+            self._fetch(snapshot, asked)
+
+    def _fetch(self, snapshot: Snapshot, bureaus: list[int]) -> None:
+        paths = self._paths.setdefault(snapshot.pk, {})
+        if unknown := [bureau for bureau in bureaus if bureau not in paths]:
+            kept = SnapshotUnit.objects.filter(snapshot=snapshot, bureau__in=unknown)
+            paths |= dict.fromkeys(unknown, "") | dict(kept.values_list("bureau", "path"))
+        units = self._units.setdefault(snapshot.pk, {})
+        lines = {code for bureau in bureaus for code in paths[bureau].split("/")[:-2]}
+        if missing := lines - units.keys():
+            units |= {unit.code: unit for unit in trees.units(snapshot, code__in=missing)}
+
+    def _is_rebased(self, snapshot: Snapshot, bureau: Bureau, *, below: bool = False) -> bool:
+        """Whether a newer version divides the ground around a unit otherwise: one less the other would
+        tell of what came and went, so the older one is told no more. ``below``: the parts of the unit."""
+        if snapshot.pk not in self._rebased:
+            newest = self._published(snapshot)[-1]
+            is_newest = newest.pk == snapshot.pk
+            self._rebased[snapshot.pk] = (
+                frozenset() if is_newest else trees.divided_otherwise(snapshot, newest)
+            )
+        rebased = self._rebased[snapshot.pk]
+        if not rebased:
+            return False
+        wholes = {unit.pk for unit in self._line(snapshot, bureau)} | ({bureau.pk} if below else set())
+        return bool(wholes & rebased)
 
     def _of(self, snapshot: Snapshot, whole: Bureau | None, code: str, *, by_chain: bool) -> list[Hidden]:
         """All that is hidden of a figure in the parts of a unit; without one, of the nation itself.
@@ -191,7 +222,7 @@ class Reader:
     def _worked_out(
         self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool, least: int
     ) -> dict[str, Hidden]:
-        above = self._hidden(snapshot, newer, self._above(whole), by_chain) if whole else {}
+        above = self._hidden(snapshot, newer, self._above(snapshot, whole), by_chain) if whole else {}
         weights = _weights(snapshot, newer, whole, by_chain=by_chain)
         found: dict[str, Hidden] = {}
 
@@ -230,12 +261,12 @@ def _weights(
 ) -> dict[str, dict[int, dict[Chain, int]]]:
     """On how many things the figures of the parts of a unit rest, by indicator, part and chain; with a newer
     version, on how many payers the money that lies between the two."""
-    units = Bureau.objects.filter(Q(pk=whole.pk) | Q(parent=whole) if whole else Q(parent=None))
+    units = trees.units(snapshot, Q(bureau=whole) | Q(parent=whole) if whole else Q(parent=None))
     definitions = figures.definitions(snapshot)
     if newer:
         money = [one for one in definitions.values() if one.kind == Kind.MONEY]
-        return {one.code: _organizations(snapshot, newer, one, list(units), whole) for one in money}
-    stored = StatValue.objects.filter(snapshot=snapshot, bureau__in=units.values("pk"))
+        return {one.code: _organizations(snapshot, newer, one, units, whole) for one in money}
+    stored = StatValue.objects.filter(snapshot=snapshot, bureau__in=[unit.pk for unit in units])
     if not by_chain:
         stored = stored.filter(chain=None)
     found: dict[str, dict[int, dict[Chain, int]]] = {}
@@ -250,7 +281,7 @@ def _weights(
         found = {code: _with_own(parts, whole) for code, parts in found.items()}
     for indicator in definitions.values():
         if indicator.kind in OF_ORGANIZATIONS:
-            found[indicator.code] = _organizations(snapshot, None, indicator, list(units), whole)
+            found[indicator.code] = _organizations(snapshot, None, indicator, units, whole)
     return found
 
 
@@ -272,6 +303,10 @@ def _organizations(
 ) -> dict[int, dict[Chain, int]]:
     """How many organisations the rows are of: paid the money, or waited the days."""
     found: dict[tuple[int, Chain], set[int]] = {(unit.pk, None): set() for unit in units if unit != whole}
+    lines = (trees.paths(newer) if newer else {}) | trees.paths(snapshot)
+    top = lines[whole.pk] if whole else ""
+    tops = {unit.pk: lines[unit.pk] for unit in units if unit != whole}
+    below = [bureau for bureau, path in lines.items() if path.startswith(top)]
     for name in indicator.bases:
         listed = BASES[name].listed._base_manager.filter(pk=OuterRef("row_id"))
         kept = CountedRow.objects.filter(snapshot=snapshot, base=name)
@@ -281,21 +316,14 @@ def _organizations(
             sides = [behind.not_alike(kept, newer), behind.not_alike(others, snapshot)]
         for rows in sides:
             told_of = rows.annotate(organization=Subquery(listed.values("organization")[:1]))
-            if whole:
-                told_of = told_of.filter(bureau__path__startswith=whole.path)
-            places = told_of.values_list("bureau__path", "chain", "organization").distinct()
-            for path, chain, organization in places:
-                part = _part(path, units, whole)
+            if whole and whole.level != Bureau.Level.NATIONAL:
+                told_of = told_of.filter(bureau__in=below)
+            places = told_of.values_list("bureau", "chain", "organization").distinct()
+            for bureau, chain, organization in places:
+                part = next((unit for unit, path in tops.items() if lines[bureau].startswith(path)), OWN)
                 for of_chain in (None, chain):
                     found.setdefault((part, of_chain), set()).add(organization)
     told: dict[int, dict[Chain, int]] = {}
     for (part, of_chain), organizations in found.items():
         told.setdefault(part, {})[of_chain] = len(organizations)
     return told
-
-
-def _part(path: str, units: list[Bureau], whole: Bureau | None) -> int:
-    """The part in which a bureau lies: the unit below, or what the whole counts itself."""
-    if whole and path == whole.path:
-        return OWN
-    return next(unit.pk for unit in units if unit != whole and path.startswith(unit.path))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from bulletins import periods
+from bulletins import periods, trees
 from bulletins.indicators import HEADLINES, Indicator, Kind, counted_by
 from bulletins.models import Period, Snapshot, StatValue
 from common import formats, printing
@@ -269,10 +269,10 @@ def net_solved(figures: dict[str, Value]) -> int | None:
 
 def regions(snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
     """The rows of a unit's table in code order, the corps last; for the nation planned cities too."""
+    below = trees.below(snapshot, bureau)
     if bureau.level != Bureau.Level.NATIONAL:
-        return list(bureau.children.order_by("code"))
-    planned = Bureau.objects.filter(is_separately_planned=True).order_by("code")
+        return below
     cities: dict[int | None, list[Bureau]] = {}
-    for city in planned:
+    for city in trees.units(snapshot, is_separately_planned=True):
         cities.setdefault(city.parent_id, []).append(city)
-    return [row for unit in bureau.children.order_by("code") for row in (unit, *cities.get(unit.pk, ()))]
+    return [row for unit in below for row in (unit, *cities.get(unit.pk, ()))]

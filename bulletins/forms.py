@@ -51,7 +51,7 @@ class UnitField(BureauField):
             Q(parent=unit) | Q(parent=unit.parent_id) if unit.level >= Bureau.Level.COUNTY else Q(parent=unit)
         )
         offered = Q(code__in=line) | near | Q(level=Bureau.Level.PROVINCE)
-        units = list(self.queryset.filter(offered).order_by("level", "code"))
+        units = list(self.queryset.in_force().filter(offered).order_by("level", "code"))
         above = [u for u in units if u.code in line]
         below = [u for u in units if u.code not in line and u.parent_id in (unit.pk, unit.parent_id)]
         provinces = [u for u in units if u not in above and u not in below]

@@ -69,7 +69,7 @@ class Ladder:
 
     def __init__(self, period: Period, unit: Bureau | None = None, day: date | None = None) -> None:
         self.period, self.day = period, day or timezone.localdate()
-        bureaus = Bureau.objects.filter(level__in=CONFIRMING)
+        bureaus = Bureau.objects.in_force().filter(level__in=CONFIRMING)
         submissions = Submission.objects.judged("the ladder").filter(period=period)
         if unit is not None:
             bureaus = bureaus.filter(path__startswith=unit.path)

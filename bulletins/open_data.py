@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bulletins import figures
+from bulletins import figures, trees
 from bulletins.disclosure import Reader
 from bulletins.figures import Value
 from bulletins.indicators import Indicator, Kind
@@ -40,10 +40,10 @@ COLUMNS = (
 TOLD, WITHHELD, NOT_REPORTED = "told", "withheld", "not_reported"
 
 
-def regions() -> list[Bureau]:
+def regions(snapshot: Snapshot) -> list[Bureau]:
     """The nation, the provinces in code order, and the separately planned cities."""
     public = Q(level__lte=Bureau.Level.PROVINCE) | Q(is_separately_planned=True)
-    return list(Bureau.objects.filter(public).order_by("level", "code"))
+    return sorted(trees.units(snapshot, public), key=lambda unit: (unit.level, unit.code))
 
 
 def rows(

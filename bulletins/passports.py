@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from bulletins import behind, figures, rollup
+from bulletins import behind, figures, trees
 from bulletins.behind import Change, Differences, Place, Side, Told
 from bulletins.indicators import BASES, Indicator, Kind, Span
 from bulletins.models import Snapshot
@@ -88,7 +88,7 @@ class Changes:
     def described(self) -> list[Described]:
         """Those of the first rows that the reader may see."""
         listed = self._listed
-        self._names: dict[int, str] = dict(Bureau.objects.values_list("pk", "short_name"))
+        self._names: dict[int, str] = trees.names(self.before.snapshot, Bureau.objects.all())
         self._chains: dict[int, str] = dict(IndustryChain.objects.values_list("pk", "name"))
         by_base = sorted(listed, key=lambda change: change.base)
         found: dict[Change, Described] = {}
@@ -268,21 +268,11 @@ def recount(snapshot: Snapshot, indicator: Indicator, place: Place, changes: Cha
         )
 
 
-def verdict(snapshot: Snapshot, found: Recounted) -> Verdict:
-    """What a recount says. Kept rows that do not make their figure are an alarm, unless the digests of the
-    freeze hold: then the tree has changed, by which rows are told to be below a unit."""
-    tree_changed = not found.is_whole and _is_untouched(snapshot)
+def verdict(snapshot: Snapshot, found: Recounted, place: Place) -> Verdict:
+    """What a recount says. Kept rows that do not make their figure are an alarm; that the ground of the unit
+    is another one than at the freeze explains a difference."""
+    tree_changed = trees.has_other_ground(snapshot, place.bureau)
     return Verdict(found.agrees, found.is_whole, tree_changed, timezone.now())
-
-
-def _is_untouched(snapshot: Snapshot) -> bool:
-    """Asked only when figure and rows do not fit, for millions of rows are read; remembered for an hour."""
-    key = f"untouched:{snapshot.pk}"
-    known: bool | None = cache.get(key)
-    if known is None:
-        known = rollup.is_untouched(snapshot)
-        cache.set(key, known, UNTOUCHED_FOR)
-    return known
 
 
 def told_verdict(user: Any, snapshot: Snapshot, indicator: Indicator, place: Place) -> Verdict:
@@ -292,7 +282,7 @@ def told_verdict(user: Any, snapshot: Snapshot, indicator: Indicator, place: Pla
     known: Verdict | None = cache.get(key)
     if known is None:
         changes = Changes(user, indicator, place, Side(snapshot), Side(snapshot, now=True))
-        known = verdict(snapshot, recount(snapshot, indicator, place, changes))
+        known = verdict(snapshot, recount(snapshot, indicator, place, changes), place)
         cache.set(key, known, VERDICT_FOR)
     return known
 

@@ -263,10 +263,10 @@ def _changes(snapshot: Snapshot) -> list[Any]:
 
 
 def _tree_changed(snapshot: Snapshot) -> bool:
-    """Whether a bureau came, went or moved; names are no matter."""
+    """Whether a bureau came, ended or moved; names are no matter."""
     for rows in _changes(snapshot):
         for kind, after in rows.filter(entity=_named(Bureau)).values_list("kind", "after"):
-            if kind != Event.Kind.CHANGED or {"parent", "code"} & set(after):
+            if kind != Event.Kind.CHANGED or {"parent", "code", "valid_to"} & set(after):
                 return True
     return False
 

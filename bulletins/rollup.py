@@ -25,6 +25,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
 
+from bulletins import trees
 from bulletins.indicators import BASES, DECLARED, Indicator, Kind, Rows, Span, in_force, reporting, versions
 from bulletins.models import CountedRow, Snapshot, StatValue
 from enterprises.models import Bureau
@@ -41,7 +42,8 @@ NOBODY = -1  # reports what an indicator cannot say yet
 ROW = "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, amount BIGINT"
 # Chain 0 in `rollup_pair` and `rollup_again` stands for all chains.
 TABLES = {
-    # A unit stands above a bureau at a distance; every bureau above itself at distance 0.
+    # A unit stands above a bureau at a distance; every bureau above itself at distance 0, but for those that
+    # were merged or split up: they are no units, and what is theirs counts at the successor above them.
     "rollup_above": "bureau BIGINT, unit BIGINT, distance INTEGER, PRIMARY KEY (bureau, unit)",
     # Depth-first order of the tree.
     "rollup_place": "bureau BIGINT PRIMARY KEY, place INTEGER",
@@ -66,7 +68,8 @@ WITH RECURSIVE up (bureau, unit, distance) AS (
     FROM up JOIN enterprises_bureau b ON b.id = up.unit
     WHERE b.parent_id IS NOT NULL
 )
-SELECT bureau, unit, distance FROM up
+SELECT up.bureau, up.unit, up.distance
+FROM up JOIN enterprises_bureau b ON b.id = up.unit WHERE b.valid_to IS NULL
 """
 
 # Ids of one width sort alike in every collation.
@@ -150,7 +153,7 @@ INSERT INTO bulletins_statvalue (snapshot_id, indicator, bureau_id, chain_id, va
 SELECT %s, i.code, b.id, NULL,
     CASE WHEN t.n IS NOT NULL THEN t.n - COALESCE(g.n, 0) WHEN r.unit IS NOT NULL THEN 0 END,
     COALESCE(t.late, 0) * i.counts_rows
-FROM enterprises_bureau b
+FROM (SELECT id FROM enterprises_bureau WHERE valid_to IS NULL) b
 CROSS JOIN rollup_indicator i
 LEFT JOIN rollup_total t ON t.base = i.base AND t.unit = b.id
 LEFT JOIN rollup_again g ON g.code = i.code AND g.unit = b.id AND g.chain = 0
@@ -189,7 +192,7 @@ SELECT %(snapshot)s, %(code)s, b.id, NULL, m.middle,
 FROM enterprises_bureau b
 LEFT JOIN rollup_median m ON m.unit = b.id AND m.chain = 0
 LEFT JOIN rollup_reports r ON r.entity = %(entity)s AND r.unit = b.id
-WHERE {among}
+WHERE b.valid_to IS NULL AND {among}
 UNION ALL
 SELECT %(snapshot)s, %(code)s, unit, chain, middle, n, late FROM rollup_median WHERE chain <> 0
 """
@@ -205,6 +208,7 @@ FROM enterprises_bureau b
 LEFT JOIN rollup_total d ON d.base = %(over)s AND d.unit = b.id
 LEFT JOIN rollup_total t ON t.base = %(base)s AND t.unit = b.id
 LEFT JOIN rollup_reports r ON r.entity = %(entity)s AND r.unit = b.id
+WHERE b.valid_to IS NULL
 UNION ALL
 SELECT %(snapshot)s, %(code)s, d.unit, d.chain, COALESCE(t.n, 0), d.n, COALESCE(t.late, 0)
 FROM rollup_unit d
@@ -277,6 +281,8 @@ def store(snapshot: Snapshot) -> None:
             for base in bases:
                 cursor.execute(KEEP, [snapshot.pk, base, BASE_NUMBER[base]])
             settle(cursor, "bulletins_countedrow")
+    if snapshot.version:
+        trees.keep(snapshot)
 
 
 @contextmanager

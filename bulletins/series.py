@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from bulletins import services, tasks, wording
+from bulletins import services, tasks, trees, wording
 from bulletins.models import Bulletin, Edition, Period, Series, Snapshot, StatValue, Wording
 from common.jobs import Job, ring, run_claimed
 from common.scope import system_job
@@ -133,7 +133,8 @@ def _is_signed_for(series: Series, period: Period) -> bool:
 def start_due() -> None:
     """An edition for each newest version that was frozen since its series was signed: of periods signed for,
     and of those for which it has issued already."""
-    for series in Series.objects.filter(approved_at__isnull=False, ended_at__isnull=True):
+    signed = Series.objects.filter(approved_at__isnull=False, ended_at__isnull=True)
+    for series in signed.filter(bureau__valid_to__isnull=True):
         frozen = Snapshot.objects.frozen().filter(
             period__kind=series.period_kind,
             period__status__in=Period.PUBLIC,
@@ -157,7 +158,12 @@ def run_edition(pk: int) -> bool:
 
 
 def _issue_all(edition: Edition) -> None:
-    units = list(Bureau.objects.within(edition.series.bureau).filter(level__lte=edition.series.down_to))
+    # What stood at the freeze and stands now: who came later has no figures, who ended issues nothing.
+    units = list(
+        Bureau.objects.in_force()
+        .within(edition.series.bureau)
+        .filter(level__lte=edition.series.down_to, pk__in=trees.kept(edition.snapshot))
+    )
     made = set(Bulletin.objects.filter(edition=edition).values_list("bureau", flat=True))
     faults: dict[str, str] = {}
     work = _Edition(edition)

@@ -277,6 +277,19 @@ def may_sign(user: User, bureau: Bureau) -> bool:
     return user.holds_over(bureau, Role.ADMINISTRATOR)
 
 
+def refuse_ended(bureau: Bureau) -> None:
+    """A bureau that was merged or split up issues and confirms nothing any more; what it issued stays."""
+    if bureau.valid_to:
+        raise ValidationError(
+            _("%(unit)s已于 %(day)s 撤销，现由%(heir)s办理。"),
+            params={
+                "unit": bureau.short_name,
+                "day": formats.day(bureau.valid_to),
+                "heir": bureau.heir.short_name,
+            },
+        )
+
+
 def refuse_others_to_issue(by: User | None, bureau: Bureau) -> None:
     if by is not None and not may_issue(by, bureau):
         raise PermissionDenied(
@@ -312,6 +325,7 @@ def draft_bulletin(
     One already issued is not issued twice by accident: ``again`` says that it is meant.
     """
     refuse_others_to_issue(by, bureau)
+    refuse_ended(bureau)
     with transaction.atomic():
         Period.objects.select_for_update().get(pk=period.pk)
         snapshot = frozen_snapshot(period)

@@ -5,9 +5,11 @@ from import_export.admin import ExportActionModelAdmin, ImportExportModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.contrib.import_export.forms import ImportForm, SelectableFieldsExportForm
 
-from common.admin import Inline, PartsFormSet, PortalAdmin, ReadOnlyAdmin
+from common.admin import Inline, PartsFormSet, PortalAdmin, ReadOnlyAdmin, ReadOnlyInline
 from common.workbooks import refuse_oversize
 from enterprises.models import (
+    BoundaryChange,
+    BoundaryPart,
     Bureau,
     ChainSegment,
     Division,
@@ -50,19 +52,41 @@ class DivisionAdmin(PortalAdmin):
 
 @admin.register(Bureau)
 class BureauAdmin(PortalAdmin):
-    list_display = ["code", "name", "short_name", "level", "parent", "is_separately_planned"]
+    list_display = ["code", "name", "short_name", "level", "parent", "is_separately_planned", "valid_to"]
     list_filter = ["level", "is_separately_planned"]
     list_select_related = ["parent"]
     search_fields = ["code", "name"]
     autocomplete_fields = ["parent", "division"]
-    readonly_fields = ["path"]
+    readonly_fields = ["path", "valid_from", "valid_to"]
+
+    def get_readonly_fields(self, request, obj=None):
+        """Codes are never changed; names and superiors by a change of boundaries, which keeps what was."""
+        fixed = ["code", "name", "short_name", "level", "parent"] if obj else []
+        return [*super().get_readonly_fields(request, obj), *fixed]
 
     def get_search_results(self, request, queryset, search_term):
-        """Grants are given for units under the own administration; other rows may name any unit."""
+        """Grants are given for units under the own administration; other rows may name any unit of now."""
+        if "model_name" in request.GET:
+            queryset = queryset.in_force()
         if request.GET.get("model_name") == "grant":
             scope = request.user.administered.scope
             queryset = queryset if scope.everything else queryset.filter(scope.within("path"))
         return super().get_search_results(request, queryset, search_term)
+
+
+class BoundaryPartInline(ReadOnlyInline):
+    model = BoundaryPart
+    fields = ["side", "bureau", "code", "name", "takes", "stays"]
+
+
+@admin.register(BoundaryChange)
+class BoundaryChangeAdmin(ReadOnlyAdmin):
+    """Planned and cancelled on the pages of the portal, which say beforehand what follows."""
+
+    list_display = ["effective_on", "kind", "document", "state", "planned_by"]
+    list_filter = ["kind", "state"]
+    search_fields = ["document"]
+    inlines = [BoundaryPartInline]
 
 
 @admin.register(NumberSeries)

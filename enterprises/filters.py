@@ -39,7 +39,8 @@ class BureauField(RowField):
 
     def __init__(self, **kwargs):
         super().__init__(
-            queryset=Bureau.objects.only("code", "short_name", "level", "path", "parent"), **kwargs
+            queryset=Bureau.objects.only("code", "short_name", "level", "path", "parent", "valid_to"),
+            **kwargs,
         )
         self.chosen = None
         self.root = None
@@ -56,7 +57,7 @@ class BureauField(RowField):
         below = Q(parent=start) if start else Q(parent__level=Bureau.Level.NATIONAL)
         if start and start.parent_id and start.level >= Bureau.Level.COUNTY:
             below |= Q(parent=start.parent_id)
-        units = list(self.queryset.filter(below | Q(code__in=line)).order_by("level", "code"))
+        units = list(self.queryset.in_force().filter(below | Q(code__in=line)).order_by("level", "code"))
         above = self.root.path if self.root else ""
         groups = (
             (_("上级与本级"), [unit for unit in units if unit.code in line and unit.path.startswith(above)]),
@@ -77,11 +78,20 @@ class BureauField(RowField):
 
 
 class OneBureauField(BureauField):
-    """One of the units, drawn like any field of a form."""
+    """One of the units of now, drawn like any field of a form."""
 
     @property
     def choices(self):
         return super().choices[1:]
+
+    def to_python(self, value):
+        unit = super().to_python(value)
+        if unit is not None and unit.valid_to:
+            raise forms.ValidationError(
+                _("%(unit)s已撤销，现由%(heir)s（%(code)s）办理。"),
+                params={"unit": unit.short_name, "heir": unit.heir.short_name, "code": unit.heir.code},
+            )
+        return unit
 
     def get_bound_field(self, form, field_name):
         super().get_bound_field(form, field_name)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import connection, models, transaction
@@ -12,7 +13,13 @@ from django.utils.translation import pgettext_lazy
 
 from common import uscc
 from common.fields import CodeSetField
-from enterprises.querysets import BureauQuerySet, ChainQuerySet, DivisionQuerySet, OrganizationQuerySet
+from enterprises.querysets import (
+    BoundaryChangeQuerySet,
+    BureauQuerySet,
+    ChainQuerySet,
+    DivisionQuerySet,
+    OrganizationQuerySet,
+)
 
 models.CharField.register_lookup(Length)
 
@@ -68,7 +75,12 @@ class Division(models.Model):
 
 
 class Bureau(models.Model):
-    """A market-supervision bureau: reporting line and statistical unit in one (`domain.md` 2.1)."""
+    """A market-supervision bureau: reporting line and statistical unit in one (`domain.md` 2.1).
+
+    One that was merged or split up (``valid_to``) stays, right below the bureau that came in its place: what
+    it did is that one's history, and counts there. It stands in no list of now. A code is never changed, for
+    retired ones are not given out again: a unit with a new code is a new unit (`BoundaryChange`).
+    """
 
     class Level(models.IntegerChoices):
         NATIONAL = 0, _("总局")
@@ -93,6 +105,12 @@ class Bureau(models.Model):
     is_separately_planned = models.BooleanField(
         _("计划单列市"), default=False, help_text=_("统计中列为所在省的“其中”项。")
     )
+    valid_from = models.DateField(
+        _("设立日期"), null=True, blank=True, editable=False, help_text=_("由区划变更设立的单位才有。")
+    )
+    valid_to = models.DateField(
+        _("撤销日期"), null=True, blank=True, editable=False, help_text=_("从这一天起不再是现设单位。")
+    )
 
     objects = BureauQuerySet.as_manager()
 
@@ -110,6 +128,18 @@ class Bureau(models.Model):
                 name="bureau_not_its_own_parent",
                 condition=Q(parent__isnull=True) | ~Q(parent=F("pk")),
                 violation_error_message=_("单位不能以自己为上级。"),
+            ),
+            models.CheckConstraint(
+                name="bureau_valid_order",
+                condition=Q(valid_from__isnull=True)
+                | Q(valid_to__isnull=True)
+                | Q(valid_to__gte=F("valid_from")),
+                violation_error_message=_("单位的撤销日期不能早于设立日期。"),
+            ),
+            models.CheckConstraint(
+                name="bureau_nation_lasts",
+                condition=Q(level__gt=0) | Q(valid_to__isnull=True),
+                violation_error_message=_("总局不能撤销。"),
             ),
         ]
 
@@ -140,6 +170,151 @@ class Bureau(models.Model):
     def line(self) -> list[str]:
         """The codes of the bureaus from the top down to this one."""
         return self.path.strip("/").split("/")
+
+    @property
+    def heir(self) -> "Bureau":
+        """The bureau that is in this one's place now; itself, while it exists."""
+        return self if self.valid_to is None or self.parent is None else self.parent.heir
+
+
+class BoundaryChange(models.Model):
+    """Bureaus merge, split, move or are renamed from a date, by a document (`domain.md` 5.4 rule 12).
+
+    Planned by an administrator and carried out on its day by `projects.boundaries`; the row is the job.
+    """
+
+    class Kind(models.TextChoices):
+        MERGE = "merge", _("合并")
+        SPLIT = "split", _("拆分")
+        MOVE = "move", _("改变隶属")
+        RENAME = "rename", _("更名")
+
+    class State(models.TextChoices):
+        PLANNED = "planned", pgettext_lazy("boundary change", "待生效")
+        DONE = "done", pgettext_lazy("boundary change", "已生效")
+        CANCELLED = "cancelled", pgettext_lazy("boundary change", "已取消")
+
+    kind = models.CharField(_("类型"), max_length=6, choices=Kind)
+    effective_on = models.DateField(_("生效日期"), help_text=_("从这一天零时起按新的区划办理和统计。"))
+    document = models.CharField(
+        _("依据"), max_length=200, help_text=_("批准文件的名称和文号，例如“国函〔2026〕12号”。")
+    )
+    carries_grants = models.BooleanField(
+        _("人员的授权转到新单位"),
+        default=False,
+        help_text=_("范围会变大的授权，只有在此确认才转；否则到期终止，由管理员重新授权。"),
+    )
+    state = models.CharField(_("状态"), max_length=9, choices=State, default=State.PLANNED)
+    planned_at = models.DateTimeField(_("登记时间"), auto_now_add=True)
+    planned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("登记人")
+    )
+    ended_at = models.DateTimeField(_("生效或取消的时间"), null=True, blank=True)
+    refusal = models.CharField(_("未能生效的原因"), max_length=300, blank=True)
+    # How many rows followed, by model; and how many of them to the first successor, for want of a mark.
+    moved = models.JSONField(_("随之变动的记录"), default=dict, blank=True)
+
+    objects = BoundaryChangeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("区划变更")
+        verbose_name_plural = _("区划变更")
+        ordering = ["-effective_on", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="boundary_change_by_document",
+                condition=~Q(document=""),
+                violation_error_message=_("区划变更要写明依据。"),
+            ),
+            models.CheckConstraint(
+                name="boundary_change_ended_at",
+                condition=Q(state="planned", ended_at__isnull=True)
+                | Q(state__in=["done", "cancelled"], ended_at__isnull=False),
+                violation_error_message=_("已生效或已取消的区划变更要有时间，待生效的没有。"),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.effective_on} {self.get_kind_display()}"
+
+    @property
+    def sources(self) -> list["BoundaryPart"]:
+        return [part for part in self.parts.all() if part.side == BoundaryPart.Side.FROM]
+
+    @property
+    def targets(self) -> list["BoundaryPart"]:
+        return [part for part in self.parts.all() if part.side == BoundaryPart.Side.TO]
+
+
+class BoundaryPart(models.Model):
+    """A bureau from which a change takes, or one that comes of it, founded on the day if it has none yet.
+
+    ``takes`` are the marks of what goes to one of several successors: codes of divisions, of bureaus below,
+    of organisations, of projects and consortia. ``was`` is how the bureau stood before. ``is_open`` while the
+    change is planned.
+    """
+
+    class Side(models.TextChoices):
+        FROM = "from", pgettext_lazy("boundary change", "原单位")
+        TO = "to", pgettext_lazy("boundary change", "新单位")
+
+    change = models.ForeignKey(
+        BoundaryChange, models.CASCADE, related_name="parts", verbose_name=_("区划变更")
+    )
+    side = models.CharField(_("原单位或新单位"), max_length=4, choices=Side)
+    position = models.PositiveSmallIntegerField(_("顺序"), default=0)
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, null=True, blank=True, related_name="boundary_parts", verbose_name=_("单位")
+    )
+    code = models.CharField(
+        _("单位代码"), max_length=12, blank=True, validators=[RegexValidator(r"^\d{6,12}$")]
+    )
+    name = models.CharField(_("名称"), max_length=80, blank=True)
+    short_name = models.CharField(_("简称"), max_length=30, blank=True)
+    takes = models.JSONField(_("划入"), default=list, blank=True)
+    stays = models.BooleanField(_("保留"), default=False, help_text=_("拆分后仍是现设单位。"))
+    was = models.JSONField(_("变更前"), default=dict, blank=True)
+    is_open = models.BooleanField(default=True, editable=False)
+
+    class Meta:
+        verbose_name = _("变更涉及的单位")
+        verbose_name_plural = _("变更涉及的单位")
+        ordering = ["change", "side", "position"]
+        constraints = [
+            models.UniqueConstraint(name="boundary_part_in_order", fields=["change", "side", "position"]),
+            models.UniqueConstraint(
+                name="boundary_part_once",
+                fields=["change", "side", "bureau"],
+                violation_error_message=_("同一个单位只能写一次。"),
+            ),
+            models.UniqueConstraint(
+                name="boundary_one_change_at_a_time",
+                fields=["bureau"],
+                condition=Q(side="from", is_open=True),
+                violation_error_message=_("这个单位已有一项待生效的区划变更，请先取消或等它生效。"),
+            ),
+            models.UniqueConstraint(
+                name="boundary_code_founded_once",
+                fields=["code"],
+                condition=Q(side="to", is_open=True) & ~Q(code=""),
+                violation_error_message=_("另一项待生效的区划变更也要设立这个代码的单位。"),
+            ),
+            models.CheckConstraint(
+                name="boundary_part_is_some_bureau",
+                condition=Q(bureau__isnull=False) | ~Q(code="") & ~Q(name="") & ~Q(short_name=""),
+                violation_error_message=_("新设立的单位要有代码、名称和简称。"),
+            ),
+        ]
+
+    def __str__(self):
+        return self.called
+
+    @property
+    def called(self) -> str:
+        """The name in tables: before the change for those it takes from, after it for those that come."""
+        if self.side == self.Side.FROM:
+            return str(self.was.get("short_name") or (self.bureau.short_name if self.bureau else ""))
+        return self.short_name or (self.bureau.short_name if self.bureau else "")
 
 
 class NumberSeries(models.Model):

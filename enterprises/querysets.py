@@ -9,7 +9,13 @@ from django.db.models import Exists, OuterRef, Q
 from common.scope import Scoped, Viewer, right
 
 if TYPE_CHECKING:
-    from enterprises.models import Bureau, Division, IndustryChain, Organization  # noqa: F401 (the base)
+    from enterprises.models import (  # noqa: F401 (the base)
+        BoundaryChange,
+        Bureau,
+        Division,
+        IndustryChain,
+        Organization,
+    )
 
 
 class DivisionQuerySet(models.QuerySet["Division"]):
@@ -19,8 +25,13 @@ class DivisionQuerySet(models.QuerySet["Division"]):
 
 
 class BureauQuerySet(models.QuerySet["Bureau"]):
+    def in_force(self) -> Self:
+        """The bureaus of now, without those that were merged or split up."""
+        return self.filter(valid_to__isnull=True)
+
     def within(self, bureau: "Bureau") -> Self:
-        """The bureau itself and everything that reports to it, directly or through others."""
+        """The bureau itself and everything that reports to it, directly or through others; with bureaus
+        that were merged into one of these."""
         return self.filter(path__startswith=bureau.path)
 
     def above(self, bureau: "Bureau") -> Self:
@@ -29,7 +40,29 @@ class BureauQuerySet(models.QuerySet["Bureau"]):
 
     def reporting_rows(self) -> Self:
         """The rows of the national table: 31 provinces in code order and the corps last (`domain.md` 3.2)."""
-        return self.filter(level=self.model.Level.PROVINCE).order_by("code")
+        return self.in_force().filter(level=self.model.Level.PROVINCE).order_by("code")
+
+
+class BoundaryChangeQuerySet(Scoped["BoundaryChange"]):
+    @right
+    def visible_to(self, user: Viewer) -> Self:
+        """What was carried out everybody may know; plans, those over one of the units."""
+        scope = user.scope
+        if scope.everything:
+            return self
+        # In two steps: a change has many units, and is told once.
+        parts = self.model.parts.rel.related_model._base_manager.filter(scope.within("bureau__path"))
+        return self.filter(Q(state=self.model.State.DONE) | Q(pk__in=parts.values("change")))
+
+    @right
+    def done(self) -> Self:
+        """What was carried out is known to everybody."""
+        return self.filter(state=self.model.State.DONE)
+
+    def of(self, bureaus: "models.QuerySet[Bureau] | list[Bureau]") -> Self:
+        """Changes in which one of the bureaus took part."""
+        parts = self.model.parts.rel.related_model._base_manager.filter(bureau__in=bureaus)
+        return self.filter(pk__in=parts.values("change"))
 
 
 class ChainQuerySet(models.QuerySet["IndustryChain"]):

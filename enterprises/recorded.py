@@ -1,6 +1,8 @@
 """What is recorded of changes to bureaus, chains and organisations."""
 
 from enterprises.models import (
+    BoundaryChange,
+    BoundaryPart,
     Bureau,
     ChainSegment,
     Division,
@@ -19,6 +21,8 @@ def declare() -> None:
     watch(Division)
     # Paths follow from parents and codes.
     watch(Bureau, path=["path"], ignored=["path"])
+    watch(BoundaryChange, ignored=["planned_at", "moved"])
+    watch(BoundaryPart, topic="change", path=["bureau__path"], ignored=["is_open", "was"])
     watch(IndustryChain, path=["bureau__path"])
     watch(ChainSegment, topic="chain", path=["chain__bureau__path"])
     watch(

@@ -257,6 +257,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "boundaries": {
+        "task": "projects.tasks.carry_out_boundaries",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "follow up": {"task": "projects.tasks.follow_up", "schedule": 86_400.0, "options": {"expires": 86_400}},
     "evidence": {"task": "projects.tasks.ask_again", "schedule": 900.0, "options": {"expires": 900}},
     "clocks": {"task": "projects.tasks.tell_of_clocks", "schedule": 1800.0, "options": {"expires": 1800}},

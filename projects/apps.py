@@ -7,8 +7,9 @@ class ProjectsConfig(AppConfig):
     verbose_name = _("项目与堵点")
 
     def ready(self) -> None:
-        from projects import notices, recorded, similar  # noqa: PLC0415  (needs the models of all apps)
+        from projects import boundaries, notices, recorded, similar  # noqa: PLC0415  (needs the models of all apps)
 
         recorded.declare()
         notices.declare()
+        boundaries.declare()
         similar.watch()

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from projects import followups, notices, reports, similar, timekeeping
+from projects import boundaries, followups, notices, reports, similar, timekeeping
 from projects.models import Evidence
 
 
@@ -26,6 +26,11 @@ def verify_evidence(evidence_pk: int) -> None:
 @shared_task
 def ask_again() -> None:
     reports.ask_again()
+
+
+@shared_task
+def carry_out_boundaries() -> None:
+    boundaries.carry_out_due()
 
 
 @shared_task

@@ -18,6 +18,7 @@ from projects.proof import words_of
 from projects.workflow import RejectReason
 
 SENTENCES = {
+    "boundary": gettext_lazy("因区划变更，改由%(handler)s办理"),
     "submit": gettext_lazy("%(who)s提交问题，%(handler)s应在 %(due)s 前核实"),
     "resubmit": gettext_lazy("%(who)s补正后重新提交，%(handler)s应在 %(due)s 前核实"),
     "withdraw": gettext_lazy("%(who)s撤回问题"),

@@ -780,6 +780,14 @@ MOVES: dict[str, Move] = {
             _("超期，已上报上级单位"),
             conditions=(is_long_overdue,),
         ),
+        Move(
+            "boundary",
+            pgettext_lazy("move", "区划变更"),
+            tuple(status for status in S if status not in (S.DRAFT, *Bottleneck.ENDED)),
+            None,
+            (Party.SYSTEM,),
+            _("因区划变更，改由新的单位办理"),
+        ),
     )
 }
 

@@ -225,7 +225,10 @@ def found_divisions(words: str) -> QuerySet[Division]:
 def found_bureaus(words: str, division: Division | None) -> list[Bureau]:
     """The bureau of the division and those around it; with words, those that are called so."""
     rows = (
-        Bureau.objects.exclude(level=Bureau.Level.NATIONAL).select_related("parent").order_by("level", "code")
+        Bureau.objects.in_force()
+        .exclude(level=Bureau.Level.NATIONAL)
+        .select_related("parent")
+        .order_by("level", "code")
     )
     if words:
         for word in words.split():
@@ -279,9 +282,9 @@ def unit_choices(request: HttpRequest, step: str) -> HttpResponse:
 def _unit(request: HttpRequest, said: Said, step: str) -> HttpResponse:
     context = units(request, said, step)
     if request.method == "POST":
-        model: Any = Division if step == "division" else Bureau
+        rows: Any = Division.objects if step == "division" else Bureau.objects.in_force()
         code = request.POST.get(step, "")
-        if len(code) <= 12 and code.isalnum() and model.objects.filter(code=code).exists():
+        if len(code) <= 12 and code.isalnum() and rows.filter(code=code).exists():
             return _keep(request, said, step, {step: code})
         context["fault"] = _("请从列表中选择。") if step == "bureau" else _("请先查找，再从列表中选择。")
     return _page(request, said, step, context, 422 if request.method == "POST" else 200)

@@ -6,6 +6,7 @@ from .figures import (
     PartOfSnapshot,
     Period,
     Snapshot,
+    SnapshotUnit,
     StatValue,
     Submission,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "Period",
     "Series",
     "Snapshot",
+    "SnapshotUnit",
     "StatValue",
     "Submission",
     "Wording",

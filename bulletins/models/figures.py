@@ -379,6 +379,54 @@ class PartOfSnapshot(models.Model):
             type(self).objects.filter(pk=self.pk).refuse_frozen()
 
 
+class SnapshotUnit(PartOfSnapshot):
+    """A unit as it stood when a snapshot was frozen: what it was called, and where in the tree.
+
+    Boundaries change; whatever shows frozen figures reads the tree of their freeze (`bulletins.trees`).
+    """
+
+    snapshot = models.ForeignKey(
+        Snapshot,
+        models.CASCADE,
+        related_name="units",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("快照"),
+    )
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("单位")
+    )
+    parent = models.ForeignKey(
+        Bureau,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("上级单位"),
+    )
+    code = models.CharField(_("单位代码"), max_length=12)
+    name = models.CharField(_("名称"), max_length=80)
+    short_name = models.CharField(_("简称"), max_length=30)
+    level = models.PositiveSmallIntegerField(_("层级"), choices=Bureau.Level)
+    path = models.CharField(_("隶属路径"), max_length=80)
+    is_separately_planned = models.BooleanField(_("计划单列市"), default=False)
+
+    class Meta:
+        verbose_name = _("快照中的单位")
+        verbose_name_plural = _("快照中的单位")
+        constraints = [
+            models.UniqueConstraint(
+                name="snapshot_unit_once",
+                fields=["snapshot", "bureau"],
+                violation_error_message=_("快照中每个单位只有一行。"),
+            ),
+        ]
+
+    def __str__(self):
+        return self.short_name
+
+
 class StatValue(PartOfSnapshot):
     """The value of one indicator for one unit, in all or for one chain.
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from bulletins import access, behind, comparison, dashboard, figures, passports
+from bulletins import access, behind, comparison, dashboard, figures, passports, trees
 from bulletins.behind import Place, Side
 from bulletins.comparison import Comparison, Line
 from bulletins.disclosure import Reader
@@ -189,6 +189,7 @@ def compare_rows(request: HttpRequest, before: str, after: str, bureau: str, cod
     for snapshot in (one, other):
         if refused := access.refusal(request, snapshot.period, unit):
             return refused
+    unit = trees.as_of(other, unit)
     query = {"before": one.code, "after": other.code, "bureau": unit.code}
     back = reverse("bulletins:compare", query=query)
     if too_often(request, "compare", COMPARISONS_PER_MINUTE):
@@ -253,6 +254,7 @@ def recount(
         raise Http404
     if refused := access.refusal(request, snapshot.period, unit):
         return refused
+    unit = trees.as_of(snapshot, unit)
     place = Place(unit, chain_of(request))
     back = dashboard.figure_address(snapshot, unit, code, place.chain)
     if too_often(request, "recount", RECOUNTS_PER_MINUTE):
@@ -275,7 +277,7 @@ def recount(
     context |= {
         "headline": found.headline,
         "recounted": found,
-        "verdict": passports.verdict(snapshot, found),
+        "verdict": passports.verdict(snapshot, found, place),
     }
     # Before the freeze no rows are kept that could be named.
     rows = changes if snapshot.version else None

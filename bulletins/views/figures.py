@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from bulletins import access, behind, dashboard, figures, services
+from bulletins import access, behind, dashboard, figures, services, trees
 from bulletins.behind import Place, Side, same
 from bulletins.dashboard import Beside, Board
 from bulletins.disclosure import Reader
@@ -54,27 +54,17 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
     valid = form.is_valid()
     form.settle()
     bureau, period = form.fields["bureau"].chosen, form.cleaned_data.get("period")
-    context: dict[str, Any] = {
-        "form": form,
-        "bureau": bureau,
-        "line": [
-            (
-                unit.short_name,
-                dashboard.address(period, unit, form.cleaned_data.get("chain")) if period else "",
-            )
-            for unit in Bureau.objects.above(bureau)
-        ],
-        "period": period,
-        "heading": _heading(bureau, period, form.cleaned_data.get("chain")),
-    }
-    if not valid:
-        return render(request, "bulletins/figures.html", context, status=400)
-    refused = period and access.refusal(request, period, bureau)
+    context: dict[str, Any] = {"form": form, "period": period}
+    refused = valid and period and access.refusal(request, period, bureau)
     if refused:
         return refused
-    snapshot = period and figures.current(period)
+    snapshot = figures.current(period) if valid and period else None
     if period is None or snapshot is None:
-        return render(request, "bulletins/figures.html", context)
+        above = list(Bureau.objects.above(bureau))
+        context |= _titles(bureau, above, period, form.cleaned_data.get("chain"))
+        return render(request, "bulletins/figures.html", context, status=200 if valid else 400)
+    *above, bureau = trees.line(snapshot, bureau)
+    context |= _titles(bureau, above, period, form.cleaned_data["chain"])
     board = Board(
         snapshot,
         bureau,
@@ -116,6 +106,19 @@ AIMS = (
     ("reached", gettext_lazy("其中已完成（项）")),
     ("late", gettext_lazy("其中逾期未完成（项）")),
 )
+
+
+def _titles(
+    bureau: Bureau, above: list[Bureau], period: Period | None, chain: IndustryChain | None
+) -> dict[str, Any]:
+    """The unit, what leads to it from the top, and the heading."""
+    return {
+        "bureau": bureau,
+        "line": [
+            (unit.short_name, dashboard.address(period, unit, chain) if period else "") for unit in above
+        ],
+        "heading": _heading(bureau, period, chain),
+    }
 
 
 def _heading(bureau: Bureau, period: Period | None, chain: IndustryChain | None) -> str:
@@ -257,6 +260,7 @@ def unit_figures(request: HttpRequest, period: str, version: int, bureau: str) -
     unit = get_object_or_404(Bureau, code=bureau)
     if refused := access.refusal(request, snapshot.period, unit):
         return refused
+    unit = trees.as_of(snapshot, unit)
     board = Board(
         snapshot, unit, Reader(request.user), shown=partial(access.may_read, request.user, snapshot.period)
     )
@@ -306,6 +310,7 @@ class FigureRows(ListPage):
             raise Http404
         self.versions = versions_of(self.period)
         self.snapshot = snapshot_of(self.versions, kwargs.get("version"))
+        self.bureau = trees.as_of(self.snapshot, self.bureau)
         self.indicator = figures.definitions(self.snapshot)[kwargs["code"]]
         self.bases = [BASES[name] for name in self.indicator.all_bases]
         self.days = Span(self.period.start_on, self.period.end_on)

@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bulletins import disclosure, figures, open_data
+from bulletins import disclosure, figures, open_data, trees
 from bulletins.forms import OpenDataForm
 from bulletins.models import Period, Snapshot
 from common import listing
@@ -83,7 +83,9 @@ def _file(request: HttpRequest, snapshot: Snapshot, kind: str, form: OpenDataFor
     if kind == "card":
         return _json(card, f"{snapshot.period.code}-card.json")
     asked = form.cleaned_data
-    units = [asked["region"]] if asked["region"] else open_data.regions()
+    units = open_data.regions(snapshot)
+    if asked["region"]:
+        units = [trees.as_of(snapshot, asked["region"])]
     codes = [asked["indicator"]] if asked["indicator"] else ()
     rows = open_data.rows(snapshot, units, codes, asked["chain"])
     name = f"{snapshot.period.code}.v{snapshot.version}.{kind}"

@@ -209,9 +209,9 @@ def test_a_comparison_looks_up_what_lies_over_its_units_at_once(
         "/api/v1/figures/?period=2024&indicator=I15",
     ):
         stranger.get(address)
-        with django_assert_max_num_queries(18) as asked:
+        with django_assert_max_num_queries(24) as asked:
             stranger.get(address)
-        of_units = [one["sql"] for one in asked if '"enterprises_bureau"."code" IN' in one["sql"]]
+        of_units = [one["sql"] for one in asked if '"bulletins_snapshotunit"."code" IN' in one["sql"]]
         assert len(of_units) <= 2, of_units
 
 

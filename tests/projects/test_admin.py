@@ -16,7 +16,7 @@ from rest_framework.authtoken.models import Token
 
 from accounts.models import Grant, Invitation, Registration, Role, Substitution, User
 from bulletins.models import Bulletin, Excuse, Period, Snapshot, StatValue, Submission
-from enterprises.models import Bureau, Division, NumberSeries
+from enterprises.models import BoundaryChange, Bureau, Division, NumberSeries
 from projects.models import Bottleneck, TwinJudgement
 from tests import factories
 from tests.pages import browser
@@ -29,6 +29,10 @@ OURS = ("accounts", "enterprises", "projects", "bulletins")
 # to call about a problem, which its page alone tells; what a person is told and how, which is its own; rows
 # without one key for the admin, and counts.
 ELSEWHERE = {
+    # On the page of their whole.
+    "BoundaryPart",
+    # What a snapshot kept of the tree is read with its figures.
+    "SnapshotUnit",
     "EvidenceAlarm",
     "ExpertOpinion",
     "FollowUp",
@@ -150,6 +154,9 @@ def make_rows(count: int) -> None:
         )
         NumberSeries.objects.create(prefix=f"X-{number}")
         Token.objects.create(user=factories.user(Role.FILER, cast.firm))
+        BoundaryChange.objects.create(
+            kind="merge", effective_on=date(2026, 7, 1), document="文", planned_by=factories.user()
+        )
         Division.objects.create(
             code=f"9{number:05d}", name="区", short_name="区", level=1, valid_from=date(2020, 1, 1)
         )

@@ -63,7 +63,7 @@ STARTS = {
     "hand_down": (S.ACCEPTED, "province_officer"),
 }
 # Nobody's page: the system makes them.
-OF_THE_SYSTEM = {"lapse", "archive", "report_up", "follow"}
+OF_THE_SYSTEM = {"lapse", "archive", "report_up", "follow", "boundary"}
 
 
 def started(cast: Cast, name: str) -> Bottleneck:

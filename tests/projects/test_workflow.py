@@ -100,6 +100,11 @@ TABLE = {
     ("reopened", "restart"): ("officer", "in_progress"),
     ("reopened", "extend"): ("officer", "reopened"),
     ("reopened", "report_up"): ("system", "reopened"),
+} | {
+    # Whoever handles it may be another bureau from one day to the next, as long as it is not over.
+    (str(status), "boundary"): ("system", str(status))
+    for status in S
+    if status not in (S.DRAFT, *Bottleneck.ENDED)
 }
 
 

@@ -1,0 +1,169 @@
+"""The tree in which a snapshot's figures stand: of a frozen one as it was at its freeze, else as it is now.
+
+What somebody may see is asked of the tree of now, so the `Bureau` rows given out here keep the path of now;
+they are named and placed as they were, and are for reading only.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from bulletins.models import Snapshot, SnapshotUnit
+from enterprises.models import BoundaryChange, Bureau
+
+KEPT = ("name", "short_name", "level", "parent_id", "is_separately_planned")
+KEEP = """
+INSERT INTO bulletins_snapshotunit
+    (snapshot_id, bureau_id, parent_id, code, name, short_name, level, path, is_separately_planned)
+SELECT %s, id, parent_id, code, name, short_name, level, path, is_separately_planned
+FROM enterprises_bureau WHERE valid_to IS NULL
+"""
+
+
+def keep(snapshot: Snapshot) -> None:
+    """Store the tree of now with a snapshot that is being frozen."""
+    SnapshotUnit.objects.filter(snapshot=snapshot).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [snapshot.pk])
+
+
+def units(snapshot: Snapshot, *conditions: Q, **condition: Any) -> list[Bureau]:
+    """The units of the tree to which conditions on their own columns apply, in code order."""
+    if not snapshot.version:
+        return list(Bureau.objects.in_force().filter(*conditions, **condition).order_by("code"))
+    kept = SnapshotUnit.objects.filter(*conditions, snapshot=snapshot, **condition)
+    return [_restored(unit) for unit in kept.select_related("bureau").order_by("code")]
+
+
+def _restored(unit: SnapshotUnit) -> Bureau:
+    bureau = unit.bureau
+    for name in KEPT:
+        setattr(bureau, name, getattr(unit, name))
+    return bureau
+
+
+def line(snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
+    """The units over one as they stood then, the nearest last, and itself; of one that was not there yet,
+    itself alone."""
+    if not snapshot.version:
+        return [*Bureau.objects.above(bureau), bureau]
+    codes = path_of(snapshot, bureau).split("/")[:-1]
+    found = sorted(units(snapshot, code__in=codes), key=lambda unit: unit.level) if codes else [bureau]
+    for superior, unit in pairwise(found):
+        unit.parent = superior
+    return found
+
+
+def as_of(snapshot: Snapshot, bureau: Bureau) -> Bureau:
+    """A unit, and those above it, as they stood then; as it is where there was none yet."""
+    return line(snapshot, bureau)[-1] if snapshot.version else bureau
+
+
+def below(snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
+    """The units that report to one."""
+    return units(snapshot, parent=bureau)
+
+
+def path_of(snapshot: Snapshot, bureau: Bureau) -> str:
+    """Where the unit stood; empty where there was none."""
+    if not snapshot.version:
+        return bureau.path
+    # A frozen tree never changes: asked once for the snapshot at hand.
+    known: dict[int, str] = snapshot.__dict__.setdefault("_paths", {})
+    if bureau.pk not in known:
+        kept = SnapshotUnit.objects.filter(snapshot=snapshot, bureau=bureau)
+        known[bureau.pk] = next(iter(kept.values_list("path", flat=True)[:1]), "")
+    return known[bureau.pk]
+
+
+def within(snapshot: Snapshot, bureau: Bureau) -> QuerySet[Any, Any]:
+    """The keys of the unit and everything below it; of now with what was merged into these."""
+    if not snapshot.version:
+        return Bureau.objects.within(bureau).order_by().values("pk")
+    if path := path_of(snapshot, bureau):
+        kept = SnapshotUnit.objects.filter(snapshot=snapshot, path__startswith=path)
+        return kept.order_by().values("bureau")
+    return Bureau.objects.none().values("pk")
+
+
+def kept(snapshot: Snapshot) -> QuerySet[Any, Any]:
+    """The keys of all units that stood at a freeze."""
+    return SnapshotUnit.objects.filter(snapshot=snapshot).order_by().values("bureau")
+
+
+def paths(snapshot: Snapshot) -> dict[int, str]:
+    """Where every unit stood, by its key."""
+    if not snapshot.version:
+        return dict(Bureau.objects.values_list("pk", "path"))
+    return dict(SnapshotUnit.objects.filter(snapshot=snapshot).values_list("bureau", "path"))
+
+
+def names(snapshot: Snapshot, bureaus: Iterable[Bureau]) -> dict[int, str]:
+    """What units were called in tables, by their keys; those that came later by the name of now."""
+    found = {bureau.pk: bureau.short_name for bureau in bureaus}
+    if snapshot.version:
+        kept = SnapshotUnit.objects.filter(snapshot=snapshot, bureau__in=list(found))
+        found |= dict(kept.values_list("bureau", "short_name"))
+    return found
+
+
+def _changes_since(snapshot: Snapshot) -> QuerySet[BoundaryChange]:
+    """Changes that its tree may lack."""
+    done = BoundaryChange.objects.done().exclude(kind=BoundaryChange.Kind.RENAME)
+    return done.filter(ended_at__gt=snapshot.created_at)
+
+
+def has_other_ground(snapshot: Snapshot, bureau: Bureau) -> bool:
+    """Whether a unit has other bureaus below it now than at the freeze."""
+    if not (snapshot.version and _changes_since(snapshot).exists()):
+        return False
+    then = {row["bureau"] for row in within(snapshot, bureau)}
+    now = set(Bureau.objects.in_force().within(bureau).values_list("pk", flat=True))
+    ground = _ground()
+    return {ground.get(unit, unit) for unit in then} != {ground.get(unit, unit) for unit in now}
+
+
+def divided_otherwise(one: Snapshot, other: Snapshot) -> frozenset[int]:
+    """The units of the first tree whose parts cover other ground than they do in the second.
+
+    Bureaus that were merged or split up into each other are the same ground.
+    """
+    if not _changes_since(one).filter(ended_at__lte=other.finished_at).exists():
+        return frozenset()
+    lines = [
+        SnapshotUnit.objects.filter(snapshot=side).values_list("bureau", "parent") for side in (one, other)
+    ]
+    ground = _ground()
+    parts = [_parts(dict(line), ground) for line in lines]
+    return frozenset(whole for whole, covered in parts[0].items() if covered != parts[1].get(whole))
+
+
+def _ground() -> dict[int, int]:
+    """The bureaus that were merged or split up, with one of those that are the same ground."""
+    found: dict[int, int] = {}
+    done = BoundaryChange.objects.done().filter(kind__in=["merge", "split"]).order_by("ended_at", "pk")
+    for change in done.prefetch_related("parts"):
+        units = {part.bureau_id for part in change.parts.all() if part.bureau_id}
+        together = {found.get(unit, unit) for unit in units}
+        first = min(together)
+        found |= {unit: first for unit, of in found.items() if of in together}
+        found |= dict.fromkeys(units, first)
+    return found
+
+
+def _parts(parents: dict[int, int | None], ground: dict[int, int]) -> dict[int, set[frozenset[int]]]:
+    """What the parts of each unit cover."""
+    covered: dict[int, set[int]] = {unit: set() for unit in parents}
+    for unit in parents:
+        above: int | None = unit
+        while above is not None:
+            covered[above].add(ground.get(unit, unit))
+            above = parents[above]
+    found: dict[int, set[frozenset[int]]] = {}
+    for unit, parent in parents.items():
+        if parent is not None:
+            found.setdefault(parent, set()).add(frozenset(covered[unit]))
+    return found

@@ -1,0 +1,795 @@
+"""Bureaus merge, split, move and are renamed: planned, looked at beforehand, carried out on their day.
+
+A bureau that ends stays as a row, right below the one that came in its place: whatever is history (steps of
+problems, bulletins, lists, submissions, frozen figures) keeps its name and is read and counted there by the
+tree alone. What is of now (whose firm, whose turn, who holds a role) follows to the successor. `BUREAUS` says
+of every column that names a bureau which of the two it is.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from django.apps import apps
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import Grant, Notice, Role, User
+from accounts.notices import Details, day_of, say, tell
+from common import formats
+from common.inserting import insert
+from common.scope import system_job
+from enterprises.models import BoundaryChange, BoundaryPart, Bureau, Division
+from projects.models import Bottleneck, Transition
+from record.acting import by_whom
+from record.models import Event
+from record.recording import WATCHED, accounted, one_change, write
+
+Kind, State, Side = BoundaryChange.Kind, BoundaryChange.State, BoundaryPart.Side
+# Rows fetched, changed and told of in one go.
+CHUNK = 500
+# Rows that nothing tells where they go, shown by name.
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """What becomes of a column that names a bureau, when that one is merged or split up.
+
+    ``marks`` are the lookups that tell to which of several successors a row goes, the surest first.
+    ``alone`` are the columns of which no two rows may say the same of one bureau: whose like stands there
+    already stays behind.
+    """
+
+    how: Literal["follows", "stays", "apart"]
+    marks: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
+
+
+STAYS = Column("stays")
+# Has a way of its own, here or where the column stands.
+APART = Column("apart")
+
+
+def _of(organization: str, *own: str) -> tuple[str, ...]:
+    """The own marks of a row, then those of its organisation: its code, where it works, where registered."""
+    places = ("uscc", "operating_division__code", "registered_division__code")
+    return (*own, *(f"{organization}__{place}" if organization else place for place in places))
+
+
+# Every foreign key to a bureau; a test fails when one is missing.
+BUREAUS: dict[str, Column] = {
+    "enterprises.Bureau.parent": APART,
+    "enterprises.BoundaryPart.bureau": STAYS,
+    "enterprises.IndustryChain.bureau": Column("follows", ("code",)),
+    "enterprises.Organization.bureau": Column("follows", _of("")),
+    "accounts.Grant.bureau": APART,
+    "accounts.Registration.bureau": Column("follows", ("organization__uscc", "division__code")),
+    "projects.ChainProject.bureau": Column("follows", ("code",)),
+    "projects.ProjectRegion.bureau": Column("follows", ("project__code",), alone=("project",)),
+    "projects.Participation.bureau": Column("follows", _of("organization", "project__code")),
+    "projects.Bottleneck.bureau": Column("follows", _of("organization", "code")),
+    "projects.Bottleneck.handler": Column("follows", _of("organization", "code")),
+    "projects.Bottleneck.list_owner": Column("follows", _of("organization", "code")),
+    "projects.Bottleneck.escalated_to": Column("follows", _of("organization", "code")),
+    "projects.Transition.bureau": STAYS,
+    "projects.Transition.handler": STAYS,
+    "projects.Consortium.bureau": Column("follows", _of("lead", "code")),
+    "projects.PolicyInstrument.bureau": Column("follows", alone=("title", "doc_no")),
+    "projects.QualityList.bureau": STAYS,
+    "projects.QualityMap.bureau": STAYS,
+    "projects.ExpertOpinion.bureau": STAYS,
+    "projects.SpecDemand.bureau": Column("follows", ("code",)),
+    "projects.SpecStep.bureau": STAYS,
+    "projects.TwinJudgement.bureau": STAYS,
+    "bulletins.Submission.bureau": STAYS,
+    "bulletins.Excuse.bureau": STAYS,
+    "bulletins.StatValue.bureau": STAYS,
+    "bulletins.CountedRow.bureau": STAYS,
+    "bulletins.SnapshotUnit.bureau": STAYS,
+    "bulletins.SnapshotUnit.parent": STAYS,
+    "bulletins.Bulletin.bureau": STAYS,
+    # Issues nothing more: `bulletins.series` asks whether its bureau still exists.
+    "bulletins.Series.bureau": STAYS,
+}
+
+
+def _following() -> dict[type[models.Model], dict[str, Column]]:
+    """The columns that follow, by model."""
+    found: dict[type[models.Model], dict[str, Column]] = {}
+    for label, column in BUREAUS.items():
+        model, name = label.rsplit(".", 1)
+        if column.how == "follows":
+            found.setdefault(apps.get_model(model), {})[name] = column
+    return found
+
+
+# --- Where rows go ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Route:
+    """To which bureau a row of a source goes; ``rest`` takes what no mark tells, none where it stays."""
+
+    sources: Collection[int]
+    by_mark: dict[str, Bureau | BoundaryPart]
+    rest: Bureau | BoundaryPart | None
+    is_split: bool
+    left: Counter[str] = field(default_factory=Counter)
+    # What came to stand at a successor, of columns of which no two rows may say the same.
+    taken: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def of(self, marks: Iterable[Any]) -> Bureau | BoundaryPart | None:
+        return next((self.by_mark[mark] for mark in marks if mark in self.by_mark), self.rest)
+
+
+def route_of(change: BoundaryChange) -> Route | None:
+    """None where no row changes its bureau: bureaus that move or are renamed stay who they are."""
+    if change.kind not in (Kind.MERGE, Kind.SPLIT):
+        return None
+    sources, targets = change.sources, change.targets
+    by_mark = {mark: part.bureau or part for part in targets for mark in part.takes}
+    stays = change.kind == Kind.SPLIT and sources[0].stays
+    first = targets[0].bureau or targets[0]
+    return Route(
+        [part.bureau_id for part in sources if part.bureau_id],
+        by_mark,
+        None if stays else first,
+        change.kind == Kind.SPLIT,
+    )
+
+
+# --- Planning -----------------------------------------------------------------------------------------------
+
+
+@by_whom
+def plan(by: User, change: BoundaryChange, parts: Sequence[BoundaryPart]) -> BoundaryChange:
+    """Store a change that is new, with its parts; nothing else happens before its day.
+
+    Raises PermissionDenied when the user does not administer all units that it touches, ValidationError when
+    it cannot stand.
+    """
+    for number, part in enumerate(parts):
+        part.change, part.position = change, number
+    change.planned_by = by
+    refuse_others(by, parts)
+    with transaction.atomic():
+        # Of two who plan for the same bureau the second reads what the first has stored.
+        named = [part.bureau_id for part in parts if part.bureau_id]
+        list(Bureau.objects.select_for_update().filter(pk__in=named).order_by("pk"))
+        if fault := fault_of(change, parts):
+            raise ValidationError(fault)
+        change.full_clean(exclude=["planned_by"])
+        change.save()
+        for part in parts:
+            part.change = change
+            if part.bureau:
+                part.was = _as_is(part.bureau)
+            part.full_clean()
+            part.save()
+    return change
+
+
+def refuse_others(by: User, parts: Iterable[BoundaryPart]) -> None:
+    """Raise PermissionDenied unless the user administers the superior of each unit that is named."""
+    for part in parts:
+        if part.bureau and not _administers(by, part.bureau.parent or part.bureau):
+            raise PermissionDenied(
+                _("“%(unit)s”的区划变更由其上级单位的管理员办理。") % {"unit": part.bureau.short_name}
+            )
+
+
+def _administers(by: User, bureau: Bureau) -> bool:
+    return by.is_superuser or by.holds_over(bureau, Role.ADMINISTRATOR)
+
+
+def may_plan(by: User) -> bool:
+    """Whether the user administers any unit with others below it."""
+    return by.is_superuser or any(
+        grant.bureau and grant.principal is None and grant.level < Bureau.Level.COUNTY
+        for grant in by.grants_of(Role.ADMINISTRATOR)
+    )
+
+
+def _as_is(bureau: Bureau) -> dict[str, str]:
+    parent = bureau.parent
+    return {
+        "name": bureau.name,
+        "short_name": bureau.short_name,
+        "parent": parent.code if parent else "",
+        "parent_name": parent.short_name if parent else "",
+    }
+
+
+def fault_of(change: BoundaryChange, parts: Sequence[BoundaryPart]) -> str:
+    """Why a change cannot stand as things are; empty when it can."""
+    sources = [part for part in parts if part.side == Side.FROM]
+    targets = [part for part in parts if part.side == Side.TO]
+    units = [part.bureau for part in sources if part.bureau]
+    if not units or len(units) != len(sources):
+        return _("请选择原单位。")
+    for unit in [*units, *(part.bureau for part in targets if part.bureau)]:
+        if unit.valid_to:
+            return _("“%(unit)s”已于 %(day)s 撤销。") % {
+                "unit": unit.short_name,
+                "day": formats.day(unit.valid_to),
+            }
+        if unit.level == Bureau.Level.NATIONAL and unit in units:
+            return _("总局不参加区划变更。")
+    for part in targets:
+        if not part.bureau and Bureau.objects.filter(code=part.code).exists():
+            return _("代码 %(code)s 已有单位；停用的代码不再使用。") % {"code": part.code}
+    if any(part.bureau in units for part in targets):
+        return _("一个单位不能同时是原单位和新单位。")
+    return FAULTS[Kind(change.kind)](units, sources, targets)
+
+
+def _fault_of_merge(units: list[Bureau], sources: list[BoundaryPart], targets: list[BoundaryPart]) -> str:
+    if len(targets) != 1:
+        return _("合并后应是一个单位。")
+    return _fault_of_levels(units, targets)
+
+
+def _fault_of_split(units: list[Bureau], sources: list[BoundaryPart], targets: list[BoundaryPart]) -> str:
+    if len(units) != 1:
+        return _("一次只拆分一个单位。")
+    if len(targets) < (1 if sources[0].stays else 2):
+        return _("拆分后撤销的单位至少要有两个新单位，保留的至少一个。")
+    marks = Counter(mark for part in targets for mark in part.takes)
+    if twice := [mark for mark, number in marks.items() if number > 1]:
+        return _("%(marks)s 写给了不止一个新单位。") % {"marks": formats.listed(twice)}
+    if any(not part.takes for part in targets[0 if sources[0].stays else 1 :]):
+        return _("请写明划给每个新单位的区划、单位或企业代码。")
+    if unknown := sorted(marks.keys() - _known_marks(marks)):
+        return _("没有这些代码：%(marks)s。可写区划、单位、统一社会信用、项目、联合体或问题代码。") % {
+            "marks": formats.listed(unknown[:10])
+        }
+    return _fault_of_levels(units, targets)
+
+
+def _fault_of_levels(units: list[Bureau], targets: list[BoundaryPart]) -> str:
+    levels = {unit.level for unit in units} | {part.bureau.level for part in targets if part.bureau}
+    return "" if len(levels) == 1 else _("合并或拆分的单位应是同一层级。")
+
+
+def _fault_of_move(units: list[Bureau], sources: list[BoundaryPart], targets: list[BoundaryPart]) -> str:
+    if len(targets) != 1 or targets[0].bureau is None:
+        return _("请选择新的上级单位。")
+    superior = targets[0].bureau
+    for unit in units:
+        if superior.level >= unit.level or superior.path.startswith(unit.path):
+            return _("“%(superior)s”不能作为“%(unit)s”的上级。") % {
+                "superior": superior.short_name,
+                "unit": unit.short_name,
+            }
+        if unit.parent_id == superior.pk:
+            return _("“%(unit)s”已经隶属“%(superior)s”。") % {
+                "superior": superior.short_name,
+                "unit": unit.short_name,
+            }
+    return ""
+
+
+def _fault_of_rename(units: list[Bureau], sources: list[BoundaryPart], targets: list[BoundaryPart]) -> str:
+    if len(units) != 1 or targets:
+        return _("一次只更改一个单位的名称。")
+    if not (sources[0].name and sources[0].short_name):
+        return _("请写明新的名称和简称。")
+    if (sources[0].name, sources[0].short_name) == (units[0].name, units[0].short_name):
+        return _("新名称与现在的名称相同。")
+    return ""
+
+
+FAULTS: dict[str, Callable[[list[Bureau], list[BoundaryPart], list[BoundaryPart]], str]] = {
+    Kind.MERGE: _fault_of_merge,
+    Kind.SPLIT: _fault_of_split,
+    Kind.MOVE: _fault_of_move,
+    Kind.RENAME: _fault_of_rename,
+}
+
+
+def _known_marks(marks: Collection[str]) -> set[str]:
+    """Those that are the code of anything."""
+    found = set(Bureau.objects.filter(code__in=marks).values_list("code", flat=True))
+    found |= set(Division.objects.filter(code__in=marks).values_list("code", flat=True))
+    for model, columns in _following().items():
+        names = {mark for column in columns.values() for mark in column.marks if "__" not in mark}
+        for name in names & {"code", "uscc"}:
+            rows = model._base_manager.filter(**{f"{name}__in": marks})
+            found |= set(rows.values_list(name, flat=True))
+    return found
+
+
+@by_whom
+def cancel(by: User, change: BoundaryChange) -> BoundaryChange:
+    """Give up a change before it is carried out."""
+    refuse_others(by, change.parts.select_related("bureau__parent"))
+    with transaction.atomic():
+        locked = _locked(change)
+        if locked.state != State.PLANNED:
+            raise ValidationError(_("这项区划变更已经生效或取消。"))
+        _end(locked, State.CANCELLED)
+    return locked
+
+
+def _locked(change: BoundaryChange) -> BoundaryChange:
+    return BoundaryChange.objects.judged("under the lock").select_for_update().get(pk=change.pk)
+
+
+def _end(locked: BoundaryChange, state: str) -> None:
+    locked.state, locked.ended_at, locked.refusal = state, timezone.now(), ""
+    locked.save()
+    for part in locked.parts.all():
+        part.is_open = False
+        part.save()
+
+
+# --- Looking at it beforehand -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """How many rows of a kind follow, and how many of them no mark tells where to; the first of these."""
+
+    label: Any
+    rows: int
+    left: int = 0
+    named: tuple[str, ...] = ()
+
+
+class Preview:
+    """What a planned change would do, asked of the ledger as it is."""
+
+    def __init__(self, change: BoundaryChange) -> None:
+        self.change = change
+        self.route = route_of(change)
+
+    @cached_property
+    @system_job("preview a boundary change")
+    def lines(self) -> list[Line]:
+        if self.route is None:
+            return []
+        found = []
+        for model, columns in _following().items():
+            rows, left = 0, []
+            for known in _rows(model, columns, self.route.sources):
+                goes = _goes(known, columns, self.route)
+                rows += bool(goes)
+                if self.route.is_split and any(not marked for _to, marked in goes.values()):
+                    left.append(known.row)
+            if rows:
+                some = model._base_manager.filter(pk__in=left[:NAMED]).order_by("pk")
+                named = tuple(str(row) for row in some)
+                found.append(Line(model._meta.verbose_name, rows, len(left), named))
+        return found
+
+    @cached_property
+    @system_job("preview a boundary change")
+    def below(self) -> list[Bureau]:
+        """Units that report to one of the sources."""
+        sources = [part.bureau_id for part in self.change.sources]
+        return list(Bureau.objects.in_force().filter(parent__in=sources).order_by("code"))
+
+    @cached_property
+    @system_job("preview a boundary change")
+    def grants(self) -> list[tuple[Grant, bool]]:
+        """Grants on bureaus that end, and whether each goes on at the successor."""
+        if self.route is None:
+            return []
+        ending = [part for part in self.change.sources if not part.stays]
+        return [
+            (grant, self.change.carries_grants or not _widens(self.change))
+            for part in ending
+            for grant in _grants_at(part.bureau_id)
+        ]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A row of which a column names a source: where from, and by what marks it is known."""
+
+    row: Any
+    named: dict[str, int]
+    marks: dict[str, tuple[Any, ...]]
+
+
+def _rows(model: type[models.Model], columns: dict[str, Column], sources: Collection[int]) -> list[_Known]:
+    """Rows that name one of the bureaus, in the order of their keys."""
+    condition = models.Q()
+    for name in columns:
+        condition |= models.Q(**{f"{name}__in": list(sources)})
+    lookups = list(dict.fromkeys(mark for column in columns.values() for mark in column.marks))
+    names = [f"{name}_id" for name in columns]
+    found = []
+    for pk, *values in (
+        model._base_manager.filter(condition).order_by("pk").values_list("pk", *names, *lookups)
+    ):
+        named = {
+            name: bureau
+            for name, bureau in zip(columns, values[: len(names)], strict=True)
+            if bureau in sources
+        }
+        of_row = dict(zip(lookups, values[len(names) :], strict=True))
+        found.append(
+            _Known(pk, named, {name: tuple(of_row[m] for m in columns[name].marks) for name in named})
+        )
+    return found
+
+
+def _goes(
+    known: _Known, columns: dict[str, Column], route: Route
+) -> dict[str, tuple[Bureau | BoundaryPart, bool]]:
+    """To which bureau each column of a row goes, and whether a mark tells so."""
+    goes = {}
+    for name in known.named:
+        target = route.of(known.marks[name])
+        if target is not None:
+            goes[name] = target, any(mark in route.by_mark for mark in known.marks[name])
+    return goes
+
+
+# --- Carrying it out ----------------------------------------------------------------------------------------
+
+
+@system_job("carry out boundary changes")
+def carry_out_due() -> int:
+    """Carry out what is due, the earliest first, and take along what was stored meanwhile for bureaus that
+    have ended; returns how many were carried out.
+
+    Run twice or late, it does the same once. What cannot be carried out says why and is tried again.
+    """
+    due = BoundaryChange.objects.judged("the job").filter(
+        state=State.PLANNED, effective_on__lte=timezone.localdate()
+    )
+    done = 0
+    for change in due.order_by("effective_on", "pk"):
+        try:
+            done += carry_out(change).state == State.DONE
+        except ValidationError as refused:
+            change.refusal = " ".join(refused.messages)[:300]
+            change.save(update_fields=["refusal"])
+    for change in BoundaryChange.objects.done().filter(
+        kind__in=[Kind.MERGE, Kind.SPLIT], ended_at__gte=timezone.now() - timedelta(days=1)
+    ):
+        follow_late(change)
+    return done
+
+
+@system_job("carry out a boundary change")
+def carry_out(change: BoundaryChange) -> BoundaryChange:
+    """Change the tree, and let everything of now follow, in one transaction.
+
+    Of a change that has ended it does nothing. Raises ValidationError before its day, and when other changes
+    have made it impossible.
+    """
+    with one_change():
+        locked = _locked(change)
+        if locked.state != State.PLANNED:
+            return locked
+        if locked.effective_on > timezone.localdate():
+            raise ValidationError(_("还没有到生效日期 %(day)s。") % {"day": formats.day(locked.effective_on)})
+        parts = list(locked.parts.all())
+        named = [part.bureau_id for part in parts if part.bureau_id]
+        known = {
+            row.pk: row for row in Bureau.objects.select_for_update().filter(pk__in=named).order_by("pk")
+        }
+        for part in parts:
+            part.bureau = known[part.bureau_id] if part.bureau_id else None
+        if fault := fault_of(locked, parts):
+            raise ValidationError(fault)
+        sources = [part for part in parts if part.side == Side.FROM]
+        targets = [part for part in parts if part.side == Side.TO]
+        for part in parts:
+            if part.bureau:
+                part.was = _as_is(part.bureau)
+                part.save()
+        # Before roles end with their bureaus.
+        _tell(locked, parts)
+        if locked.kind == Kind.RENAME:
+            _rename(sources[0])
+        elif locked.kind == Kind.MOVE:
+            for part in sources:
+                _put_below(part.bureau, targets[0].bureau)  # type: ignore[arg-type]
+        else:
+            _hand_over(locked, sources, targets)
+        _end(locked, State.DONE)
+    return locked
+
+
+def _rename(part: BoundaryPart) -> None:
+    bureau = part.bureau
+    assert bureau is not None  # noqa: S101
+    bureau.name, bureau.short_name = part.name, part.short_name
+    bureau.save()
+
+
+def _put_below(bureau: Bureau, superior: Bureau) -> None:
+    """Read anew: what was moved before may have taken either along."""
+    moved = Bureau.objects.get(pk=bureau.pk)
+    moved.parent = Bureau.objects.get(pk=superior.pk)
+    moved.save()
+
+
+def _hand_over(change: BoundaryChange, sources: list[BoundaryPart], targets: list[BoundaryPart]) -> None:
+    first = sources[0].bureau
+    assert first is not None  # noqa: S101
+    for part in targets:
+        if part.bureau is None:
+            part.bureau = Bureau.objects.create(
+                code=part.code,
+                name=part.name,
+                short_name=part.short_name,
+                level=first.level,
+                parent=first.parent,
+                division=Division.objects.filter(code=part.code).first(),
+                is_separately_planned=any(p.bureau and p.bureau.is_separately_planned for p in sources),
+                valid_from=change.effective_on,
+            )
+            part.save()
+    route = route_of(_with_parts(change, [*sources, *targets]))
+    assert route is not None  # noqa: S101
+    change.moved = _follow(route)
+    ending = [part.bureau for part in sources if not part.stays and part.bureau]
+    for unit in Bureau.objects.in_force().filter(parent__in=route.sources).order_by("pk"):
+        # Units below go where their code, or that of their division, is named.
+        marks = [unit.code, unit.division.code if unit.division else ""]
+        if (superior := route.of(marks)) is not None:
+            _put_below(unit, superior)  # type: ignore[arg-type]
+    heir = targets[0].bureau
+    assert heir is not None  # noqa: S101
+    _carry_grants(change, ending, [part.bureau for part in targets if part.bureau])
+    for bureau in ending:
+        ended = Bureau.objects.get(pk=bureau.pk)
+        ended.parent, ended.valid_to = Bureau.objects.get(pk=heir.pk), change.effective_on
+        ended.save()
+
+
+def _with_parts(change: BoundaryChange, parts: list[BoundaryPart]) -> BoundaryChange:
+    """The change with these very parts, as if they had been read with it."""
+    rows = BoundaryPart.objects.filter(change=change)
+    rows._result_cache = parts
+    change._prefetched_objects_cache = {"parts": rows}  # type: ignore[attr-defined]
+    return change
+
+
+def follow_late(change: BoundaryChange) -> None:
+    """Rows that somebody stored while the change was carried out follow as well."""
+    route = route_of(change)
+    if (
+        route is None
+        or route.rest is None
+        or not any(
+            model._base_manager.filter(**{f"{name}__in": route.sources}).exists()
+            for model, columns in _following().items()
+            for name, column in columns.items()
+            if not column.alone
+        )
+    ):
+        return
+    with one_change():
+        locked = _locked(change)
+        for model, (rows, left) in _follow(route).items():
+            before = locked.moved.get(model, [0, 0])
+            locked.moved[model] = [before[0] + rows, before[1] + left]
+        locked.save()
+
+
+def _follow(route: Route) -> dict[str, list[int]]:
+    """Let every row of now go to the successor, each with its event; returns by model how many, and how many
+    of them no mark told where to."""
+    moved: dict[str, list[int]] = {}
+    for model, columns in _following().items():
+        known = _rows(model, columns, route.sources)
+        number = 0
+        for start in range(0, len(known), CHUNK):
+            number += _follow_some(model, columns, known[start : start + CHUNK], route)
+        if number:
+            moved[model._meta.label_lower] = [number, route.left[model._meta.label_lower]]
+    return moved
+
+
+def _follow_some(
+    model: type[models.Model], columns: dict[str, Column], known: list[_Known], route: Route
+) -> int:
+    watched = WATCHED[model]
+    lookups = {path.rpartition("__")[0] for path in (*watched.path, *watched.firm)} - {""}
+    keys = [one.row for one in known]
+    # Locked first and without joins: after waiting for a lock PostgreSQL would find no joined row.
+    list(model._base_manager.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+    rows = model._base_manager.select_related(*sorted(lookups)).in_bulk(keys)
+    changed, steps, names = [], [], set[str]()
+    for one in known:
+        row: Any = rows[one.row]
+        before, after = {}, {}
+        for name, (target, marked) in _goes(one, columns, route).items():
+            was = getattr(row, f"{name}_id")
+            if was not in route.sources or _is_taken(row, columns[name], name, target, route):
+                continue
+            setattr(row, name, target)
+            before[name], after[name] = was, target.pk
+            if route.is_split and not marked:
+                route.left[model._meta.label_lower] += 1
+        if not after:
+            continue
+        names |= after.keys()
+        for revision in ("version", "updated_at"):
+            if hasattr(row, revision):
+                row.__dict__[revision] = row.version + 1 if revision == "version" else timezone.now()
+                names.add(revision)
+        write(Event.Kind.CHANGED, row, before=before, after=after)
+        changed.append(row)
+        if isinstance(row, Bottleneck) and "handler" in after and row.status not in Bottleneck.ENDED:
+            steps.append(row)
+    if changed:
+        with accounted(model):
+            model._base_manager.bulk_update(changed, sorted(names), batch_size=CHUNK)
+    _note_steps(steps)
+    return len(changed)
+
+
+def _is_taken(row: Any, column: Column, name: str, target: Any, route: Route) -> bool:
+    """Whether a row that says the same stands at the successor already; notes that this one will."""
+    if not column.alone:
+        return False
+    same = {key: getattr(row, key) for key in column.alone} | {name: target}
+    mark = type(row), *same.values()
+    is_taken = mark in route.taken or type(row)._base_manager.filter(**same).exists()
+    route.taken.add(mark)
+    return is_taken
+
+
+def _note_steps(rows: Collection[Bottleneck]) -> None:
+    """Open problems have a step that says who handles them from now on."""
+    filed = [row for row in rows if row.status != Bottleneck.Status.DRAFT]
+    last = dict(
+        Transition.objects.judged("the job")
+        .filter(bottleneck__in=filed)
+        .order_by("bottleneck")
+        .values_list("bottleneck")
+        .annotate(models.Max("sequence"))
+    )
+    now = timezone.now()
+    insert(
+        [
+            Transition(
+                bottleneck=row,
+                sequence=last.get(row.pk, 0) + 1,
+                at=max(now, row.status_changed_at or now),
+                move="boundary",
+                source=row.status,
+                target=row.status,
+                handler=row.handler,
+                clock_due_on=row.clock_due_on,
+            )
+            for row in filed
+        ]
+    )
+
+
+# --- Roles --------------------------------------------------------------------------------------------------
+
+
+def _widens(change: BoundaryChange) -> bool:
+    """Whether a role over a bureau that ends would reach further at its successors than it did."""
+    return len(change.sources) > 1 or any(not part.code for part in change.targets)
+
+
+def _grants_at(bureau: int | None) -> list[Grant]:
+    rows = Grant.objects.judged("of the bureau that ends").not_over(timezone.localdate())
+    return list(rows.filter(bureau=bureau).select_related("user", "bureau", "chain").order_by("pk"))
+
+
+def _carry_grants(change: BoundaryChange, ending: list[Bureau], targets: list[Bureau]) -> None:
+    """A role over a bureau that ends goes on at its successors, where it reaches no further than it did or an
+    administrator has confirmed that it shall; else it ends, and its holder is told."""
+    carries = change.carries_grants or not _widens(change)
+    now, today = timezone.now(), timezone.localdate()
+    for bureau in ending:
+        for grant in _grants_at(bureau.pk):
+            grant.ended_at = now
+            grant.save(update_fields=["ended_at"])
+            for target in targets if carries else []:
+                same = Grant.objects.judged("the job").filter(
+                    user=grant.user, role=grant.role, bureau=target, chain=grant.chain, ended_at=None
+                )
+                if not same.exists():
+                    Grant.objects.create(
+                        user=grant.user,
+                        role=grant.role,
+                        bureau=target,
+                        chain=grant.chain,
+                        starts_on=max(today, grant.starts_on),
+                        expires_on=grant.expires_on,
+                        granted_by=grant.granted_by,
+                    )
+            details = {
+                "what": "boundary_grant",
+                "change": change.pk,
+                "role": grant.role,
+                "unit": bureau.name,
+                "to": formats.listed([target.name for target in targets]) if carries else "",
+            }
+            tell([grant.user_id], Notice.Kind.ACCOUNT, f"boundary:{change.pk}:{grant.pk}", details)
+
+
+# --- Words --------------------------------------------------------------------------------------------------
+
+
+def in_words(change: BoundaryChange) -> str:
+    """2026年7月1日，甲区、乙区合并为丙区。"""
+    sources = formats.listed([part.called for part in change.sources])
+    targets = formats.listed([part.called for part in change.targets])
+    words = {"day": formats.day(change.effective_on), "sources": sources, "targets": targets}
+    match change.kind:
+        case Kind.MERGE:
+            founded = any(part.code for part in change.targets)
+            sentence = (
+                _("%(day)s，%(sources)s合并设立%(targets)s")
+                if founded
+                else _("%(day)s，%(sources)s并入%(targets)s")
+            )
+        case Kind.SPLIT:
+            stays = any(part.stays for part in change.sources)
+            sentence = (
+                _("%(day)s，%(sources)s的一部分划出，设立%(targets)s")
+                if stays
+                else _("%(day)s，%(sources)s拆分为%(targets)s")
+            )
+        case Kind.MOVE:
+            sentence = _("%(day)s，%(sources)s改由%(targets)s管辖")
+        case _:
+            words["targets"] = change.sources[0].short_name
+            sentence = _("%(day)s，%(sources)s更名为%(targets)s")
+    return sentence % words
+
+
+def _tell(change: BoundaryChange, parts: list[BoundaryPart]) -> None:
+    """Those who hold a role at one of the units, and the administrators above."""
+    change = _with_parts(change, parts)
+    units = [part.bureau for part in parts if part.bureau]
+    above = {code for unit in units for code in unit.line}
+    rows = Grant.objects.judged("to be told").not_over(timezone.localdate())
+    of_units = models.Q(bureau__in=units) | models.Q(bureau__code__in=above, role=Role.ADMINISTRATOR)
+    people = set(rows.filter(of_units, user__is_active=True).values_list("user", flat=True))
+    details = {
+        "what": "boundary",
+        "change": change.pk,
+        "kind": change.kind,
+        "on": change.effective_on.isoformat(),
+        "sources": formats.listed([part.called for part in change.sources]),
+        "targets": formats.listed([part.called for part in change.targets]) or change.sources[0].short_name,
+    }
+    tell(people, Notice.Kind.ACCOUNT, f"boundary:{change.pk}", details)
+
+
+def _told(details: Details) -> str:
+    words = {"day": day_of(details, "on"), "sources": details["sources"], "targets": details["targets"]}
+    match details["kind"]:
+        case Kind.MERGE:
+            return _("区划变更已生效（%(day)s）：%(sources)s合并为%(targets)s。") % words
+        case Kind.SPLIT:
+            return _("区划变更已生效（%(day)s）：%(sources)s拆分，新单位是%(targets)s。") % words
+        case Kind.MOVE:
+            return _("区划变更已生效（%(day)s）：%(sources)s改由%(targets)s管辖。") % words
+    return _("区划变更已生效（%(day)s）：%(sources)s更名为%(targets)s。") % words
+
+
+def _told_of_grant(details: Details) -> str:
+    words = {"role": Role(details["role"]).label, "unit": details["unit"], "to": details["to"]}
+    if details["to"]:
+        return _("因区划变更，您在%(unit)s的授权（%(role)s）已转到%(to)s。") % words
+    return _("因区划变更，您在%(unit)s的授权（%(role)s）已终止；请由新单位的管理员重新授权。") % words
+
+
+def declare() -> None:
+    def page(details: Details) -> str:
+        return reverse("projects:boundary_detail", args=[details["change"]])
+
+    say("boundary", _told, page)
+    say("boundary_grant", _told_of_grant, page)

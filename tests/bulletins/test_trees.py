@@ -1,0 +1,202 @@
+"""Boundaries change, frozen figures do not: they are read in the tree of their freeze, by its names."""
+
+import hashlib
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
+
+from accounts.models import Role
+from bulletins import circular, figures, open_data, recount, rollup, services, trees
+from bulletins.disclosure import Reader
+from bulletins.ladder import Ladder
+from bulletins.models import Bulletin, Snapshot, SnapshotUnit, StatValue
+from bulletins.paper.render import render_html
+from enterprises.models import Bureau
+from tests import factories
+from tests.boundaries import change, merged, part
+from tests.bulletins.ledger import SPRING, Tree, challenge, firm, key_project, project, solved, takes_part
+from tests.pages import browser
+
+pytestmark = pytest.mark.django_db
+NEW = "320599"
+
+
+@pytest.fixture
+def tree() -> Tree:
+    tree = Tree()
+    shared = firm(at=tree.huqiu)
+    for unit in (tree.huqiu, tree.wujiang, tree.binhu, tree.dongcheng):
+        for _n in range(3):
+            solved(unit)
+        work = project(unit)
+        takes_part(shared, work)
+        key_project(work)
+    return tree
+
+
+def frozen(code: str = "2024") -> Snapshot:
+    period = services.get_period(code)
+    snapshot = services.freeze_now(period, None)
+    if not period.is_public:
+        services.publish(period, None)
+    snapshot.refresh_from_db()
+    return snapshot
+
+
+def value(snapshot: Snapshot, code: str, unit: Bureau) -> int | None:
+    return figures.of_unit(snapshot, unit, [code]).get(code, figures.NOT_REPORTED).value
+
+
+def live(code: str = "2024") -> Snapshot:
+    return services.rollup_now(services.get_period(code))
+
+
+# --- What counts now ----------------------------------------------------------------------------------------
+
+
+def test_the_successor_counts_what_the_merged_counted_and_each_firm_once(tree: Tree) -> None:
+    before = live()
+    assert [value(before, "I07", unit) for unit in (tree.huqiu, tree.wujiang, tree.suzhou)] == [1, 1, 1]
+    merged(tree.huqiu, tree.wujiang)
+    new, after = Bureau.objects.get(code=NEW), live()
+    assert (value(after, "I15", new), value(after, "I07", new), value(after, "I08", new)) == (6, 1, 2)
+    assert value(after, "I15", tree.suzhou) == 6
+    assert not StatValue.objects.filter(snapshot=after, bureau__in=[tree.huqiu, tree.wujiang]).exists()
+    for unit in (new, Bureau.objects.get(pk=tree.suzhou.pk), tree.nation):
+        assert recount.differences(after, unit) == []
+
+
+def test_problems_posted_by_a_merged_bureau_count_at_its_successor(tree: Tree) -> None:
+    challenge(tree.huqiu, SPRING)
+    assert value(live(), "I25", tree.huqiu) == 1
+    merged(tree.huqiu, tree.wujiang)
+    assert value(live(), "I25", Bureau.objects.get(code=NEW)) == 1
+
+
+# --- What was frozen ----------------------------------------------------------------------------------------
+
+
+def test_a_frozen_snapshot_keeps_the_tree_of_its_freeze(tree: Tree) -> None:
+    snapshot = frozen()
+    was = list(SnapshotUnit.objects.filter(snapshot=snapshot).order_by("code").values())
+    change("rename", part("from", tree.wuxi, name="太湖市市场监督管理局", short_name="太湖市"))
+    change("move", part("from", tree.binhu), part("to", tree.suzhou))
+    merged(tree.huqiu, tree.wujiang)
+    assert list(SnapshotUnit.objects.filter(snapshot=snapshot).order_by("code").values()) == was
+    wuxi = trees.as_of(snapshot, Bureau.objects.get(pk=tree.wuxi.pk))
+    assert (wuxi.short_name, [unit.code for unit in trees.below(snapshot, wuxi)]) == ("无锡市", ["320211"])
+    names = [unit.short_name for unit in figures.regions(snapshot, tree.suzhou)]
+    assert names == ["虎丘区", "吴江区"]
+    assert rollup.is_untouched(snapshot)
+
+
+def test_units_of_a_frozen_tree_are_never_changed(tree: Tree) -> None:
+    unit = SnapshotUnit.objects.filter(snapshot=frozen())[0]
+    unit.name = "另一个名称"
+    for attempt in (unit.save, unit.delete, SnapshotUnit.objects.filter(pk=unit.pk).delete):
+        with pytest.raises(ValidationError, match="冻结的快照不能修改"):
+            attempt()
+
+
+def printed(bulletin: Bulletin) -> str:
+    """The page that makes the PDF, byte for byte."""
+    row = Bulletin.objects.judged("test").get(pk=bulletin.pk)
+    return hashlib.sha256(render_html(circular.compose(row)).encode()).hexdigest()
+
+
+def _everything(tree: Tree) -> None:
+    change("rename", part("from", tree.jiangsu, name="苏省市场监督管理局", short_name="苏省"))
+    change("move", part("from", tree.binhu), part("to", tree.suzhou))
+    merged(tree.huqiu, tree.wujiang)
+    merged(tree.wuxi, into=part("to", Bureau.objects.get(pk=tree.suzhou.pk)))
+
+
+def test_a_bulletin_of_last_year_prints_the_same_after_the_boundaries_changed(tree: Tree) -> None:
+    frozen()
+    papers = [
+        services.issue_bulletin(services.get_period("2024"), unit)
+        for unit in (tree.nation, tree.jiangsu, tree.suzhou, tree.huqiu)
+    ]
+    before = [printed(paper) for paper in papers]
+    _everything(tree)
+    assert [printed(paper) for paper in papers] == before
+
+
+def test_links_of_an_old_bulletin_still_lead_to_its_figures(tree: Tree) -> None:
+    snapshot = frozen()
+    client = browser(factories.user(Role.STATISTICIAN, tree.nation))
+    pages = ["/figures/2024/v1/320505/", "/figures/2024/v1/320505/I15/", "/figures/2024/v1/320000/"]
+    before = [client.get(page).content.decode() for page in pages]
+    _everything(tree)
+    after = [client.get(page) for page in pages]
+    assert [page.status_code for page in after] == [200, 200, 200]
+    assert "虎丘区" in before[0] and "虎丘区" in after[0].content.decode()
+    assert "江苏省" in after[2].content.decode() and "苏省市场监督管理局" not in after[2].content.decode()
+    assert value(snapshot, "I15", tree.huqiu) == 3
+
+
+def test_open_data_of_a_frozen_period_stay_the_same(tree: Tree) -> None:
+    snapshot = frozen()
+    before = list(open_data.rows(snapshot, open_data.regions(snapshot)))
+    _everything(tree)
+    assert list(open_data.rows(snapshot, open_data.regions(snapshot))) == before
+
+
+def test_the_rows_behind_a_figure_are_those_of_the_unit_as_it_was(tree: Tree) -> None:
+    frozen()
+    client = browser(factories.user(Role.STATISTICIAN, tree.nation))
+    change("move", part("from", tree.binhu), part("to", tree.suzhou))
+    page = client.get("/figures/2024/v1/320200/I15/")
+    assert page.context["totals"]["rows"] == 3
+    told = client.get("/figures/2024/v1/320200/I15/recount/")
+    assert "冻结以后区划有变更" in told.content.decode()
+    assert "快照可能被改动" not in told.content.decode()
+
+
+# --- Who confirms and issues --------------------------------------------------------------------------------
+
+
+def test_a_merged_bureau_is_asked_for_no_figures_and_issues_nothing(tree: Tree) -> None:
+    frozen()
+    merged(tree.huqiu, tree.wujiang)
+    old = Bureau.objects.get(pk=tree.huqiu.pk)
+    codes = {unit.code for unit in Ladder(services.get_period("2025")).bureaus.values()}
+    assert NEW in codes and not codes & {"320505", "320509"}
+    by = factories.user(Role.ADMINISTRATOR, tree.nation)
+    with pytest.raises(ValidationError, match="现由新区办理"):
+        services.draft_bulletin(services.get_period("2024"), old, by)
+
+
+# --- Small figures ------------------------------------------------------------------------------------------
+
+
+def test_two_versions_with_a_move_between_do_not_tell_the_small_figure_that_moved(tree: Tree) -> None:
+    for _n in range(7):
+        for unit in (tree.wujiang, tree.binhu, tree.dongcheng):
+            solved(unit)
+    older = frozen()
+    change("move", part("from", tree.huqiu), part("to", tree.wuxi))
+    newer = services.freeze_now(services.get_period("2024"), None, "区划变更后更正")
+    stranger = Reader(AnonymousUser())
+    told = {
+        (side.version, unit.code): stranger.of_unit(side, unit, ["I15"])["I15"].value
+        for side in (older, newer)
+        for unit in (tree.suzhou, tree.wuxi, tree.jiangsu)
+    }
+    # 苏州 13 − 10 would be the three of 虎丘.
+    assert value(older, "I15", tree.suzhou) == 13
+    assert value(newer, "I15", tree.suzhou) == 10
+    assert [told[1, "320500"], told[1, "320200"]] == [None, None]
+    assert told[1, "320000"] == told[2, "320000"] == 23
+
+
+def test_a_merge_within_one_city_hides_nothing_of_the_cities(tree: Tree) -> None:
+    for _n in range(7):
+        for unit in (tree.wujiang, tree.binhu, tree.dongcheng):
+            solved(unit)
+    older = frozen()
+    merged(tree.huqiu, tree.wujiang)
+    services.freeze_now(services.get_period("2024"), None, "区划变更后更正")
+    stranger = Reader(AnonymousUser())
+    assert stranger.of_unit(older, tree.suzhou, ["I15"])["I15"].value == 13

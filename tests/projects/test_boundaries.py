@@ -1,0 +1,410 @@
+"""Bureaus merge, split, move and are renamed: what follows to the successor, what stays as history."""
+
+import threading
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from accounts.models import Grant, Notice, Role, User
+from common.scope import system_job
+from enterprises.models import BoundaryChange, Bureau, Division, Organization
+from projects import boundaries
+from projects.models import Bottleneck, ProjectRegion, Transition
+from record.models import Event
+from tests import factories
+from tests.boundaries import founded, merged, part, planned
+from tests.bulletins.ledger import Tree, problem, project
+
+pytestmark = pytest.mark.django_db
+Kind = BoundaryChange.Kind
+S = Bottleneck.Status
+TODAY = timezone.localdate
+
+
+@pytest.fixture
+def tree() -> Tree:
+    return Tree()
+
+
+def fresh(row: Any) -> Any:
+    return type(row)._base_manager.get(pk=row.pk)
+
+
+# --- Every column that names a bureau -----------------------------------------------------------------------
+
+
+def test_every_column_that_names_a_bureau_says_what_becomes_of_it() -> None:
+    named = {
+        f"{relation.related_model._meta.label}.{relation.field.name}"
+        for relation in Bureau._meta.get_fields(include_hidden=True)
+        if relation.auto_created and not relation.concrete and not relation.many_to_many
+    }
+    assert named == set(boundaries.BUREAUS)
+
+
+# --- Merging ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_of_now_follows_to_the_successor_and_history_stays(tree: Tree) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    row = problem(tree.huqiu, (S.SUBMITTED, date(2026, 3, 1)), organization=firm)
+    begun = project(tree.wujiang)
+    merged(tree.huqiu, tree.wujiang)
+    new = Bureau.objects.get(code="320599")
+    assert fresh(firm).bureau == new
+    assert (fresh(row).bureau, fresh(row).handler) == (new, new)
+    assert fresh(begun).bureau == new
+    first, last = Transition.objects.judged("test").filter(bottleneck=row).order_by("sequence")
+    assert (first.handler, last.handler, last.move) == (tree.huqiu, new, "boundary")
+    assert (last.source, last.target) == (S.SUBMITTED, S.SUBMITTED)
+
+
+def test_a_merged_bureau_stays_below_its_successor_and_stands_in_no_list_of_now(tree: Tree) -> None:
+    merged(tree.huqiu, tree.wujiang, on=TODAY())
+    new, old = Bureau.objects.get(code="320599"), fresh(tree.huqiu)
+    assert (new.parent, new.level, new.valid_from) == (tree.suzhou, 3, TODAY())
+    assert (old.parent, old.valid_to, old.heir) == (new, TODAY(), new)
+    assert old.path == f"{new.path}320505/"
+    assert list(Bureau.objects.in_force().within(tree.suzhou)) == [tree.suzhou, new]
+
+
+def test_a_bureau_takes_another_in_and_keeps_its_code(tree: Tree) -> None:
+    firm = factories.organization(at=tree.wujiang)
+    merged(tree.wujiang, into=part("to", tree.huqiu))
+    assert fresh(firm).bureau == tree.huqiu
+    assert fresh(tree.wujiang).heir == tree.huqiu
+    assert fresh(tree.huqiu).valid_to is None
+
+
+def test_units_below_merged_cities_report_to_the_successor(tree: Tree) -> None:
+    merged(tree.suzhou, tree.wuxi, into=founded("320900", "苏锡市"))
+    new = Bureau.objects.get(code="320900")
+    below = Bureau.objects.in_force().filter(parent=new)
+    assert set(below) == {tree.huqiu, tree.wujiang, tree.binhu}
+    assert fresh(tree.huqiu).path == "000000/320000/320900/320505/"
+
+
+def test_every_row_that_follows_has_its_event(tree: Tree) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    merged(tree.huqiu, tree.wujiang)
+    new = Bureau.objects.get(code="320599")
+    rows = Event.objects.judged("test").filter(entity="enterprises.organization", row=str(firm.pk))
+    event = rows.get(kind="changed")
+    assert (event.before, event.after, event.path) == (
+        {"bureau": tree.huqiu.pk},
+        {"bureau": new.pk},
+        new.path,
+    )
+
+
+def test_a_region_that_takes_part_already_stands_once(tree: Tree) -> None:
+    row = project(tree.binhu, regions=(tree.huqiu, tree.wujiang))
+    merged(tree.huqiu, tree.wujiang)
+    new = Bureau.objects.get(code="320599")
+    assert ProjectRegion.objects.filter(project=row, bureau=new).count() == 1
+
+
+def test_an_ended_problem_gets_no_further_step(tree: Tree) -> None:
+    row = problem(tree.huqiu, (S.SUBMITTED, date(2026, 3, 1)), (S.WITHDRAWN, date(2026, 3, 2)))
+    merged(tree.huqiu, tree.wujiang)
+    assert not Transition.objects.judged("test").filter(bottleneck=row, move="boundary").exists()
+
+
+def test_what_was_stored_for_an_ended_bureau_meanwhile_follows_later(tree: Tree) -> None:
+    change = merged(tree.huqiu, tree.wujiang)
+    late = factories.organization(at=tree.huqiu)
+    boundaries.carry_out_due()
+    assert fresh(late).bureau.code == "320599"
+    assert fresh(change).moved["enterprises.organization"][0] >= 1
+
+
+# --- Splitting ----------------------------------------------------------------------------------------------
+
+
+def split_in_two(tree: Tree, **fields: Any) -> BoundaryChange:
+    north, south = founded("320598", "北区", takes=["320581"]), founded("320599", "南区", takes=["320582"])
+    return planned(Kind.SPLIT, part("from", tree.huqiu, **fields), north, south)
+
+
+@pytest.fixture
+def divisions() -> list[Division]:
+    return [
+        Division.objects.create(code=code, name=code, short_name=code, level=3, valid_from=date(2020, 1, 1))
+        for code in ("320581", "320582")
+    ]
+
+
+def test_rows_of_a_split_bureau_go_by_the_division_of_their_firm(tree: Tree, divisions: Any) -> None:
+    north = factories.organization(at=tree.huqiu, operating_division=divisions[0])
+    south = factories.organization(at=tree.huqiu, registered_division=divisions[1])
+    row = problem(tree.huqiu, (S.SUBMITTED, date(2026, 3, 1)), organization=south)
+    boundaries.carry_out(split_in_two(tree))
+    assert fresh(north).bureau.code == "320598"
+    assert fresh(south).bureau.code == fresh(row).handler.code == "320599"
+
+
+def test_what_nothing_tells_stays_with_the_first_successor_and_is_listed(tree: Tree, divisions: Any) -> None:
+    unknown = factories.organization("不知在哪的企业", at=tree.huqiu)
+    change = split_in_two(tree)
+    lines = {str(line.label): line for line in boundaries.Preview(change).lines}
+    assert (lines["组织"].left, lines["组织"].named) == (1, ("不知在哪的企业",))
+    done = boundaries.carry_out(change)
+    assert fresh(unknown).bureau.code == "320598"
+    assert done.moved["enterprises.organization"] == [1, 1]
+
+
+def test_a_bureau_of_which_a_part_is_taken_stays_with_the_rest(tree: Tree, divisions: Any) -> None:
+    gone = factories.organization(at=tree.huqiu, operating_division=divisions[0])
+    rest = factories.organization(at=tree.huqiu)
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    boundaries.carry_out(planned(Kind.SPLIT, part("from", tree.huqiu, stays=True), founded(takes=["320581"])))
+    assert (fresh(gone).bureau.code, fresh(rest).bureau) == ("320599", tree.huqiu)
+    assert fresh(tree.huqiu).valid_to is None
+    assert officer.grants_of(Role.OFFICER)[0].bureau == tree.huqiu
+
+
+# --- Moving and renaming ------------------------------------------------------------------------------------
+
+
+def test_who_sees_a_bureau_follows_when_it_moves(tree: Tree) -> None:
+    old, new = factories.user(Role.OFFICER, tree.suzhou), factories.user(Role.OFFICER, tree.wuxi)
+    firm = factories.organization(at=tree.huqiu)
+    boundaries.carry_out(planned(Kind.MOVE, part("from", tree.huqiu), part("to", tree.wuxi)))
+    assert not Organization.objects.visible_to(fresh(old)).filter(pk=firm.pk).exists()
+    assert Organization.objects.visible_to(fresh(new)).filter(pk=firm.pk).exists()
+
+
+def test_a_renamed_bureau_keeps_code_and_rows_and_the_change_knows_its_old_name(tree: Tree) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    new = {"name": "高新区市场监督管理局", "short_name": "高新区"}
+    change = boundaries.carry_out(planned(Kind.RENAME, part("from", tree.huqiu, **new)))
+    assert (fresh(tree.huqiu).name, fresh(tree.huqiu).code) == (new["name"], "320505")
+    assert fresh(firm).bureau == tree.huqiu
+    assert change.parts.get().was["short_name"] == "虎丘区"
+    assert boundaries.in_words(change).endswith("虎丘区更名为高新区")
+
+
+# --- Roles --------------------------------------------------------------------------------------------------
+
+
+def test_a_role_over_one_of_two_merged_bureaus_ends_because_it_would_reach_further(tree: Tree) -> None:
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    change = merged(tree.huqiu, tree.wujiang)
+    assert not Grant.objects.judged("test").in_force(TODAY()).filter(user=officer).exists()
+    told = Notice.objects.filter(user=officer)
+    assert {notice.details["what"] for notice in told} == {"boundary", "boundary_grant"}
+    assert all(notice.details["change"] == change.pk for notice in told)
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_role_goes_on_where_it_reaches_no_further_or_somebody_confirmed_it(
+    tree: Tree, confirmed: bool
+) -> None:
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    sources = [tree.huqiu, tree.wujiang] if confirmed else [tree.huqiu]
+    merged(*sources, carries_grants=confirmed)
+    (held,) = Grant.objects.judged("test").in_force(TODAY()).filter(user=officer)
+    assert held.bureau and held.bureau.code == "320599"
+    assert fresh(officer).scope.bureau_paths == (held.bureau.path,)
+
+
+def test_the_preview_says_which_roles_go_on(tree: Tree) -> None:
+    factories.user(Role.OFFICER, tree.huqiu)
+    for carries in (False, True):
+        change = planned(
+            Kind.MERGE,
+            part("from", tree.huqiu),
+            part("from", tree.wujiang),
+            founded(),
+            carries_grants=carries,
+        )
+        assert [goes_on for _grant, goes_on in boundaries.Preview(change).grants] == [carries]
+        boundaries.cancel(change.planned_by, change)
+
+
+# --- Who plans, when it is carried out ----------------------------------------------------------------------
+
+
+def test_an_administrator_of_the_superior_plans(tree: Tree) -> None:
+    by = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    change = planned(Kind.MERGE, part("from", tree.huqiu), part("from", tree.wujiang), founded(), by=by)
+    assert change.state == BoundaryChange.State.PLANNED
+    assert fresh(tree.huqiu).valid_to is None
+
+
+@pytest.mark.parametrize(
+    ("role", "where"),
+    [(Role.OFFICER, "suzhou"), (Role.ADMINISTRATOR, "huqiu"), (Role.ADMINISTRATOR, "wuxi")],
+)
+def test_nobody_else_plans(tree: Tree, role: str, where: str) -> None:
+    by = factories.user(role, getattr(tree, where))
+    with pytest.raises(PermissionDenied, match="上级单位的管理员"):
+        planned(Kind.MERGE, part("from", tree.huqiu), part("from", tree.wujiang), founded(), by=by)
+
+
+def test_moving_to_another_city_is_planned_above_both(tree: Tree) -> None:
+    parts = part("from", tree.huqiu), part("to", tree.wuxi)
+    with pytest.raises(PermissionDenied):
+        planned(Kind.MOVE, *parts, by=factories.user(Role.ADMINISTRATOR, tree.suzhou))
+    planned(Kind.MOVE, *parts, by=factories.user(Role.ADMINISTRATOR, tree.jiangsu))
+
+
+def test_nothing_happens_before_its_day_and_the_job_does_it_once(tree: Tree) -> None:
+    change = planned(
+        Kind.MERGE, part("from", tree.huqiu), part("from", tree.wujiang), founded(), on=TODAY() + timedelta(1)
+    )
+    with pytest.raises(ValidationError, match="还没有到生效日期"):
+        boundaries.carry_out(change)
+    assert boundaries.carry_out_due() == 0
+    with system_job("test"):
+        BoundaryChange.objects.filter(pk=change.pk).update(effective_on=TODAY() - timedelta(30))
+    assert [boundaries.carry_out_due(), boundaries.carry_out_due()] == [1, 0]
+    assert fresh(tree.huqiu).valid_to == TODAY() - timedelta(30)
+    boundaries.carry_out(change)
+    assert Bureau.objects.filter(code="320599").count() == 1
+
+
+def test_what_cannot_be_carried_out_any_more_says_why_and_stays_planned(tree: Tree) -> None:
+    change = planned(
+        Kind.MERGE, part("from", tree.huqiu), part("to", tree.wujiang), on=TODAY() + timedelta(1)
+    )
+    merged(tree.wujiang, into=founded())
+    with system_job("test"):
+        BoundaryChange.objects.filter(pk=change.pk).update(effective_on=TODAY())
+    assert boundaries.carry_out_due() == 0
+    assert "吴江区" in fresh(change).refusal
+    assert fresh(tree.huqiu).valid_to is None
+
+
+def test_a_cancelled_plan_never_happens_and_frees_its_bureaus(tree: Tree) -> None:
+    by = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    change = planned(Kind.MERGE, part("from", tree.huqiu), part("to", tree.wujiang), by=by)
+    boundaries.cancel(by, change)
+    assert boundaries.carry_out_due() == 0
+    planned(Kind.MERGE, part("from", tree.huqiu), founded())
+    with pytest.raises(ValidationError, match="已经生效或取消"):
+        boundaries.cancel(by, change)
+
+
+# --- What cannot stand --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts", "refusal"),
+    [
+        (Kind.MERGE, lambda t: [part("from", t.huqiu)], "合并后应是一个单位"),
+        (Kind.MERGE, lambda t: [founded()], "请选择原单位"),
+        (Kind.MERGE, lambda t: [part("from", t.huqiu), part("to", t.wuxi)], "同一层级"),
+        (Kind.MERGE, lambda t: [part("from", t.huqiu), founded("320509")], "停用的代码不再使用"),
+        (Kind.MERGE, lambda t: [part("from", t.nation), founded()], "总局不参加"),
+        (Kind.MERGE, lambda t: [part("from", t.huqiu), part("to", t.huqiu)], "不能同时"),
+        (Kind.SPLIT, lambda t: [part("from", t.huqiu), founded(takes=["320505"])], "至少要有两个"),
+        (Kind.SPLIT, lambda t: [part("from", t.huqiu, stays=True), founded()], "请写明划给"),
+        (
+            Kind.SPLIT,
+            lambda t: [part("from", t.huqiu, stays=True), founded(takes=["999999"])],
+            "没有这些代码：999999",
+        ),
+        (Kind.MOVE, lambda t: [part("from", t.suzhou), part("to", t.huqiu)], "不能作为"),
+        (Kind.MOVE, lambda t: [part("from", t.huqiu), part("to", t.suzhou)], "已经隶属"),
+        (Kind.RENAME, lambda t: [part("from", t.huqiu)], "请写明新的名称"),
+        (
+            Kind.RENAME,
+            lambda t: [part("from", t.huqiu, name=t.huqiu.name, short_name=t.huqiu.short_name)],
+            "与现在的名称相同",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_stand_is_refused_in_words(
+    tree: Tree, kind: str, parts: Any, refusal: str
+) -> None:
+    with pytest.raises(ValidationError, match=refusal):
+        planned(kind, *parts(tree))
+    assert not BoundaryChange.objects.judged("test").exists()
+
+
+def test_a_bureau_has_one_planned_change_at_a_time(tree: Tree) -> None:
+    planned(Kind.MERGE, part("from", tree.huqiu), founded())
+    with pytest.raises(ValidationError, match="已有一项待生效的区划变更"):
+        planned(Kind.MOVE, part("from", tree.huqiu), part("to", tree.wuxi))
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"document": ""}, "boundary_change_by_document"),
+        ({"state": "done"}, "boundary_change_ended_at"),
+    ],
+)
+def test_the_database_refuses_a_change_without_document_or_end(
+    tree: Tree, fields: dict[str, Any], name: str
+) -> None:
+    values = {"kind": "merge", "effective_on": TODAY(), "document": "文", "planned_by": factories.user()}
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        BoundaryChange.objects.create(**values | fields)
+
+
+def test_the_nation_never_ends(tree: Tree) -> None:
+    tree.nation.valid_to = TODAY()
+    with pytest.raises(IntegrityError, match="bureau_nation_lasts"), transaction.atomic():
+        tree.nation.save()
+
+
+# --- Two at once --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_change_one_bureau_at_once_one_wins() -> None:
+    tree = Tree()
+    people = [factories.user(is_superuser=True) for _ in range(2)]
+    barrier, answers = threading.Barrier(2), []
+
+    def go(by: User, code: str) -> None:
+        try:
+            barrier.wait()
+            change = planned(Kind.MERGE, part("from", tree.huqiu), founded(code), by=by)
+            boundaries.carry_out(change)
+            answers.append("done")
+        except ValidationError as refused:
+            answers.append(refused.messages[0])
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=go, args=pair) for pair in zip(people, ("320598", "320599"), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers.count("done") == 1, answers
+    assert any("待生效的区划变更" in answer or "撤销" in answer for answer in answers)
+    assert Bureau.objects.in_force().filter(code__in=["320598", "320599"]).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_carried_out_by_two_workers_at_once_it_is_done_once() -> None:
+    tree = Tree()
+    firm = factories.organization(at=tree.huqiu)
+    change = planned(Kind.MERGE, part("from", tree.huqiu), part("from", tree.wujiang), founded())
+    barrier = threading.Barrier(2)
+
+    def go() -> None:
+        try:
+            barrier.wait()
+            boundaries.carry_out_due()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert fresh(change).state == "done"
+    events = Event.objects.judged("test").filter(entity="enterprises.organization", row=str(firm.pk))
+    assert events.filter(kind="changed").count() == 1
