@@ -152,8 +152,15 @@ def _names_of_rows(events: Sequence[Event]) -> Names:
     return {
         (model, row.pk): str(row)
         for model, keys in wanted.items()
-        for row in model._base_manager.filter(pk__in=keys)
+        for row in _with_wholes(model).filter(pk__in=keys)
     }
+
+
+def _with_wholes(model: type[models.Model]) -> models.QuerySet:
+    """Rows with those that they belong to: many are called by these as well."""
+    rows, fields = model._base_manager.all(), model._meta.concrete_fields
+    wholes = [field.name for field in fields if field.is_relation and not field.null]
+    return rows.select_related(*wholes) if wholes else rows
 
 
 def _changes(event: Event, rows: Names) -> list[Change]:

@@ -1055,5 +1055,5 @@ def test_pages_cost_the_same_for_one_row_and_for_twenty(
         asked = of(None) if address == "/verify/" else client
         with django_assert_num_queries(expected):
             assert asked.get(address).status_code == 200
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         assert client.get(page_of(Bulletin.objects.first())).status_code == 200

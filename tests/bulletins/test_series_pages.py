@@ -317,12 +317,12 @@ def test_a_page_asks_as_much_for_twelve_editions_as_for_one(
     client = visitor(tree, "administrator")
     edition_with(signed, period, done=1, failed=1)
     client.get(page_of(signed))
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(14):
         client.get(page_of(signed))
     for number in range(14):
         services.freeze_now(period, None, f"更正{number}")
         edition_with(signed, services.get_period("2024"))
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(14):
         page = client.get(page_of(signed))
     assert [shown["row"].snapshot.version for shown in page.context["editions"]] == list(range(15, 3, -1))
 
