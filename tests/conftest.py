@@ -180,9 +180,9 @@ def wait_until(question: Callable[[], T], seconds: float = 30, describe: Callabl
         time.sleep(0.05)
 
 
-@pytest.fixture(params=["filesystem", "redis"])
+@pytest.fixture(params=[pytest.param("filesystem", marks=pytest.mark.any_database), "redis"])
 def broker_url(request: pytest.FixtureRequest) -> str:
-    """Runs a test twice: on the embedded broker and on a real Redis."""
+    """Runs a test twice: on the embedded broker, which stands beside SQLite, and on a real Redis."""
     return "filesystem://localhost" if request.param == "filesystem" else request.getfixturevalue("redis_url")
 
 

@@ -75,6 +75,11 @@ def freeze(reason: str = "") -> Snapshot:
     return services.freeze_now(services.get_period("2024"), None, reason)
 
 
+@world
+def frozen(tree: Tree) -> Snapshot:
+    return freeze()
+
+
 def of(user: User | None) -> Client:
     client = Client()
     if user:
@@ -113,10 +118,11 @@ def test_rows_kept_and_rows_of_now_make_every_figure_as_a_recount_does(rnd: rand
     with transaction.atomic():
         units = random_ledger(rnd)
         snapshot = freeze()
+        sides = Side(snapshot), Side(snapshot, now=True)
         for unit in units:
             stored, count = figures.of_unit(snapshot, unit), Recount(snapshot.period, unit)
             for code, indicator in CATALOGUE.items():
-                for side in (Side(snapshot), Side(snapshot, now=True)):
+                for side in sides:
                     with system_job("test"):
                         made = side.figure(indicator, Place(unit))
                     assert behind.same(made, stored[code]), (code, unit, side.is_kept)
@@ -198,10 +204,11 @@ def test_whatever_changes_in_a_ledger_is_named_as_a_recount_finds_it(rnd: random
         for row in Investment.objects.all()[:3]:
             Investment.objects.filter(pk=row.pk).update(amount=row.amount + 1)
         solved(rnd.choice(units), date(2024, 8, 1))
+        kept, present = Side(first), Side(first, now=True)
         for unit in units:
             after = Recount(first.period, unit)
             for code, indicator in CATALOGUE.items():
-                found = changes(code, unit, Side(first), Side(first, now=True))
+                found = changes(code, unit, kept, present)
                 for base in indicator.all_bases:
                     was, now = before[unit].rows[base], after.rows[base]
                     of_base = named([change for change in found if change.base == base])
@@ -510,8 +517,7 @@ def test_the_figure_of_a_chain_has_its_own_passport(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("code", list(CATALOGUE))
-def test_counted_anew_every_figure_says_the_same(tree: Tree, code: str) -> None:
-    freeze()
+def test_counted_anew_every_figure_says_the_same(tree: Tree, frozen: Snapshot, code: str) -> None:
     client = of(statistician(tree.nation))
     for unit in ("000000", "320500", "110000"):
         page = client.get(f"/figures/2024/v1/{unit}/{code}/recount/")
@@ -664,8 +670,7 @@ def test_money_of_a_single_firm_outside_the_scope_is_told_nowhere(tree: Tree) ->
 
 
 @pytest.mark.parametrize("code", list(CATALOGUE))
-def test_the_rows_behind_every_figure_are_searched(tree: Tree, code: str) -> None:
-    freeze()
+def test_the_rows_behind_every_figure_are_searched(tree: Tree, frozen: Snapshot, code: str) -> None:
     client = of(statistician(tree.nation))
     page = client.get(f"/figures/2024/v1/000000/{code}/")
     for tab in page.context["lists"]:
