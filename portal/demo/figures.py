@@ -12,6 +12,8 @@ from accounts.models import Grant, Role, User
 from bulletins import circular, collecting, series, services
 from bulletins.models import Bulletin, Period, Submission
 from enterprises.models import Bureau
+from portal.demo import checks
+from portal.demo.counting import Counted
 from portal.demo.people import CITY, COUNTY, PROVINCE
 from projects.models import ChainProject
 
@@ -43,6 +45,8 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
         for period in open_periods:
             services.request_rollup(period, by)
         _correct(years[0], by)
+        checks.lodge_reports(today)
+        checks.look_ups(today)
     ended = [period for period in open_periods if period.end_on < today]
     with phase(_("逐级确认")):
         for period in open_periods:
@@ -86,10 +90,7 @@ THROUGH = ("320100", "320200")
 
 
 def _confirm(period: Period, today: date, by: User) -> None:
-    """Let a period be confirmed, as it is a week before its freeze: some are through, others are late.
-
-    The figures are still to be rolled up by a worker, so what was confirmed is not kept here.
-    """
+    """Let a period be confirmed, as it is a week before its freeze: some are through, others are late."""
     freeze_on = max(period.freeze_due, today + timedelta(days=10))
     period = collecting.collect(period, by, freeze_on)
     city = Bureau.objects.get(code=CITY)
@@ -113,6 +114,7 @@ def _hand_in(period: Period, ways: dict[int, str]) -> None:
     for grant in grants.select_related("user").order_by("-pk"):
         people[grant.bureau_id] = grant.user
     now = timezone.now()
+    counted = Counted(period, Bureau.objects.get(code=PROVINCE))
     for bureau in Bureau.objects.filter(pk__in=ways).order_by("code"):
         way = ways[bureau.pk]
         if way == "excused" or bureau.pk not in people or bureau.parent_id not in people:
@@ -121,6 +123,8 @@ def _hand_in(period: Period, ways: dict[int, str]) -> None:
             period=period,
             bureau=bureau,
             status=way,
+            figures=counted.of(bureau),
+            note="演示：已与各科室核对。" if way == "submitted" else "",
             counted_at=now - timedelta(days=2),
             submitted_at=now - timedelta(days=2),
             submitted_by=people[bureau.pk],

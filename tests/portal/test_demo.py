@@ -15,9 +15,11 @@ from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from accounts.models import Grant, Role, User
-from bulletins import figures
+from bulletins import figures, services
+from bulletins.checking import verify
+from bulletins.collecting import confirmed
 from bulletins.indicators import HEADLINES
-from bulletins.models import Bulletin, Period, Series, StatValue, Wording
+from bulletins.models import Bulletin, Lookup, Period, Series, StatValue, Submission, Wording
 from common import uscc
 from common.workdays import add_workdays
 from enterprises.models import Bureau, InstitutionProfile, NumberSeries, Organization
@@ -33,6 +35,7 @@ from projects.models import (
     ChainProject,
     Consortium,
     Evidence,
+    InspectionReport,
     KeyProject,
     Measure,
     Participation,
@@ -513,3 +516,31 @@ def test_shares_add_up() -> None:
     assert share_out(100, [1, 1, 1]) == [34, 33, 33]
     assert share_out(10, [5, 3, 2], least=1) == [5, 3, 2]
     assert sum(share_out(952, [3.4, 11.2, 0.25, 8.6], least=1)) == 952
+
+
+def test_what_bureaus_confirmed_is_what_the_roll_up_counts(demo: None) -> None:
+    rows = list(Submission.objects.judged("test").select_related("period", "bureau"))
+    assert {row.status for row in rows} == {"submitted", "approved", "returned"}
+    with transaction.atomic():
+        services.rollup_now(rows[0].period)
+        snapshot = figures.current(rows[0].period)
+        assert snapshot
+        for row in rows:
+            assert row.figures == confirmed(snapshot, row.bureau), row.bureau
+        transaction.set_rollback(True)
+    assert any(number for row in rows for number in row.figures["I15"])
+
+
+def test_every_issued_bulletin_and_lodged_report_was_checked(demo: None) -> None:
+    issued = Bulletin.objects.public().values_list("verification_code", flat=True)
+    lodged = InspectionReport.objects.judged("test")
+    told = {*issued, *lodged.values_list("verification_code", flat=True)}
+    looked = Lookup.objects.exclude(code="")
+    assert set(looked.values_list("code", flat=True)) == told
+    assert set(lodged.values_list("status", flat=True)) == {"valid", "replaced", "withdrawn"}
+    assert set(Lookup.objects.values_list("state", flat=True)) == {
+        "genuine", "altered", "replaced", "withdrawn", "unknown",
+    }  # fmt: skip
+    for code in told:
+        states = set(looked.filter(code=code).exclude(state="altered").values_list("state", flat=True))
+        assert states == {verify(code=code).state}
