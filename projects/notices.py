@@ -27,7 +27,7 @@ from projects.models import (
     SpecStep,
     Transition,
 )
-from projects.workflow import HANDLED_BY, MOVES, STATES, Party
+from projects.workflow import HANDLED_BY, MOVES, STATES, Move, Party
 
 Kind = Notice.Kind
 # Problems looked at in one go.
@@ -38,12 +38,13 @@ REPORT_DAY = 5
 LIMITS_OF_FIRMS = (Bottleneck.Status.RETURNED, Bottleneck.Status.SOLUTION_FILED)
 
 
-def tell_of_move(row: Bottleneck, step: Transition) -> None:
+def tell_of_move(row: Bottleneck, step: Transition, parties: "Parties | None" = None) -> None:
     """Those whose turn it is now, and the people of firm and institution; never who made the move.
 
-    Who had the turn before is not told again; a report upwards is for the level above.
+    Who had the turn before is not told again; a report upwards is for the level above. ``parties`` are those
+    of the row where they have been looked up already.
     """
-    parties = Parties([row])
+    parties = parties or Parties([row])
     source = f"transition:{step.pk}"
     details = _details("waiting", row)
     if row.escalated_to and step.move == "report_up":
@@ -214,10 +215,13 @@ def tell_of_demand(demand: SpecDemand, step: SpecStep) -> None:
 class Parties:
     """The people behind some problems, by the keys of users, in a fixed number of queries."""
 
-    def __init__(self, rows: Collection[Bottleneck]) -> None:
-        units = [unit for row in rows if (unit := _unit(row))]
+    def __init__(self, rows: Collection[Bottleneck], *, after: Move | None = None) -> None:
+        """``after``: as it will be after this move of the rows."""
+        turns = [(row, STATES[after.leads_to(row.status) if after else row.status].turn) for row in rows]
+        desks = {Party.OFFICER: "handler", Party.VERIFIER: "bureau"}
+        units = [getattr(row, desks[turn]) for row, turn in turns if turn in desks]
         labs = {row.assigned_to_id for row in rows if row.assigned_to_id}
-        verified = [row.pk for row in rows if STATES[row.status].turn == Party.VERIFIER]
+        verified = [row.pk for row, turn in turns if turn == Party.VERIFIER]
         self.firms = members({row.organization_id for row in rows}, *FILING_ROLES)
         self.institutions = members(labs, Role.INSTITUTION) if labs else {}
         self.desks = Desks(unit.path for unit in units)
@@ -253,11 +257,6 @@ class Parties:
                     lowest=Bureau.Level.CITY if above_city else Bureau.Level.OUTPOST,
                 )
         return set()
-
-
-def _unit(row: Bottleneck) -> Bureau | None:
-    """The bureau whose turn it is."""
-    return {Party.OFFICER: row.handler, Party.VERIFIER: row.bureau}.get(STATES[row.status].turn)
 
 
 # --- Words --------------------------------------------------------------------------------------------------

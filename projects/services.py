@@ -137,10 +137,12 @@ def file(
         for part in parts:
             check(part)
     check(person)
-    filing = {"measures": parts, "contact": person}
+    filing, submit = {"measures": parts, "contact": person}, MOVES["submit"]
+    # SQLite has one writer at a time: what is looked up before does not keep the others waiting.
+    parties = notices.Parties([row], after=submit)
     try:
         with one_change(), on_behalf(by, grants[0]):
-            _carry_out(row, MOVES["submit"], by, filing, now=timezone.now(), stored=[])
+            _carry_out(row, submit, by, filing, now=timezone.now(), stored=[], parties=parties)
             add(parts)
             add([person])
     except IntegrityError:
@@ -277,6 +279,7 @@ def _carry_out(
     *,
     now: datetime,
     stored: list[Attachment],
+    parties: notices.Parties | None = None,
 ) -> Transition:
     """Judge the move, write what it brings, its event and its notices."""
     choice = judge(locked, row, by, now)
@@ -313,7 +316,7 @@ def _carry_out(
             reason=data.get("reason", ""),
             details=details,
         )
-        notices.tell_of_move(locked, event)
+        notices.tell_of_move(locked, event, parties)
     return event
 
 
