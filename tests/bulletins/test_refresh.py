@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings as portal_settings
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
 from django.utils import timezone
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Role
@@ -40,6 +41,7 @@ from projects.models import (
 from record import recording
 from record.chain import seal_pending
 from tests import factories
+from tests.boundaries import change, founded, part
 from tests.bulletins.ledger import (
     SPRING,
     Tree,
@@ -266,6 +268,76 @@ def test_any_changes_bring_live_figures_to_what_a_full_roll_up_and_a_recount_fin
             assert kept(following) == kept(again)
         for unit in units:
             assert recount.differences(following, unit) == []
+        transaction.set_rollback(True)
+
+
+def _split(rnd: random.Random, one: Bureau, number: int) -> list[Any]:
+    """Half of the firms go to one new bureau; the rest stays, or goes to another one."""
+    firms = list(Organization.objects.filter(bureau=one).values_list("uscc", flat=True))
+    stays = rnd.random() < 0.5
+    gone = founded(str(number), takes=firms[: len(firms) // 2] or [one.code])
+    return [part("from", one, stays=stays), *([] if stays else [founded(str(number + 1))]), gone]
+
+
+@system_job("test")
+def change_boundaries(rnd: random.Random) -> bool:
+    """Bureaus merge, split, move or are renamed; whether they did, for not all of it can be."""
+    units = list(Bureau.objects.in_force().filter(level__gt=0).order_by("pk"))
+    one, other = rnd.sample(units, 2)
+    number = 990_000 + Bureau.objects.count()
+    named = {"name": f"新名{number}局", "short_name": f"新名{number}"}
+    happening: dict[str, Callable[[], tuple[str, list[Any]]]] = {
+        "merge": lambda: ("merge", [part("from", one), part("from", other), founded(str(number))]),
+        "absorb": lambda: ("merge", [part("from", one), part("to", other)]),
+        "split": lambda: ("split", _split(rnd, one, number)),
+        "move": lambda: ("move", [part("from", one), part("to", other)]),
+        "rename": lambda: ("rename", [part("from", one, **named)]),
+    }
+    kind, parts = happening[rnd.choice(list(happening))]()
+    try:
+        change(kind, *parts)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.django_db
+@settings(
+    max_examples=15,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(seed=st.integers(0, 2**32), code=st.sampled_from(["2024", "2024H2", "2026"]))
+def test_after_any_changes_of_boundaries_live_figures_are_those_of_a_full_roll_up_and_a_recount(
+    seed: int, code: str
+) -> None:
+    rnd = random.Random(seed)  # noqa: S311
+    with transaction.atomic():
+        random_ledger(rnd)
+        period = services.get_period(code)
+        seal_pending()
+        following = live_roll_up(period)
+        changed = 0
+        for _round in range(4):
+            if change_boundaries(rnd):
+                changed += 1
+                seal_pending()
+                if not brought_up_to_date(following):
+                    rollup.store(following)
+                    following.basis = refresh.basis(period)
+            units = list(Bureau.objects.in_force().order_by("pk"))
+            for _n in range(rnd.randint(0, 4)):
+                edit(rnd, units)
+            assert brought_up_to_date(following)
+            again = live_roll_up(period)
+            assert stored(following) == stored(again)
+            assert kept(following) == kept(again)
+        for unit in Bureau.objects.in_force():
+            assert recount.differences(following, unit) == []
+        ended = Bureau.objects.filter(valid_to__isnull=False)
+        assert not StatValue.objects.filter(snapshot=following, bureau__in=ended).exists()
+        event(f"{changed} changes")
         transaction.set_rollback(True)
 
 
