@@ -199,6 +199,8 @@ class BoundaryChange(models.Model):
     document = models.CharField(
         _("依据"), max_length=200, help_text=_("批准文件的名称和文号，例如“国函〔2026〕12号”。")
     )
+    # For lists: 甲区 + 乙区 → 丙区.
+    summary = models.CharField(_("单位"), max_length=300, blank=True, editable=False)
     carries_grants = models.BooleanField(
         _("人员的授权转到新单位"),
         default=False,

@@ -21,7 +21,7 @@ def declare() -> None:
     watch(Division)
     # Paths follow from parents and codes.
     watch(Bureau, path=["path"], ignored=["path"])
-    watch(BoundaryChange, ignored=["planned_at", "moved"])
+    watch(BoundaryChange, ignored=["planned_at", "moved", "summary"])
     watch(BoundaryPart, topic="change", path=["bureau__path"], ignored=["is_open", "was"])
     watch(IndustryChain, path=["bureau__path"])
     watch(ChainSegment, topic="chain", path=["chain__bureau__path"])

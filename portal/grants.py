@@ -15,6 +15,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.granting import may_give
 from accounts.joining import registrations_of, waiting_for
 from accounts.models import FILING_ROLES, Grant, Role, User
+from projects.boundaries import may_plan
 from projects.twins import officer_of_city
 
 SESSION_KEY = "grant"
@@ -51,6 +52,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "grants": request.user.grants_in_force,  # type: ignore[union-attr]
         "may_file": grant.role in FILING_ROLES,
         "may_give": may_give(request.user),  # type: ignore[arg-type]
+        "plans": may_plan(request.user),  # type: ignore[arg-type]
         "decides": grant.role == Role.OFFICER and not grant.chain_id,
         "merges": officer_of_city(grant),
         "registrations_waiting": cache(lambda: waiting_for(request.user))  # type: ignore[arg-type]

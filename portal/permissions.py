@@ -192,6 +192,13 @@ MANAGERS = Rule("managers of an organisation", lambda kind, _relation: kind.mana
 MANAGING = Rule(
     "managers of the organisation", lambda kind, relation: kind.manages and relation == Relation.OWN
 )
+SUPERIOR_ADMINISTRATORS = Rule(
+    "administrators of a bureau above",
+    lambda kind, relation: (
+        kind.role == Role.ADMINISTRATOR
+        and (relation == Relation.SUBORDINATE or (relation == Relation.OWN and kind.level == Level.NATIONAL))
+    ),
+)
 GIVERS = Rule("officers and administrators", _role(Role.OFFICER, Role.ADMINISTRATOR))
 GIVING = Rule("officers and administrators of the line", _line(Role.OFFICER, Role.ADMINISTRATOR))
 ENDING = Rule("administrators of the line", _line(Role.ADMINISTRATOR))
@@ -511,6 +518,16 @@ def _demands() -> Iterator[Entry]:
 
 
 def _lists() -> Iterator[Entry]:
+    # Changes of boundaries
+    yield _list("projects:boundary_list")
+    for kind in ("merge", "split", "move", "rename"):
+        yield Entry("projects:boundary_new", ADMINISTRATORS, ADMINISTRATORS, args={"kind": kind}, note=kind)
+    yield Entry("projects:boundary_detail", row="boundary planned", sees=LINE, note="planned")
+    yield Entry("projects:boundary_detail", row="boundary done", note="carried out")
+    for step in ("cancel", "carry_out"):
+        yield Entry(
+            f"projects:boundary_{step}", None, SUPERIOR_ADMINISTRATORS, row="boundary planned", sees=LINE
+        )
     # The three lists, and policy instruments
     yield _list("projects:quality_lists", ANYBODY, public=True)
     yield Entry("projects:quality_list_new", ALL_OFFICERS, ALL_OFFICERS)
@@ -653,6 +670,7 @@ MODELS = (
     Model("enterprises_bureau", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),
     Model("enterprises_industrychain", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),
     Model("enterprises_chainsegment", ANYBODY, NATIONAL_ADMINISTRATORS, NATIONAL_ADMINISTRATORS, SUPERUSERS),
+    Model("enterprises_boundarychange", ANYBODY),
     Model("enterprises_numberseries", ANYBODY),
     Model("enterprises_organization", SUBTREE, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),
     Model("enterprises_enterprise", SUBTREE, ADMINISTRATORS, ADMINISTRATORS, SUPERUSERS),

@@ -165,6 +165,7 @@ def plan(by: User, change: BoundaryChange, parts: Sequence[BoundaryPart]) -> Bou
         list(Bureau.objects.select_for_update().filter(pk__in=named).order_by("pk"))
         if fault := fault_of(change, parts):
             raise ValidationError(fault)
+        change.summary = _summary(change, parts)
         change.full_clean(exclude=["planned_by"])
         change.save()
         for part in parts:
@@ -205,6 +206,15 @@ def _as_is(bureau: Bureau) -> dict[str, str]:
         "parent": parent.code if parent else "",
         "parent_name": parent.short_name if parent else "",
     }
+
+
+def _summary(change: BoundaryChange, parts: Sequence[BoundaryPart]) -> str:
+    """甲区 + 乙区 → 丙区, as they are called when it is planned."""
+    sources = [part.bureau.short_name for part in parts if part.side == Side.FROM and part.bureau]
+    targets = [part.called for part in parts if part.side == Side.TO]
+    if change.kind == Kind.RENAME:
+        targets = [part.short_name for part in parts]
+    return f"{' + '.join(sources)} → {' + '.join(targets)}"[:300]
 
 
 def fault_of(change: BoundaryChange, parts: Sequence[BoundaryPart]) -> str:
@@ -747,6 +757,11 @@ def in_words(change: BoundaryChange) -> str:
             words["targets"] = change.sources[0].short_name
             sentence = _("%(day)s，%(sources)s更名为%(targets)s")
     return sentence % words
+
+
+def moved(change: BoundaryChange) -> list[Line]:
+    """What followed when it was carried out."""
+    return [Line(apps.get_model(name)._meta.verbose_name, *numbers) for name, numbers in change.moved.items()]
 
 
 def _tell(change: BoundaryChange, parts: list[BoundaryPart]) -> None:

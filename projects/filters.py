@@ -22,7 +22,7 @@ from common.filters import (
     YesFilter,
 )
 from enterprises.filters import BureauFilter, ChainFilter, SegmentFilter
-from enterprises.models import Bureau, IndustryChain, NqiElement
+from enterprises.models import BoundaryChange, Bureau, IndustryChain, NqiElement
 from projects.field_classes import FieldClass, is_open
 from projects.maps import OPEN, SOLVED
 from projects.models import (
@@ -354,6 +354,23 @@ class DemandFilter(ListFilterSet):
     class Meta:
         model = SpecDemand
         fields: list[str] = []
+
+
+class BoundaryFilter(ListFilterSet):
+    """Which changes of boundaries."""
+
+    kind = CodeFilter("kind", choices=BoundaryChange.Kind.choices, label=_("类型"))
+    state = CodeFilter("state", choices=BoundaryChange.State.choices, label=_("状态"))
+    bureau = BureauFilter(label=_("单位（含下级）"), method="touching")
+    effective_from = DayFilter("effective_on", "gte", label=_("生效日期从"))
+    effective_to = DayFilter("effective_on", "lte", label=_("生效日期到"))
+
+    class Meta:
+        model = BoundaryChange
+        fields: list[str] = []
+
+    def touching(self, rows, _name, unit):
+        return rows.of(Bureau.objects.within(unit))
 
 
 class WaitFilter(ListFilterSet):

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from projects.views import (
+    boundaries,
     desk,
     filing,
     institutions,
@@ -84,6 +85,11 @@ urlpatterns = [
         quality_lists.instrument_withdraw,
         name="instrument_withdraw",
     ),
+    path("boundaries/", boundaries.BoundaryList.as_view(), name="boundary_list"),
+    path("boundaries/new/<str:kind>/", boundaries.new, name="boundary_new"),
+    path("boundaries/<int:pk>/", boundaries.detail, name="boundary_detail"),
+    path("boundaries/<int:pk>/cancel/", boundaries.cancel, name="boundary_cancel"),
+    path("boundaries/<int:pk>/carry-out/", boundaries.carry_out, name="boundary_carry_out"),
     path("goals/", lists.GoalList.as_view(), name="goal_list"),
     path("projects/", lists.ProjectList.as_view(), name="project_list"),
     path("projects/<str:code>/", lists.project_detail, name="project_detail"),

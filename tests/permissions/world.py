@@ -15,8 +15,9 @@ from django.utils import timezone
 from rest_framework.authtoken.models import TokenProxy
 
 from accounts.models import BUREAU_ROLES, Invitation, Notice, Registration, Role, Substitution, User
+from bulletins import trees
 from bulletins.models import Bulletin, Excuse, Period, Series, Snapshot, StatValue, Submission
-from enterprises.models import Bureau, Division, NumberSeries, Organization
+from enterprises.models import BoundaryChange, Bureau, Division, NumberSeries, Organization
 from portal.permissions import APPLICANT, KINDS, Kind, Relation
 from projects.models import (
     Attachment,
@@ -107,10 +108,16 @@ class World:
         )
         versions = [
             Snapshot.objects.create(
-                period=period, version=version, definition_version="1", job_state=Snapshot.State.DONE
+                period=period,
+                version=version,
+                definition_version="1",
+                job_state=Snapshot.State.DONE,
+                finished_at=timezone.now(),
             )
             for version in (1, 2)
         ]
+        for snapshot in versions:
+            trees.keep(snapshot)
         return versions[-1]
 
     def _reference(self) -> dict[str, Any]:
@@ -186,6 +193,8 @@ class World:
             "published map": self._map(bureau, 1, status="published", is_public=True),
             "demand": factories.spec_demand(submitted, bureau=bureau),
             "instrument": factories.instrument(bureau),
+            "boundary planned": self._boundary(bureau, "planned"),
+            "boundary done": self._boundary(bureau, "done"),
             "list draft": self._list(place, "problems"),
             "list published": self._list(place, "instruments"),
             "quality_map": self._map(bureau, 2, file=drawing, mime="application/pdf"),
@@ -223,6 +232,7 @@ class World:
             "projects_qualitymap": rows["published map"],
             "projects_twinjudgement": rows["twins"],
             "enterprises_bureau": bureau,
+            "enterprises_boundarychange": rows["boundary done"],
             "enterprises_organization": firm,
             "enterprises_enterprise": firm,
             "enterprises_institution": institution,
@@ -380,6 +390,25 @@ class World:
             firm=firm.uscc if firm else "",
             **about,
         )
+
+    def _boundary(self, bureau: Bureau, state: str) -> BoundaryChange:
+        """A new name for a bureau, planned or carried out."""
+        row = BoundaryChange.objects.create(
+            kind="rename",
+            effective_on=timezone.localdate(),
+            document="演示〔2026〕1号",
+            planned_by=factories.user(),
+            state=state,
+            ended_at=timezone.now() if state == "done" else None,
+        )
+        row.parts.create(
+            side="from",
+            bureau=bureau,
+            name=f"新{bureau.name}",
+            short_name=f"新{bureau.short_name}",
+            is_open=False,
+        )
+        return row
 
     def _map(self, bureau: Bureau, version: int, **fields: Any) -> QualityMap:
         """One for all the places of a bureau: two drafts would be one too many."""
