@@ -1,6 +1,6 @@
 """What the figures of a unit look like on a page: verdict, tiles, ranking, table (`domain.md` 5.6, 6.2)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -11,10 +11,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
-from bulletins import figures
+from bulletins import figures, rebased
 from bulletins.disclosure import Reader
 from bulletins.indicators import CATALOGUE, HEADLINES, Indicator, Kind
 from bulletins.models import Period, Snapshot
+from bulletins.rebased import Boundaries
 from common import charts, formats, printing
 from enterprises.models import Bureau, IndustryChain
 
@@ -140,9 +141,12 @@ class Board:
         shown: Callable[[Bureau], bool] = lambda _unit: True,
         series: Iterable[Snapshot] = (),
         chain: IndustryChain | None = None,
+        boundaries: str = Boundaries.THEN,
     ) -> None:
         self.snapshot, self.period, self.bureau, self.by = snapshot, snapshot.period, bureau, by
         self.reader, self.shown, self.snapshots, self.chain = reader, shown, list(series), chain
+        # What differs between both readings may be a small figure: for those in charge alone.
+        self.is_rebased = boundaries == Boundaries.NOW and reader.covers(bureau, chain)
         self.definitions = figures.definitions(snapshot)
         # What the tables show: the seven figures, and the one they are ranked by.
         self.columns = [self.definitions[code] for code in dict.fromkeys((*HEADLINES, by))]
@@ -162,10 +166,24 @@ class Board:
 
     @cached_property
     def headlines(self) -> dict[str, figures.Headline]:
-        lines = figures.headline(
-            self.snapshot, self.bureau, tuple(CATALOGUE), self.chain, self.reader.of_unit
-        )
+        lines = figures.headline(self.snapshot, self.bureau, tuple(CATALOGUE), self.chain, self.read)
         return {line.indicator.code: line for line in lines}
+
+    def read(
+        self,
+        snapshot: Snapshot | None,
+        bureau: Bureau,
+        codes: Collection[str],
+        chain: IndustryChain | None,
+    ) -> dict[str, figures.Value]:
+        """What is told of a unit, of other snapshots where asked for in the boundaries of now."""
+        if (
+            snapshot is None
+            or snapshot == self.snapshot
+            or not (self.is_rebased and self.reader.covers(bureau, chain))
+        ):
+            return self.reader.of_unit(snapshot, bureau, codes, chain)
+        return rebased.of_unit(snapshot, bureau, codes, chain)
 
     def value(self, code: str) -> int | None:
         """A count of the unit."""
@@ -246,7 +264,8 @@ class Board:
         """The figures of the tables in the snapshots before and in this one; blank where counted by other
         rules."""
         codes = [one.code for one in self.columns]
-        known = figures.series(self.snapshots, self.bureau, codes, self.chain)
+        told = rebased.series if self.is_rebased else figures.series
+        known = told(self.snapshots, self.bureau, codes, self.chain)
         return {
             code: [
                 self._told(other, code, found.get(code, figures.NOT_REPORTED))
@@ -549,7 +568,7 @@ class Beside:
     @cached_property
     def pairs(self) -> list[Pair]:
         board = self.board
-        found = board.reader.of_unit(self.snapshot, self.bureau, tuple(CATALOGUE), board.chain)
+        found = board.read(self.snapshot, self.bureau, tuple(CATALOGUE), board.chain)
         return [self._pair(line, found) for line in board.headlines.values()]
 
     def _pair(self, line: figures.Headline, found: dict[str, figures.Value]) -> Pair:

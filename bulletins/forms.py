@@ -17,6 +17,7 @@ from bulletins import access, checking, circular, comparison, periods, services,
 from bulletins.dashboard import RANKABLE
 from bulletins.indicators import CATALOGUE, HEADLINES
 from bulletins.models import Bulletin, Period, Snapshot
+from bulletins.rebased import Boundaries
 from common import formats
 from common.filters import CodeField, QuickSelect
 from common.forms import Text
@@ -51,7 +52,8 @@ class UnitField(BureauField):
             Q(parent=unit) | Q(parent=unit.parent_id) if unit.level >= Bureau.Level.COUNTY else Q(parent=unit)
         )
         offered = Q(code__in=line) | near | Q(level=Bureau.Level.PROVINCE)
-        units = list(self.queryset.in_force().filter(offered).order_by("level", "code"))
+        standing = Q(valid_to__isnull=True) | Q(pk=unit.pk)
+        units = list(self.queryset.filter(offered | Q(pk=unit.pk), standing).order_by("level", "code"))
         above = [u for u in units if u.code in line]
         below = [u for u in units if u.code not in line and u.parent_id in (unit.pk, unit.parent_id)]
         provinces = [u for u in units if u not in above and u not in below]
@@ -98,6 +100,8 @@ class SwitchForm(forms.Form):
     )
     against = OtherUnitField(label=_("对比单位"), required=False, widget=AtOnce)
     then = forms.CharField(label=_("对比期间"), required=False, widget=AtOnce)
+    # Chosen by links beside the footnotes, where boundaries have changed.
+    boundaries = forms.ChoiceField(choices=Boundaries.choices, required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any, *, user: Any, home: Bureau, known: Iterable[Period], request: Any) -> None:
         super().__init__(data)

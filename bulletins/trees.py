@@ -126,6 +126,16 @@ def has_other_ground(snapshot: Snapshot, bureau: Bureau) -> bool:
     return {ground.get(unit, unit) for unit in then} != {ground.get(unit, unit) for unit in now}
 
 
+def has_other_bureaus(snapshot: Snapshot, bureau: Bureau) -> bool:
+    """Whether the unit, with what was merged into it, holds other bureaus now than at the freeze."""
+    if not _changes_since(snapshot).exists():
+        return False
+    now = set(Bureau.objects.within(bureau).values_list("pk", flat=True)) & {
+        row["bureau"] for row in kept(snapshot)
+    }
+    return now != {row["bureau"] for row in within(snapshot, bureau)}
+
+
 def divided_otherwise(one: Snapshot, other: Snapshot) -> frozenset[int]:
     """The units of the first tree whose parts cover other ground than they do in the second.
 

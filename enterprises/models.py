@@ -316,7 +316,7 @@ class BoundaryPart(models.Model):
         """The name in tables: before the change for those it takes from, after it for those that come."""
         if self.side == self.Side.FROM:
             return str(self.was.get("short_name") or (self.bureau.short_name if self.bureau else ""))
-        return self.short_name or (self.bureau.short_name if self.bureau else "")
+        return self.short_name or str(self.was.get("short_name") or getattr(self.bureau, "short_name", ""))
 
 
 class NumberSeries(models.Model):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from bulletins import access, behind, dashboard, figures, services, trees
+from bulletins import access, behind, dashboard, figures, rebased, services, trees
 from bulletins.behind import Place, Side, same
 from bulletins.dashboard import Beside, Board
 from bulletins.disclosure import Reader
@@ -27,8 +27,8 @@ from common import listing
 from common.listing import PLAIN, Column, ListPage
 from common.scope import system_job
 from common.workbooks import XLSX
-from enterprises.models import Bureau, IndustryChain
-from projects import goals
+from enterprises.models import BoundaryChange, Bureau, IndustryChain
+from projects import boundaries, goals
 from projects.goals import Goals
 from projects.now import Now
 
@@ -73,6 +73,7 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
         shown=partial(access.may_read, request.user, period),
         series=dashboard.snapshots_before(period, form.readable),
         chain=form.cleaned_data["chain"],
+        boundaries=form.cleaned_data["boundaries"],
     )
     against, then = form.cleaned_data["against"] or bureau, form.cleaned_data["then"] or period
     if refused := access.refusal(request, then, against):
@@ -89,6 +90,7 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
         "chain": board.chain,
         "now": Now.of_unit(bureau, board.chain) if in_charge else None,
         "goals": aims,
+        "boundaries": _boundaries(board, rebased.changes_of(bureau)),
         "snapshot": snapshot,
         "by": board.definitions[board.by],
         "headlines": board.columns,
@@ -99,6 +101,23 @@ def figures_page(request: HttpRequest) -> HttpResponseBase:
         else "",
     }
     return render(request, "bulletins/figures.html", context)
+
+
+def _boundaries(board: Board, changes: list[BoundaryChange]) -> dict[str, Any] | None:
+    """What changed of the boundaries, and in which the earlier figures are told; None where nothing did."""
+    if not changes:
+        return None
+    since = [one for one in board.snapshots if one != board.snapshot]
+    return {
+        "changes": [(one, boundaries.in_words(one)) for one in changes],
+        "is_rebased": board.is_rebased,
+        "may_choose": board.reader.covers(board.bureau, board.chain),
+        "untold": [
+            one.period.name
+            for one in since
+            if board.is_rebased and not rebased.can_be_told(one, board.bureau)
+        ],
+    }
 
 
 AIMS = (

@@ -1024,7 +1024,7 @@ def more_units(tree: Tree, n: int) -> None:
 
 # Of these the rail asks two: unread messages and applications to join. A history asks for the names in it.
 QUERIES = {
-    "/figures/": 23,
+    "/figures/": 24,
     "/figures/2024/000000/I05/": 18,
     "/bulletins/": 10,
     "/periods/": 7,

@@ -1,21 +1,32 @@
 """Boundaries change, frozen figures do not: they are read in the tree of their freeze, by its names."""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 
 from accounts.models import Role
-from bulletins import circular, figures, open_data, recount, rollup, services, trees
+from bulletins import circular, figures, open_data, rebased, recount, rollup, services, trees
 from bulletins.disclosure import Reader
 from bulletins.ladder import Ladder
 from bulletins.models import Bulletin, Snapshot, SnapshotUnit, StatValue
 from bulletins.paper.render import render_html
 from enterprises.models import Bureau
 from tests import factories
-from tests.boundaries import change, merged, part
-from tests.bulletins.ledger import SPRING, Tree, challenge, firm, key_project, project, solved, takes_part
+from tests.boundaries import change, founded, merged, part
+from tests.bulletins.ledger import (
+    SPRING,
+    Tree,
+    challenge,
+    firm,
+    key_project,
+    noon,
+    project,
+    solved,
+    takes_part,
+)
 from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
@@ -200,3 +211,79 @@ def test_a_merge_within_one_city_hides_nothing_of_the_cities(tree: Tree) -> None
     services.freeze_now(services.get_period("2024"), None, "区划变更后更正")
     stranger = Reader(AnonymousUser())
     assert stranger.of_unit(older, tree.suzhou, ["I15"])["I15"].value == 13
+
+
+# --- Series in the boundaries of now ------------------------------------------------------------------------
+
+
+def rebased_value(snapshot: Snapshot, code: str, unit: Bureau) -> int | None:
+    return rebased.of_unit(snapshot, unit, [code], None).get(code, figures.NOT_REPORTED).value
+
+
+def test_earlier_figures_of_a_new_unit_are_counted_anew_from_the_rows_of_then(tree: Tree) -> None:
+    snapshot = frozen()
+    merged(tree.huqiu, tree.wujiang)
+    new = Bureau.objects.get(code=NEW)
+    assert value(snapshot, "I15", new) is None
+    assert rebased_value(snapshot, "I15", new) == 6
+    # One firm took part in both, and is one firm.
+    assert (rebased_value(snapshot, "I07", new), rebased_value(snapshot, "I08", new)) == (1, 2)
+
+
+def test_a_median_in_the_boundaries_of_now_is_that_of_all_rows(tree: Tree) -> None:
+    for days in (10, 30):
+        solved(tree.wujiang, moments={"accepted": noon(SPRING) - timedelta(days=days)})
+    snapshot = frozen()
+    merged(tree.huqiu, tree.wujiang)
+    again = services.freeze_now(services.get_period("2024"), None, "区划变更后更正")
+    new = Bureau.objects.get(code=NEW)
+    assert rebased.of_unit(snapshot, new, ["I20"], None) == figures.of_unit(again, new, ["I20"])
+
+
+def test_a_unit_that_moved_counts_at_its_new_city_in_the_boundaries_of_now(tree: Tree) -> None:
+    snapshot = frozen()
+    change("move", part("from", tree.binhu), part("to", tree.suzhou))
+    suzhou, wuxi = (Bureau.objects.get(pk=unit.pk) for unit in (tree.suzhou, tree.wuxi))
+    assert [value(snapshot, "I15", unit) for unit in (suzhou, wuxi)] == [6, 3]
+    assert [rebased_value(snapshot, "I15", unit) for unit in (suzhou, wuxi)] == [9, 0]
+    assert rebased_value(snapshot, "I15", tree.jiangsu) == value(snapshot, "I15", tree.jiangsu)
+
+
+def test_before_a_split_there_is_no_figure_of_one_half_and_one_of_the_whole(tree: Tree) -> None:
+    snapshot = frozen()
+    change(
+        "split",
+        part("from", tree.huqiu),
+        founded("320598", "北区"),
+        founded("320599", "南区", takes=["320505"]),
+    )
+    half = Bureau.objects.get(code="320599")
+    assert rebased_value(snapshot, "I15", half) is None
+    assert not rebased.can_be_told(snapshot, half)
+    assert rebased_value(snapshot, "I15", Bureau.objects.get(pk=tree.suzhou.pk)) == 6
+
+
+def test_those_in_charge_choose_the_boundaries_and_read_why(tree: Tree) -> None:
+    frozen("2023")
+    frozen()
+    merged(tree.huqiu, tree.wujiang)
+    live("2025")
+    client = browser(factories.user(Role.STATISTICIAN, tree.suzhou))
+    then = client.get(f"/figures/?bureau={NEW}&period=2025")
+    now = client.get(f"/figures/?bureau={NEW}&period=2025&boundaries=now")
+    for page in (then, now):
+        assert "虎丘区、吴江区合并设立新区" in page.content.decode()
+        assert "演示〔2026〕1号" in page.content.decode()
+    assert then.context["board"].headlines["I15"].previous is None
+    assert now.context["board"].headlines["I15"].previous == 6
+    assert "改按当时的区划" in now.content.decode()
+
+
+def test_others_read_figures_as_they_were_counted_then(tree: Tree) -> None:
+    """What differs between both readings may be a small figure."""
+    frozen()
+    change("move", part("from", tree.binhu), part("to", tree.suzhou))
+    stranger = browser(factories.user(Role.FILER))
+    page = stranger.get("/figures/?bureau=320500&period=2024&boundaries=now")
+    assert not page.context["board"].is_rebased
+    assert "改按现在的区划" not in page.content.decode()
