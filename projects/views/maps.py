@@ -1,7 +1,7 @@
 """Chains and their quality maps: the catalogue, the live map, versions, drafting and publishing."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -86,7 +86,7 @@ class Drawing:
         rule: Rule,
         *,
         is_exact: bool,
-        rows_at: dict[str, str] | None = None,
+        rows_at: Mapping[str, Any] | None = None,
         own: dict[int, int] | None = None,
     ) -> None:
         """``rows_at`` are filters of the list of problems that lead to the rows behind the numbers, none for
@@ -129,7 +129,7 @@ class Drawing:
             return f"#segment-{segment}"
         query = [*(self.rows_at or {}).items(), ("segment", segment)]
         query += [("stage", stage) for stage in stages or ("open", "solved")]
-        return f"{reverse('projects:bottleneck_list')}?{urlencode(query)}"
+        return f"{reverse('projects:bottleneck_list')}?{urlencode(query, doseq=True)}"
 
     def svg(self) -> str:
         return chain_map.render(self.chart())
@@ -303,7 +303,9 @@ def _live(request: HttpRequest, chain: IndustryChain, context: dict[str, Any]) -
     filterset.queryset = maps.problems_for(request.user, chain, unit)
     rule, today = maps.rule_now(), timezone.localdate()
     nodes = [maps.exact(node) for node in maps.draw(chain, filterset.qs, rule)]
-    asked = {name: value for name, value in request.GET.items() if value and name in filterset.filters}
+    asked = {
+        name: values for name, values in request.GET.lists() if any(values) and name in filterset.filters
+    }
     rows_at = {**asked, "chain": chain.code, "bureau": unit.code, "masters": "on"}
     title = _("%(bureau)s%(chain)s质量图谱") % {"bureau": unit.short_name, "chain": chain.name}
     drawing = Drawing(title, nodes, rule, is_exact=True, rows_at=rows_at)
