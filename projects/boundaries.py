@@ -32,6 +32,8 @@ from record.models import Event
 from record.recording import WATCHED, accounted, one_change, write
 
 Kind, State, Side = BoundaryChange.Kind, BoundaryChange.State, BoundaryPart.Side
+# Nobody handles them any more, or yet.
+WITHOUT_STEPS = (Bottleneck.Status.DRAFT, *Bottleneck.ENDED)
 # Rows fetched, changed and told of in one go.
 CHUNK = 500
 # Rows that nothing tells where they go, shown by name.
@@ -616,26 +618,31 @@ def _follow_some(
     changed, steps, names = [], [], set[str]()
     for one in known:
         row: Any = rows[one.row]
-        before, after = {}, {}
+        before, after, told = {}, {}, []
         for name, (target, marked) in _goes(one, columns, route).items():
             was = getattr(row, f"{name}_id")
             if was not in route.sources or _is_taken(row, columns[name], name, target, route):
                 continue
             setattr(row, name, target)
             before[name], after[name] = was, target.pk
-            if route.is_split and not marked:
-                route.left[model._meta.label_lower] += 1
+            told.append(marked)
         if not after:
             continue
+        route.left[model._meta.label_lower] += route.is_split and not all(told)
         names |= after.keys()
-        for revision in ("version", "updated_at"):
-            if hasattr(row, revision):
-                row.__dict__[revision] = row.version + 1 if revision == "version" else timezone.now()
-                names.add(revision)
+        is_step = isinstance(row, Bottleneck) and "handler" in after and row.status not in WITHOUT_STEPS
+        if is_step:
+            row.status_changed_at = max(timezone.now(), row.status_changed_at or timezone.now())
+            names.add("status_changed_at")
+            steps.append(row)
+        # The revision of a problem counts its steps.
+        if hasattr(row, "version") and (is_step or not isinstance(row, Bottleneck)):
+            row.version += 1
+        if hasattr(row, "updated_at"):
+            row.updated_at = timezone.now()
+        names |= {name for name in ("version", "updated_at") if hasattr(row, name)}
         write(Event.Kind.CHANGED, row, before=before, after=after)
         changed.append(row)
-        if isinstance(row, Bottleneck) and "handler" in after and row.status not in Bottleneck.ENDED:
-            steps.append(row)
     if changed:
         with accounted(model):
             model._base_manager.bulk_update(changed, sorted(names), batch_size=CHUNK)
@@ -656,28 +663,26 @@ def _is_taken(row: Any, column: Column, name: str, target: Any, route: Route) ->
 
 def _note_steps(rows: Collection[Bottleneck]) -> None:
     """Open problems have a step that says who handles them from now on."""
-    filed = [row for row in rows if row.status != Bottleneck.Status.DRAFT]
     last = dict(
         Transition.objects.judged("the job")
-        .filter(bottleneck__in=filed)
+        .filter(bottleneck__in=rows)
         .order_by("bottleneck")
         .values_list("bottleneck")
         .annotate(models.Max("sequence"))
     )
-    now = timezone.now()
     insert(
         [
             Transition(
                 bottleneck=row,
                 sequence=last.get(row.pk, 0) + 1,
-                at=max(now, row.status_changed_at or now),
+                at=row.status_changed_at or timezone.now(),
                 move="boundary",
                 source=row.status,
                 target=row.status,
                 handler=row.handler,
                 clock_due_on=row.clock_due_on,
             )
-            for row in filed
+            for row in rows
         ]
     )
 

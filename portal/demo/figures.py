@@ -12,7 +12,7 @@ from accounts.models import Grant, Role, User
 from bulletins import circular, collecting, series, services
 from bulletins.models import Bulletin, Period, Submission
 from enterprises.models import Bureau
-from portal.demo import checks
+from portal.demo import boundaries, checks
 from portal.demo.counting import Counted
 from portal.demo.people import CITY, COUNTY, PROVINCE
 from projects.models import ChainProject
@@ -41,6 +41,9 @@ def publish(today: date, phase: Callable[[str], AbstractContextManager[None]]) -
         ]:
             services.issue_bulletin(period, bureaus[code])
         _prepare(years, bureaus, by)
+    with phase(_("区划变更")):
+        boundaries.change(today)
+    with phase(_("汇总与核验")):
         open_periods = [services.get_period(code) for code in _open_periods(today)]
         for period in open_periods:
             services.request_rollup(period, by)

@@ -79,7 +79,7 @@ class BoundaryForm(forms.Form):
         if kind == Kind.RENAME:
             self._ask_for_names("", required=True)
         for number in self.numbers:
-            mark = str(number) if kind == Kind.SPLIT else ""
+            mark = f" {number}" if kind == Kind.SPLIT else ""
             words = _("新单位%(n)s：代码") % {"n": mark}
             self.fields[f"code{number}"] = forms.RegexField(
                 r"^\d{6,12}$", label=words, required=number == 1, help_text=NEW_HELP if number == 1 else ""

@@ -231,13 +231,13 @@ def test_every_life_is_a_legal_walk(demo: None) -> None:
             moves_seen.add(event.move)
             assert event.source in move.sources
             assert event.target == move.leads_to(event.source)
-            if move.name in ("archive", "lapse"):
+            if move.name in ("archive", "lapse", "boundary"):
                 assert (event.actor, event.bureau_id, event.organization_id) == (None, None, None)
                 continue
             assert (event.bureau_id is None) != (event.organization_id is None)
             if event.organization_id is None:
                 unit = row.bureau if "verifier" in move.parties else bureaus[handler]
-                assert unit.path.startswith(bureaus[event.bureau_id].path)
+                assert unit.path.startswith(bureaus[event.bureau_id].heir.path)
             handler = event.handler_id
             if event.target != S.IN_PROGRESS and move.name != "report":
                 named = event.details.get("closes_on")
@@ -262,15 +262,15 @@ def test_every_life_is_a_legal_walk(demo: None) -> None:
             if "reason" in move.needs:
                 assert event.reason
     # What takes an ended limit, a change of mind or a merged twin stands in no demo.
-    assert moves_seen == set(MOVES) - {"unmerge", "follow", "visit", "extend", "report_up"}
+    assert moves_seen == set(MOVES) - {"unmerge", "follow", "visit", "extend", "report_up", "boundary"}
 
 
 def test_actors_hold_the_grant_by_which_they_acted(demo: None) -> None:
     held = {
         (grant.user_id, grant.bureau_id, grant.organization_id)
-        for grant in Grant.objects.in_force(timezone.localdate())
+        for grant in Grant.objects.filter(starts_on__lte=timezone.localdate())
     }
-    for event in Transition.objects.exclude(move__in=("archive", "lapse")):
+    for event in Transition.objects.exclude(move__in=("archive", "lapse", "boundary")):
         assert (event.actor_id, event.bureau_id, event.organization_id) in held
 
 

@@ -149,12 +149,15 @@ def test_rows_of_a_split_bureau_go_by_the_division_of_their_firm(tree: Tree, div
 
 def test_what_nothing_tells_stays_with_the_first_successor_and_is_listed(tree: Tree, divisions: Any) -> None:
     unknown = factories.organization("不知在哪的企业", at=tree.huqiu)
+    problem(tree.huqiu, (S.SUBMITTED, date(2026, 3, 1)), organization=unknown)
     change = split_in_two(tree)
     lines = {str(line.label): line for line in boundaries.Preview(change).lines}
     assert (lines["组织"].left, lines["组织"].named) == (1, ("不知在哪的企业",))
     done = boundaries.carry_out(change)
     assert fresh(unknown).bureau.code == "320598"
     assert done.moved["enterprises.organization"] == [1, 1]
+    # A row is counted once, however many of its columns follow.
+    assert done.moved["projects.bottleneck"] == [1, 1]
 
 
 def test_a_bureau_of_which_a_part_is_taken_stays_with_the_rest(tree: Tree, divisions: Any) -> None:
