@@ -7,6 +7,7 @@ stored figure; where a figure is missing or zero, the sentence says so or is lef
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -42,7 +43,8 @@ from bulletins.paper import (
 from bulletins.paper.render import chinese_number
 from common import charts, formats, printing
 from common.printing import Number, Rank, prose
-from enterprises.models import Bureau, IndustryChain
+from enterprises.models import BoundaryChange, Bureau, IndustryChain
+from projects import boundaries
 
 # How the seven figures are named in the columns of the region table.
 COLUMNS = ("实施\n项目", "创新\n联合体", "链主\n企业", "链员\n企业", "赋能\n机构", "攻关\n项目", "解决\n问题")
@@ -451,7 +453,7 @@ class _Composer:
             notes.append("上年同期数取自尚未冻结的汇总。")
         if any(line.figure.withheld or line.before.withheld for line in self.lines.values()):
             notes.append(f"“{HIDDEN}”表示数字较小或者尚未发布，按规定不单独公布。")
-        notes += [*self._late_notes(), *self._coverage_notes()]
+        notes += [*self._late_notes(), *self._coverage_notes(), *self._boundary_notes()]
         return figures_table(
             f"{self.period.name}{self.whole}质量强链主要指标",
             [self._figure_row(self.lines[code]) for code in HEADLINES],
@@ -471,6 +473,22 @@ class _Composer:
             if line.late
         ]
         return [f"以前期间冻结后补报、计入本期的有：{listing(late)}。"] if late else []
+
+    def _boundary_notes(self) -> list[str]:
+        """What changed of the boundaries since the year before, which counts as they were then."""
+        if not self.before:
+            return []
+        since = BoundaryChange.objects.done().of(trees.within(self.snapshot, self.unit))
+        known = since.filter(
+            effective_on__gt=self.before.period.start_on,
+            effective_on__lte=self.period.end_on,
+            ended_at__lte=self.snapshot.created_at,
+        )
+        told = [
+            f"{boundaries.in_words(change, _in_full)}（{change.document}）"
+            for change in known.prefetch_related("parts__bureau").order_by("effective_on", "pk")
+        ]
+        return [f"上年同期数按当时的区划统计；{_some(told)}。"] if told else []
 
     def _coverage_notes(self) -> list[str]:
         """Who of the unit and those below it was excused, and who had confirmed nothing, at the freeze."""
@@ -842,6 +860,10 @@ class _Composer:
                 for indicator in self.indicators.values()
             )
         )
+
+
+def _in_full(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def _count(value: int | None) -> str | None:

@@ -736,11 +736,11 @@ def _carry_grants(change: BoundaryChange, ending: list[Bureau], targets: list[Bu
 # --- Words --------------------------------------------------------------------------------------------------
 
 
-def in_words(change: BoundaryChange) -> str:
+def in_words(change: BoundaryChange, day: Callable[[Any], str] = formats.day) -> str:
     """2026年7月1日，甲区、乙区合并为丙区。"""
     sources = formats.listed([part.called for part in change.sources])
     targets = formats.listed([part.called for part in change.targets])
-    words = {"day": formats.day(change.effective_on), "sources": sources, "targets": targets}
+    words = {"day": day(change.effective_on), "sources": sources, "targets": targets}
     match change.kind:
         case Kind.MERGE:
             founded = any(part.code for part in change.targets)

@@ -1,7 +1,7 @@
 """Boundaries change, frozen figures do not: they are read in the tree of their freeze, by its names."""
 
 import hashlib
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -287,3 +287,20 @@ def test_others_read_figures_as_they_were_counted_then(tree: Tree) -> None:
     page = stranger.get("/figures/?bureau=320500&period=2024&boundaries=now")
     assert not page.context["board"].is_rebased
     assert "改按现在的区划" not in page.content.decode()
+
+
+def test_a_paper_that_compares_over_a_change_names_it(tree: Tree) -> None:
+    frozen("2024")
+    merged(tree.huqiu, tree.wujiang, on=date(2025, 3, 1))
+    frozen("2025")
+    (paper, other) = (
+        services.issue_bulletin(services.get_period("2025"), Bureau.objects.get(pk=unit.pk))
+        for unit in (tree.suzhou, tree.wuxi)
+    )
+    note = "上年同期数按当时的区划统计；2025年3月1日，虎丘区、吴江区合并设立新区（演示〔2026〕1号）。"
+    assert note in printed_words(paper)
+    assert "当时的区划" not in printed_words(other)
+
+
+def printed_words(bulletin: Bulletin) -> str:
+    return render_html(circular.compose(Bulletin.objects.judged("test").get(pk=bulletin.pk)))
