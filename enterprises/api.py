@@ -14,6 +14,10 @@ class BureauSerializer(RowSerializer):
     level = serializers.IntegerField()
     parent = serializers.CharField(source="parent.code", allow_null=True, default=None)
     is_separately_planned = serializers.BooleanField()
+    valid_from = serializers.DateField(allow_null=True, help_text="Null: since before dates were kept.")
+    valid_to = serializers.DateField(
+        allow_null=True, help_text="From this day on it is no bureau of now; `parent` is its successor."
+    )
 
 
 class BureauViewSet(DetailView):

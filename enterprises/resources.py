@@ -3,14 +3,13 @@
 A file speaks the language of whoever exports it; headings and words in any of our languages are read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Model
 from django.utils import timezone, translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -27,13 +26,13 @@ DAY_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d")
 class CodeWidget(widgets.Widget):
     """A row of a reference table by its code; the table is read once per file."""
 
-    def __init__(self, model: type[Model], sentence: Any) -> None:
+    def __init__(self, known: Callable[[], Iterable[Any]], sentence: Any) -> None:
         super().__init__()
-        self.model, self.sentence = model, sentence
+        self.known, self.sentence = known, sentence
         self.rows: dict[str, Any] = {}
 
     def read(self) -> None:
-        self.rows = {row.code: row for row in self.model._default_manager.all()}
+        self.rows = {row.code: row for row in self.known()}
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         code = _text(value)
@@ -187,12 +186,14 @@ class OrganizationResource(resources.ModelResource):
         WordWidget(Organization.LegalForm.choices),
         default="enterprise",
     )
-    bureau = Field("bureau", gettext_lazy("主管单位代码"), CodeWidget(Bureau, _unknown_bureau))
+    bureau = Field(
+        "bureau", gettext_lazy("主管单位代码"), CodeWidget(Bureau.objects.in_force, _unknown_bureau)
+    )
     registered_division = Field(
-        "registered_division", gettext_lazy("登记地代码"), CodeWidget(Division, _unknown_division)
+        "registered_division", gettext_lazy("登记地代码"), CodeWidget(Division.objects.all, _unknown_division)
     )
     operating_division = Field(
-        "operating_division", gettext_lazy("经营地代码"), CodeWidget(Division, _unknown_division)
+        "operating_division", gettext_lazy("经营地代码"), CodeWidget(Division.objects.all, _unknown_division)
     )
     address = Field("address", gettext_lazy("地址"), TextWidget())
     legal_rep = Field("legal_rep", gettext_lazy("法定代表人"), TextWidget())

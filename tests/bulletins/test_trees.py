@@ -82,7 +82,10 @@ def test_problems_posted_by_a_merged_bureau_count_at_its_successor(tree: Tree) -
     challenge(tree.huqiu, SPRING)
     assert value(live(), "I25", tree.huqiu) == 1
     merged(tree.huqiu, tree.wujiang)
-    assert value(live(), "I25", Bureau.objects.get(code=NEW)) == 1
+    after = live()
+    assert value(after, "I25", Bureau.objects.get(code=NEW)) == 1
+    # Its steps say so for ever, but it is no unit any more: neither in all nor of a chain.
+    assert not StatValue.objects.filter(snapshot=after, bureau=tree.huqiu).exists()
 
 
 # --- What was frozen ----------------------------------------------------------------------------------------
