@@ -6,12 +6,13 @@ from datetime import date, timedelta
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.models import Role
-from bulletins import circular, figures, open_data, rebased, recount, rollup, services, trees
+from bulletins import circular, figures, open_data, rebased, recount, rollup, series, services, trees
 from bulletins.disclosure import Reader
 from bulletins.ladder import Ladder
-from bulletins.models import Bulletin, Snapshot, SnapshotUnit, StatValue
+from bulletins.models import Bulletin, Edition, Series, Snapshot, SnapshotUnit, StatValue
 from bulletins.paper.render import render_html
 from enterprises.models import Bureau
 from tests import factories
@@ -307,3 +308,22 @@ def test_a_paper_that_compares_over_a_change_names_it(tree: Tree) -> None:
 
 def printed_words(bulletin: Bulletin) -> str:
     return render_html(circular.compose(Bulletin.objects.judged("test").get(pk=bulletin.pk)))
+
+
+def test_a_series_of_a_bureau_that_has_ended_issues_nothing_more(tree: Tree) -> None:
+    signer = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    for unit in (tree.huqiu, tree.wuxi):
+        Series.objects.create(
+            bureau=unit,
+            kind="circular",
+            period_kind="year",
+            down_to=unit.level,
+            created_by=factories.user(),
+            approved_by=signer,
+            approved_at=timezone.now() - timedelta(days=1),
+        )
+    merged(tree.huqiu, tree.wujiang)
+    frozen()
+    series.start_due()
+    begun = Edition.objects.judged("test").values_list("series__bureau__code", flat=True)
+    assert list(begun) == ["320200"]

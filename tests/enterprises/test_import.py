@@ -17,6 +17,7 @@ from enterprises.models import Organization
 from enterprises.resources import OrganizationResource
 from record.models import Event
 from tests import factories
+from tests.boundaries import change, part
 from tests.worlds import world
 
 pytestmark = pytest.mark.django_db
@@ -270,3 +271,11 @@ def test_an_imported_organisation_takes_the_place_of_one_that_waits_to_be_verifi
 
 def test_nobody_is_imported_as_waiting_to_be_verified(client: Client) -> None:
     assert "待核实" not in client.get(reverse("admin:enterprises_organization_add")).text
+
+
+def test_no_organisation_comes_into_a_bureau_that_has_ended(client: Client) -> None:
+    ended = factories.bureau("320585", "太仓市", factories.county().parent)
+    into = factories.bureau("320506", "吴中区", factories.county().parent)
+    change("merge", part("from", ended), part("to", into))
+    assert "没有代码为“320585”的单位" in look(client, good(主管单位代码="320585"))
+    assert "没有代码为" not in look(client, good(主管单位代码="320506"))

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from accounts.joining import proposed_bureau
 from accounts.models import Grant, Notice, Role, User
 from common.scope import system_job
 from enterprises.models import BoundaryChange, Bureau, Division, Organization
@@ -411,3 +412,12 @@ def test_carried_out_by_two_workers_at_once_it_is_done_once() -> None:
     assert fresh(change).state == "done"
     events = Event.objects.judged("test").filter(entity="enterprises.organization", row=str(firm.pk))
     assert events.filter(kind="changed").count() == 1
+
+
+def test_a_firm_of_an_old_division_is_offered_the_successor(tree: Tree, divisions: Any) -> None:
+    tree.huqiu.division = divisions[0]
+    tree.huqiu.save()
+    merged(tree.huqiu, tree.wujiang)
+    proposed = proposed_bureau(divisions[0])
+    assert proposed is not None
+    assert proposed.code == "320599"
