@@ -282,6 +282,7 @@ def test_every_watched_field_exists():
 def test_every_business_model_is_watched_or_stands_here_with_its_reason():
     unwatched = {
         "bulletins.countedrow": "follows from its snapshot",
+        "bulletins.snapshotunit": "the tree as it stood, with its snapshot",
         "bulletins.statvalue": "follows from its snapshot",
         "enterprises.numberseries": "a counter",
         "projects.transition": "appended with the change of its problem",
