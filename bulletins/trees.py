@@ -122,7 +122,7 @@ def has_other_ground(snapshot: Snapshot, bureau: Bureau) -> bool:
         return False
     then = {row["bureau"] for row in within(snapshot, bureau)}
     now = set(Bureau.objects.in_force().within(bureau).values_list("pk", flat=True))
-    ground = _ground()
+    ground = _ground(_changes_since(snapshot))
     return {ground.get(unit, unit) for unit in then} != {ground.get(unit, unit) for unit in now}
 
 
@@ -139,23 +139,31 @@ def has_other_bureaus(snapshot: Snapshot, bureau: Bureau) -> bool:
 def divided_otherwise(one: Snapshot, other: Snapshot) -> frozenset[int]:
     """The units of the first tree whose parts cover other ground than they do in the second.
 
-    Bureaus that were merged or split up into each other are the same ground.
+    Bureaus that were merged or split up into each other are the same ground; where several parts of a unit
+    have a share in it, nobody knows what each covers.
     """
-    if not _changes_since(one).filter(ended_at__lte=other.finished_at).exists():
+    changes = _changes_since(one).filter(ended_at__lte=other.finished_at)
+    if not changes.exists():
         return frozenset()
     lines = [
         SnapshotUnit.objects.filter(snapshot=side).values_list("bureau", "parent") for side in (one, other)
     ]
-    ground = _ground()
-    parts = [_parts(dict(line), ground) for line in lines]
-    return frozenset(whole for whole, covered in parts[0].items() if covered != parts[1].get(whole))
+    ground = _ground(changes)
+    then, now = (_parts(dict(line), ground) for line in lines)
+    return frozenset(whole for whole, parts in then.items() if not _are_the_same(parts, now.get(whole, [])))
 
 
-def _ground() -> dict[int, int]:
+def _are_the_same(parts: list[frozenset[int]], others: list[frozenset[int]]) -> bool:
+    return set(parts) == set(others) and all(
+        sum(map(len, side)) == len(frozenset[int]().union(*side)) for side in (parts, others)
+    )
+
+
+def _ground(changes: QuerySet[BoundaryChange]) -> dict[int, int]:
     """The bureaus that were merged or split up, with one of those that are the same ground."""
     found: dict[int, int] = {}
-    done = BoundaryChange.objects.done().filter(kind__in=["merge", "split"]).order_by("ended_at", "pk")
-    for change in done.prefetch_related("parts"):
+    ordered = changes.filter(kind__in=["merge", "split"]).order_by("ended_at", "pk")
+    for change in ordered.prefetch_related("parts"):
         units = {part.bureau_id for part in change.parts.all() if part.bureau_id}
         together = {found.get(unit, unit) for unit in units}
         first = min(together)
@@ -164,16 +172,16 @@ def _ground() -> dict[int, int]:
     return found
 
 
-def _parts(parents: dict[int, int | None], ground: dict[int, int]) -> dict[int, set[frozenset[int]]]:
-    """What the parts of each unit cover."""
+def _parts(parents: dict[int, int | None], ground: dict[int, int]) -> dict[int, list[frozenset[int]]]:
+    """What each part of each unit covers."""
     covered: dict[int, set[int]] = {unit: set() for unit in parents}
     for unit in parents:
         above: int | None = unit
         while above is not None:
             covered[above].add(ground.get(unit, unit))
             above = parents[above]
-    found: dict[int, set[frozenset[int]]] = {}
+    found: dict[int, list[frozenset[int]]] = {}
     for unit, parent in parents.items():
         if parent is not None:
-            found.setdefault(parent, set()).add(frozenset(covered[unit]))
+            found.setdefault(parent, []).append(frozenset(covered[unit]))
     return found

@@ -217,6 +217,34 @@ def test_a_merge_within_one_city_hides_nothing_of_the_cities(tree: Tree) -> None
     assert stranger.of_unit(older, tree.suzhou, ["I15"])["I15"].value == 13
 
 
+@pytest.mark.parametrize("how", ["merged", "split", "shifted"])
+def test_two_versions_with_counties_divided_otherwise_do_not_tell_the_small_one_between(
+    tree: Tree, how: str
+) -> None:
+    third, north = factories.bureau("320506", "吴中区", tree.suzhou), factories.organization(at=tree.wujiang)
+    for number in range(17):
+        solved(tree.wujiang, **({"organization": north} if number < 3 else {}))
+    for _n in range(8):
+        for unit in (third, tree.binhu, tree.dongcheng):
+            solved(unit)
+    older = frozen()
+    stranger = Reader(AnonymousUser())
+    assert stranger.of_unit(older, tree.wujiang, ["I15"])["I15"].value == 20
+    if how == "merged":
+        merged(tree.huqiu, tree.wujiang)
+    else:
+        into = part("to", third, takes=[north.uscc]) if how == "shifted" else founded(takes=[north.uscc])
+        change("split", part("from", tree.wujiang, stays=True), into)
+    newer = services.freeze_now(services.get_period("2024"), None, "区划变更后更正")
+    wujiang = Bureau.objects.get(code=NEW if how == "merged" else "320509")
+    # 23 − 20 are the three of 虎丘, 20 − 17 those of the firm that went.
+    assert value(newer, "I15", wujiang) == (23 if how == "merged" else 17)
+    stranger = Reader(AnonymousUser())
+    assert stranger.of_unit(older, tree.wujiang, ["I15"])["I15"].value is None
+    told = [stranger.of_unit(older, unit, ["I15"])["I15"].value for unit in (tree.suzhou, tree.binhu)]
+    assert told == [31, 11]
+
+
 # --- Series in the boundaries of now ------------------------------------------------------------------------
 
 
