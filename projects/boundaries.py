@@ -6,6 +6,7 @@ tree alone. What is of now (whose firm, whose turn, who holds a role) follows to
 of every column that names a bureau which of the two it is.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Length
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,6 +33,7 @@ from record.acting import by_whom
 from record.models import Event
 from record.recording import WATCHED, accounted, one_change, write
 
+logger = logging.getLogger(__name__)
 Kind, State, Side = BoundaryChange.Kind, BoundaryChange.State, BoundaryPart.Side
 # Nobody handles them any more, or yet.
 WITHOUT_STEPS = (Bottleneck.Status.DRAFT, *Bottleneck.ENDED)
@@ -163,8 +166,7 @@ def plan(by: User, change: BoundaryChange, parts: Sequence[BoundaryPart]) -> Bou
     refuse_others(by, parts)
     with transaction.atomic():
         # Of two who plan for the same bureau the second reads what the first has stored.
-        named = [part.bureau_id for part in parts if part.bureau_id]
-        list(Bureau.objects.select_for_update().filter(pk__in=named).order_by("pk"))
+        _lock_units(parts)
         if fault := fault_of(change, parts):
             raise ValidationError(fault)
         change.summary = _summary(change, parts)
@@ -189,7 +191,7 @@ def refuse_others(by: User, parts: Iterable[BoundaryPart]) -> None:
 
 
 def _administers(by: User, bureau: Bureau) -> bool:
-    return by.is_superuser or by.holds_over(bureau, Role.ADMINISTRATOR)
+    return by.is_active and (by.is_superuser or by.holds_over(bureau, Role.ADMINISTRATOR))
 
 
 def may_plan(by: User) -> bool:
@@ -226,7 +228,36 @@ def fault_of(change: BoundaryChange, parts: Sequence[BoundaryPart]) -> str:
     units = [part.bureau for part in sources if part.bureau]
     if not units or len(units) != len(sources):
         return _("请选择原单位。")
-    for unit in [*units, *(part.bureau for part in targets if part.bureau)]:
+    if fault := _fault_of_units(change, units, [part.bureau for part in targets if part.bureau]):
+        return fault
+    for part in targets:
+        if not part.bureau and Bureau.objects.filter(code=part.code).exists():
+            return _("代码 %(code)s 已有单位；停用的代码不再使用。") % {"code": part.code}
+    if any(part.bureau in units for part in targets):
+        return _("一个单位不能同时是原单位和新单位。")
+    return FAULTS[Kind(change.kind)](units, sources, targets) or _fault_of_paths(units, targets)
+
+
+def _fault_of_paths(units: list[Bureau], targets: list[BoundaryPart]) -> str:
+    """Units come to stand below a target with all that is below them, what was merged before included."""
+    room = Bureau._meta.get_field("path").max_length or 0
+    for part in targets:
+        superior = part.bureau.path if part.bureau else f"{_path_above(units[0])}{part.code}/"
+        for unit in units:
+            longest = Bureau.objects.within(unit).aggregate(longest=models.Max(Length("path")))["longest"]
+            if len(superior) + longest - len(_path_above(unit)) > room:
+                return _("“%(unit)s”以下的隶属层次（含历次合并前的单位）过多，不能再并入。") % {
+                    "unit": unit.short_name
+                }
+    return ""
+
+
+def _path_above(unit: Bureau) -> str:
+    return unit.path.removesuffix(f"{unit.code}/")
+
+
+def _fault_of_units(change: BoundaryChange, units: list[Bureau], targets: list[Bureau]) -> str:
+    for unit in [*units, *targets]:
         if unit.valid_to:
             return _("“%(unit)s”已于 %(day)s 撤销。") % {
                 "unit": unit.short_name,
@@ -234,12 +265,12 @@ def fault_of(change: BoundaryChange, parts: Sequence[BoundaryPart]) -> str:
             }
         if unit.level == Bureau.Level.NATIONAL and unit in units:
             return _("总局不参加区划变更。")
-    for part in targets:
-        if not part.bureau and Bureau.objects.filter(code=part.code).exists():
-            return _("代码 %(code)s 已有单位；停用的代码不再使用。") % {"code": part.code}
-    if any(part.bureau in units for part in targets):
-        return _("一个单位不能同时是原单位和新单位。")
-    return FAULTS[Kind(change.kind)](units, sources, targets)
+        if unit.valid_from and unit.valid_from > change.effective_on:
+            return _("“%(unit)s”%(day)s 才设立，变更的生效日期不能更早。") % {
+                "unit": unit.short_name,
+                "day": formats.day(unit.valid_from),
+            }
+    return ""
 
 
 def _fault_of_merge(units: list[Bureau], sources: list[BoundaryPart], targets: list[BoundaryPart]) -> str:
@@ -332,6 +363,14 @@ def cancel(by: User, change: BoundaryChange) -> BoundaryChange:
 
 def _locked(change: BoundaryChange) -> BoundaryChange:
     return BoundaryChange.objects.judged("under the lock").select_for_update().get(pk=change.pk)
+
+
+def _lock_units(parts: Sequence[BoundaryPart]) -> None:
+    """Lock the units that are named, and read them as they are now."""
+    named = [part.bureau_id for part in parts if part.bureau_id]
+    known = {row.pk: row for row in Bureau.objects.select_for_update().filter(pk__in=named).order_by("pk")}
+    for part in parts:
+        part.bureau = known[part.bureau_id] if part.bureau_id else None
 
 
 def _end(locked: BoundaryChange, state: str) -> None:
@@ -454,7 +493,8 @@ def carry_out_due() -> int:
     """Carry out what is due, the earliest first, and take along what was stored meanwhile for bureaus that
     have ended; returns how many were carried out.
 
-    Run twice or late, it does the same once. What cannot be carried out says why and is tried again.
+    Run twice or late, it does the same once. What cannot be carried out says why and is tried again; it keeps
+    nothing else from its day.
     """
     due = BoundaryChange.objects.judged("the job").filter(
         state=State.PLANNED, effective_on__lte=timezone.localdate()
@@ -464,21 +504,32 @@ def carry_out_due() -> int:
         try:
             done += carry_out(change).state == State.DONE
         except ValidationError as refused:
-            change.refusal = " ".join(refused.messages)[:300]
-            change.save(update_fields=["refusal"])
+            _note_refusal(change, " ".join(refused.messages))
+        except Exception:
+            logger.exception("boundary change %s was not carried out", change.pk)
+            _note_refusal(change, _("办理时出错，经过已记入系统日志，请联系运维人员。"))
     for change in BoundaryChange.objects.done().filter(
         kind__in=[Kind.MERGE, Kind.SPLIT], ended_at__gte=timezone.now() - timedelta(days=1)
     ):
-        follow_late(change)
+        try:
+            follow_late(change)
+        except Exception:
+            logger.exception("rows of boundary change %s did not follow", change.pk)
     return done
 
 
+def _note_refusal(change: BoundaryChange, why: str) -> None:
+    change.refusal = why[:300]
+    change.save(update_fields=["refusal"])
+
+
 @system_job("carry out a boundary change")
-def carry_out(change: BoundaryChange) -> BoundaryChange:
+def carry_out(change: BoundaryChange, confirmed_by: User | None = None) -> BoundaryChange:
     """Change the tree, and let everything of now follow, in one transaction.
 
-    Of a change that has ended it does nothing. Raises ValidationError before its day, and when other changes
-    have made it impossible.
+    Whoever planned it answers for it, or who confirms it now. Of a change that has ended it does nothing.
+    Raises ValidationError before its day, when other changes have made it impossible or another one than was
+    planned, and when they may not plan it any more.
     """
     with one_change():
         locked = _locked(change)
@@ -487,13 +538,8 @@ def carry_out(change: BoundaryChange) -> BoundaryChange:
         if locked.effective_on > timezone.localdate():
             raise ValidationError(_("还没有到生效日期 %(day)s。") % {"day": formats.day(locked.effective_on)})
         parts = list(locked.parts.all())
-        named = [part.bureau_id for part in parts if part.bureau_id]
-        known = {
-            row.pk: row for row in Bureau.objects.select_for_update().filter(pk__in=named).order_by("pk")
-        }
-        for part in parts:
-            part.bureau = known[part.bureau_id] if part.bureau_id else None
-        if fault := fault_of(locked, parts):
+        _lock_units(parts)
+        if fault := fault_of(locked, parts) or _fault_since(parts, confirmed_by or locked.planned_by):
             raise ValidationError(fault)
         sources = [part for part in parts if part.side == Side.FROM]
         targets = [part for part in parts if part.side == Side.TO]
@@ -512,6 +558,23 @@ def carry_out(change: BoundaryChange) -> BoundaryChange:
             _hand_over(locked, sources, targets)
         _end(locked, State.DONE)
     return locked
+
+
+def _fault_since(parts: list[BoundaryPart], by: User) -> str:
+    """Whether the units stand where they stood when it was planned, and the user may still plan it."""
+    for part in parts:
+        if part.bureau and part.bureau.parent:
+            then = Bureau.objects.get(code=part.was["parent"])
+            if then.heir != part.bureau.parent:
+                return _("登记后“%(unit)s”改由%(superior)s管辖，请取消后重新登记。") % {
+                    "unit": part.bureau.short_name,
+                    "superior": part.bureau.parent.short_name,
+                }
+    try:
+        refuse_others(by, parts)
+    except PermissionDenied as refused:
+        return _("登记人已无权办理：%(why)s请由有权的管理员办理。") % {"why": refused}
+    return ""
 
 
 def _rename(part: BoundaryPart) -> None:

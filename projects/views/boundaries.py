@@ -183,9 +183,12 @@ def carry_out(request: HttpRequest, pk: int) -> HttpResponse:
     if refusal := _refusal(request, change):
         raise PermissionDenied(refusal)
     try:
-        boundaries.carry_out(change)
+        done = boundaries.carry_out(change, confirmed_by=request.user)  # type: ignore[arg-type]
     except ValidationError as fault:
         messages.error(request, " ".join(fault.messages))
     else:
-        messages.success(request, _("区划变更已生效，单位、记录和授权已经随之变动。"))
+        if done.state == State.DONE:
+            messages.success(request, _("区划变更已生效，单位、记录和授权已经随之变动。"))
+        else:
+            messages.error(request, _("这项区划变更已经生效或取消。"))
     return redirect("projects:boundary_detail", pk)

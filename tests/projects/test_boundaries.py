@@ -294,6 +294,76 @@ def test_a_cancelled_plan_never_happens_and_frees_its_bureaus(tree: Tree) -> Non
         boundaries.cancel(by, change)
 
 
+def due_today(change: BoundaryChange) -> BoundaryChange:
+    with system_job("test"):
+        BoundaryChange.objects.filter(pk=change.pk).update(effective_on=TODAY())
+    return change
+
+
+def test_a_change_that_fails_unforeseen_keeps_no_other_from_its_day(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = planned(Kind.MERGE, part("from", tree.huqiu), founded())
+    sound = planned(Kind.MERGE, part("from", tree.binhu), founded("320299", "太湖区"))
+    follow = boundaries._hand_over
+
+    def fails(change: BoundaryChange, *parts: Any) -> None:
+        if change.pk == broken.pk:
+            raise IntegrityError
+        follow(change, *parts)
+
+    monkeypatch.setattr(boundaries, "_hand_over", fails)
+    assert boundaries.carry_out_due() == 1
+    assert fresh(sound).state == "done"
+    assert (fresh(broken).state, "系统日志" in fresh(broken).refusal) == ("planned", True)
+
+
+def test_a_plan_is_not_carried_out_where_a_unit_came_below_another_city_meanwhile(tree: Tree) -> None:
+    by = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    change = planned(
+        Kind.MERGE, part("from", tree.huqiu), part("to", tree.wujiang), by=by, on=TODAY() + timedelta(1)
+    )
+    # Past the pages, which allow one planned change of a unit.
+    wujiang = fresh(tree.wujiang)
+    wujiang.parent = fresh(tree.wuxi)
+    wujiang.save()
+    assert boundaries.carry_out_due() == 0
+    due_today(change)
+    assert boundaries.carry_out_due() == 0
+    assert "“吴江区”改由无锡市管辖" in fresh(change).refusal
+    with pytest.raises(ValidationError, match="改由无锡市管辖"):
+        boundaries.carry_out(change, confirmed_by=factories.user(is_superuser=True))
+    assert fresh(tree.huqiu).valid_to is None
+
+
+def test_a_plan_outlives_the_merger_of_the_superior(tree: Tree) -> None:
+    change = planned(Kind.MERGE, part("from", tree.huqiu), founded(), on=TODAY() + timedelta(1))
+    merged(tree.suzhou, tree.wuxi, into=founded("320900", "苏锡市"))
+    due_today(change)
+    assert boundaries.carry_out_due() == 1
+    assert fresh(tree.huqiu).path == "000000/320000/320900/320599/320505/"
+
+
+@pytest.mark.parametrize("lost", ["grant", "account"])
+def test_a_plan_of_somebody_who_may_not_plan_any_more_waits_for_one_who_may(tree: Tree, lost: str) -> None:
+    by = factories.user(Role.ADMINISTRATOR, tree.suzhou, is_superuser=lost == "account")
+    change = planned(
+        Kind.MERGE, part("from", tree.huqiu), part("to", tree.wujiang), by=by, on=TODAY() + timedelta(1)
+    )
+    if lost == "grant":
+        (grant,) = by.grants_of(Role.ADMINISTRATOR)
+        grant.ended_at = timezone.now()
+        grant.save(update_fields=["ended_at"])
+    else:
+        by.is_active = False
+        by.save()
+    due_today(change)
+    assert boundaries.carry_out_due() == 0
+    assert "登记人已无权办理" in fresh(change).refusal
+    other = factories.user(Role.ADMINISTRATOR, tree.jiangsu)
+    assert boundaries.carry_out(change, confirmed_by=other).state == "done"
+
+
 # --- What cannot stand --------------------------------------------------------------------------------------
 
 
@@ -329,6 +399,30 @@ def test_a_plan_that_cannot_stand_is_refused_in_words(
     with pytest.raises(ValidationError, match=refusal):
         planned(kind, *parts(tree))
     assert not BoundaryChange.objects.judged("test").exists()
+
+
+def test_a_unit_is_not_changed_before_it_was_founded(tree: Tree) -> None:
+    merged(tree.huqiu, on=TODAY() - timedelta(9))
+    unit, yesterday = Bureau.objects.get(code="320599"), TODAY() - timedelta(10)
+    for parts in ([part("from", unit), founded("320598")], [part("from", tree.wujiang), part("to", unit)]):
+        with pytest.raises(ValidationError, match="才设立"):
+            planned(Kind.MERGE, *parts, on=yesterday)
+    merged(unit, into=founded("320598"), on=TODAY() - timedelta(9))
+
+
+def test_mergers_into_mergers_are_refused_before_their_path_overflows(tree: Tree) -> None:
+    unit, room = tree.huqiu, Bureau._meta.get_field("path").max_length
+    for number in range(7):
+        merged(unit, into=founded(f"32059{number}"))
+        unit = Bureau.objects.get(code=f"32059{number}")
+    assert len(fresh(tree.huqiu).path) == 77 <= room
+    for parts in (
+        (Kind.MERGE, part("from", unit), founded()),
+        (Kind.SPLIT, part("from", unit), founded(), founded("320598", takes=["320505"])),
+    ):
+        with pytest.raises(ValidationError, match="隶属层次（含历次合并前的单位）过多"):
+            planned(*parts)
+    planned(Kind.MOVE, part("from", unit), part("to", tree.wuxi))
 
 
 def test_a_bureau_has_one_planned_change_at_a_time(tree: Tree) -> None:

@@ -123,3 +123,14 @@ def test_a_form_offers_no_unit_that_has_ended(tree: Tree) -> None:
     client = browser(factories.user(Role.ADMINISTRATOR, tree.nation))
     typed = {"user": "x", "role": "officer", "bureau": "320505", "starts_on": "2026-11-01"}
     assert "已撤销，现由吴江区（320509）办理" in text_of(client.post("/people/grants/new/", typed))
+
+
+def test_of_a_change_that_was_given_up_meanwhile_nobody_reads_that_it_took_effect(
+    tree: Tree, client: Any
+) -> None:
+    row = planned("merge", part("from", tree.huqiu), part("to", tree.wujiang))
+    client.post(f"/boundaries/{row.pk}/cancel/")
+    said = text_of(client.post(f"/boundaries/{row.pk}/carry-out/", follow=True))
+    assert "这项区划变更已经生效或取消" in said
+    assert "已经随之变动" not in said
+    assert the_change().state == "cancelled"
