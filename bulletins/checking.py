@@ -18,7 +18,7 @@ from projects import reports
 from projects.models import InspectionReport
 
 CODE = re.compile(rb"ZLTB(?:-[0-9A-Z]{5}){3}")
-STREAM = re.compile(rb"stream\r?\n")
+STREAM = re.compile(rb"(?<!end)stream\r?\n")
 # The metadata of a bulletin are a few kilobytes; reading on would only serve those who want to exhaust us.
 PACKED_LIMIT = 64 * 1024
 TEXT_LIMIT = 256 * 1024

@@ -502,6 +502,13 @@ FILE_FAULTS = {
 CODES_LENGTH = checking.CODES_LIMIT * len("ZLTB-7K3M9-QXD2F-HA4TC ")
 
 
+def _too_large(size: int) -> ValidationError:
+    return ValidationError(
+        _("文件有 %(size)s，超过 %(limit)s，请核对是不是选错了文件。"),
+        params={"size": filesizeformat(size), "limit": filesizeformat(settings.UPLOAD_LIMIT)},
+    )
+
+
 class VerifyForm(forms.Form):
     """A verification code or the PDF itself."""
 
@@ -528,16 +535,15 @@ class VerifyForm(forms.Form):
     digest = forms.CharField(required=False, widget=forms.HiddenInput, validators=[valid_digest])
     found = forms.CharField(required=False, max_length=CODES_LENGTH, widget=forms.HiddenInput)
     fault = forms.CharField(required=False, widget=forms.HiddenInput)
+    # Of a file that it could not judge and that is too large to be uploaded.
+    size = forms.IntegerField(required=False, min_value=0, max_value=2**53, widget=forms.HiddenInput)
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         if not file:
             return None
         if file.size > settings.UPLOAD_LIMIT:
-            raise ValidationError(
-                _("文件有 %(size)s，超过 %(limit)s，请核对是不是选错了文件。"),
-                params={"size": filesizeformat(file.size), "limit": filesizeformat(settings.UPLOAD_LIMIT)},
-            )
+            raise _too_large(file.size)
         head = file.read(1024)
         file.seek(0)
         # Readers accept a few bytes before the mark, and so do we.
@@ -556,6 +562,8 @@ class VerifyForm(forms.Form):
         data = super().clean() or {}
         if sentence := FILE_FAULTS.get(data.get("fault", "")):
             self.add_error("file", sentence)
+        if (size := data.get("size") or 0) > settings.UPLOAD_LIMIT:
+            self.add_error("file", _too_large(size))
         if not self.errors and not any(data.get(name) for name in ("code", "file", "digest")):
             self.add_error("code", _("请输入核验码，或选择 PDF 文件。"))
         return data

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -82,7 +83,7 @@ def _page(
     by_file: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    context: dict[str, Any] = {"form": form, "by_file": by_file}
+    context: dict[str, Any] = {"form": form, "by_file": by_file, "upload_limit": settings.UPLOAD_LIMIT}
     if verdict:
         if request.method != "HEAD":
             checking.count(verdict, by_file=by_file)

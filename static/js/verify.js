@@ -1,11 +1,13 @@
 // A file is checked without being sent: its SHA-256 is made here, and the verification codes in it are found here.
-// Without crypto.subtle (a page that is not encrypted) or without script the file is uploaded and forgotten.
+// Without the means (crypto.subtle is none on a page that is not encrypted), without script, or where they fail, the
+// file is uploaded and forgotten.
 (() => {
   "use strict";
   const form = document.querySelector("form[data-digest]");
-  if (!form || !globalThis.crypto?.subtle) return;
+  if (!form?.requestSubmit || !globalThis.crypto?.subtle || !globalThis.DecompressionStream) return;
 
   const file = form.elements.file;
+  const told = ["digest", "found", "fault", "size"];
   const CODE = /ZLTB(?:-[0-9A-Z]{5}){3}/g;
   // As on the server (bulletins/checking.py): metadata are small, more would serve nobody.
   const PACKED_LIMIT = 64 * 1024;
@@ -49,13 +51,16 @@
     return [...found].slice(0, CODES_LIMIT);
   }
 
+  // Too large to be uploaded, where it could not be judged here.
+  const tooLarge = (chosen) => chosen.size > Number(form.dataset.limit) && { size: chosen.size };
+
   async function looked(chosen) {
     if (!chosen.size) return { fault: "empty" };
     let bytes;
     try {
       bytes = new Uint8Array(await chosen.arrayBuffer());
     } catch {
-      return { fault: "unreadable" }; // a folder, or moved meanwhile
+      return tooLarge(chosen) || { fault: "unreadable" }; // a folder, or moved meanwhile
     }
     if (!text(bytes.subarray(0, 1024)).includes("%PDF-")) return { fault: "not_pdf" };
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -65,24 +70,27 @@
     };
   }
 
+  let uploads = false;
   // Before the form is marked as sent (forms.js), which it is not yet.
   document.addEventListener(
     "submit",
     async (event) => {
-      if (event.target !== form || !file.files.length || file.disabled) return;
+      if (event.target !== form || !file.files.length || file.disabled || uploads) return;
       event.preventDefault();
       const button = form.querySelector("[type=submit]");
       if (button.dataset.busy) return;
       button.dataset.busy = "1";
-      const { digest = "", found = "", fault = "" } = await looked(file.files[0]);
-      Object.entries({ digest, found, fault }).forEach(([name, value]) => (form.elements[name].value = value));
-      file.disabled = true; // so that it stays here
+      const chosen = file.files[0];
+      const answer = await looked(chosen).catch(() => tooLarge(chosen));
+      told.forEach((name) => (form.elements[name].value = answer[name] ?? ""));
+      uploads = !answer;
+      file.disabled = !uploads; // so that it stays here
       setTimeout(() => form.requestSubmit()); // not while it is still being submitted
     },
     true,
   );
   window.addEventListener("pageshow", () => {
-    file.disabled = false;
-    ["digest", "found", "fault"].forEach((name) => (form.elements[name].value = ""));
+    file.disabled = uploads = false;
+    told.forEach((name) => (form.elements[name].value = ""));
   });
 })();

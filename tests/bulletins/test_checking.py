@@ -1,6 +1,7 @@
 """What `/verify/` answers: genuine, altered, replaced, withdrawn, unknown."""
 
 import io
+import zlib
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,14 @@ def test_a_code_may_be_typed_as_people_type(bulletin: Bulletin, typed: str) -> N
 def test_our_paper_with_other_bytes_is_altered(bulletin: Bulletin, change: object) -> None:
     assert callable(change)
     assert judge(change(content(bulletin))) == (State.ALTERED, bulletin)
+
+
+@pytest.mark.parametrize(("before", "state"), [(1_999, State.ALTERED), (2_000, State.UNKNOWN)])
+def test_codes_are_looked_for_in_two_thousand_streams(bulletin: Bulletin, before: int, state: State) -> None:
+    """Each of them ends with a line that reads like the beginning of another."""
+    streams = [b""] * before + [zlib.compress(bulletin.verification_code.encode())]
+    document = b"%PDF-1.7\n" + b"".join(b"stream\n%s\nendstream\nendobj\n" % one for one in streams)
+    assert judge(document)[0] == state
 
 
 def test_a_replaced_bulletin_leads_to_the_one_in_force(bulletin: Bulletin) -> None:
