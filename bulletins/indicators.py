@@ -402,12 +402,8 @@ def _challenges(span: Span) -> Rows:
 
 def _won(span: Span) -> Rows:
     """Solved by the team that took the item; what was dispatched after all is not."""
-    awarded = Transition.objects.filter(target=Bottleneck.Status.AWARDED)
-    return _challenges(span).filter(
-        route=Bottleneck.Route.CHALLENGE,
-        result=Bottleneck.Result.SOLVED,
-        pk__in=awarded.values("bottleneck"),
-    )
+    won = Bottleneck.objects.challenged().filter(result=Bottleneck.Result.SOLVED)
+    return _challenges(span).filter(pk__in=won.values("pk"))
 
 
 ON_LIST = (

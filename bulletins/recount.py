@@ -429,7 +429,8 @@ class Recount:
                 poster = event.handler
         self._enter("posted", row.pk, poster, row.pk, days["posted"])
         self._enter("taken", row.pk, poster, row.pk, days["awarded"])
-        if row.route == "CHAL" and row.result == "bottleneck_solved" and days["awarded"]:
+        given = [event.target for event in events if event.target in ("dispatched", "awarded")]
+        if row.route == "CHAL" and row.result == "bottleneck_solved" and given[-1:] == ["awarded"]:
             self._enter("won", row.pk, poster, row.pk, solved)
 
 

@@ -90,6 +90,7 @@ class BottleneckFilter(ListFilterSet):
     overdue_on = DayFilter(method="by_overdue", label=_("在该日已超期"))
     in_time = YesFilter(method="by_in_time", label=_("按期解决"))
     proved = YesFilter(method="by_proved", label=_("解决后实测达标"))
+    challenged = YesFilter(method="by_challenged", label=_("由揭榜单位承担"))
     organization = df.CharFilter("organization__uscc", "iexact", label=_("企业信用代码"))
     institution = df.CharFilter("assigned_to__uscc", "iexact", label=_("承担机构信用代码"))
     project = df.CharFilter("project__code", "iexact", label=_("项目编号"))
@@ -123,6 +124,9 @@ class BottleneckFilter(ListFilterSet):
 
     def by_proved(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
         return qs.proved() if value else qs
+
+    def by_challenged(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
+        return qs.challenged() if value else qs
 
     def by_masters(self, qs: BottleneckQuerySet, _name: str, value: bool) -> BottleneckQuerySet:
         return qs.masters() if value else qs

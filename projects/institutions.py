@@ -31,7 +31,7 @@ from projects.querysets import BottleneckQuerySet
 QUARTERS = 8
 # More bars than these are read in the table beside them.
 BARS = 12
-Route, Status = Bottleneck.Route, Bottleneck.Status
+Result = Bottleneck.Result
 
 
 def visible(organization: Organization, user: User) -> bool:
@@ -43,7 +43,6 @@ class Problem(NamedTuple):
     """What is counted of a problem."""
 
     status: str
-    route: str
     chain_id: int
     path: str
     nqi_elements: Iterable[str]
@@ -58,7 +57,6 @@ class Problem(NamedTuple):
 
 FIELDS = (
     "status",
-    "route",
     "chain",
     "bureau__path",
     "nqi_elements",
@@ -123,20 +121,25 @@ class Board:
             Mark(_("承担问题"), len(self.problems), self._list()),
             Mark(_("在办"), self.now.open, self._list(stage="open")),
             Mark(_("已解决"), len(self.solved), self._list(stage="solved")),
-            Mark(_("按期解决"), self.rows.solved_in_time().count(), self._list(in_time="on")),
+            Mark(
+                _("按期解决"),
+                self.rows.solved_in_time().count(),
+                self._list(in_time="on"),
+                _("以最后确定的期限为准，含经批准的延期"),
+            ),
             Mark(_("解决后实测达标"), self.rows.proved().count(), self._list(proved="on")),
             *self.challenges,
         ]
 
     @cached_property
     def challenges(self) -> list[Mark]:
-        taken = [row for row in self.problems if row.route == Route.CHALLENGE]
+        taken = list(self.rows.challenged().values_list("status", "result"))
         return [
-            Mark(_("揭榜"), len(taken), self._list(route=Route.CHALLENGE.value)),
+            Mark(_("揭榜"), len(taken), self._list(challenged="on")),
             Mark(
                 _("揭榜后已解决"),
-                sum(row.is_solved for row in taken),
-                self._list(route=Route.CHALLENGE.value, stage="solved"),
+                sum(status in Bottleneck.SOLVED and result == Result.SOLVED for status, result in taken),
+                self._list(challenged="on", stage="solved", result=Result.SOLVED.value),
             ),
         ]
 
@@ -270,6 +273,7 @@ class Board:
             self._group(_("问题"), self.figures),
             Group(_("问题所处的状态"), self.now.stages, unit),
             Group(_("在办问题提交了多久"), self.now.ages, unit),
+            Group(_("在办问题所缺的要素"), self.now.gaps, unit),
             self.elements,
             self.chains,
             self.regions,

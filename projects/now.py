@@ -49,11 +49,12 @@ NARROW = 480
 
 @dataclass(frozen=True)
 class Mark:
-    """What is counted, how many of it, and the list of these rows."""
+    """What is counted, how many of it, the list of these rows, and what to know about it."""
 
     label: str
     count: int
     href: str
+    note: str = ""
 
 
 class Now:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import Case, F, Q, Sum, Value, When
+from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext as _
 
@@ -234,8 +234,20 @@ class BottleneckQuerySet(LedgerQuerySet["Bottleneck"]):
         return self.filter(_not_at(ends, self.model.Status.MERGED))
 
     def solved_in_time(self) -> Self:
-        """Struck off on the day agreed upon when they were listed, or before."""
+        """Struck off on the last day agreed upon, or before: extensions, at most two and with a reason
+        (`domain.md` 4.1), move it, and so do contracts and new plans."""
         return self.filter(status__in=self.model.SOLVED, resolved_at__date__lte=F("due_on"))
+
+    def challenged(self) -> Self:
+        """Given to whoever holds them by an open challenge; what found no taker, or was dispatched after all,
+        is not (`domain.md` 4.5)."""
+        status = self.model.Status
+        steps: Any = self.model._meta.get_field("transitions").related_model
+        given = steps._base_manager.filter(
+            bottleneck=OuterRef("pk"), target__in=(status.DISPATCHED, status.AWARDED)
+        )
+        last = Subquery(given.order_by("-sequence").values("target")[:1])
+        return self.filter(route=self.model.Route.CHALLENGE).alias(given=last).filter(given=status.AWARDED)
 
     def proved(self) -> Self:
         """Struck off, and what was measured afterwards reaches every target (`domain.md` 4.3)."""

@@ -41,7 +41,8 @@ def institution_board(request: HttpRequest, uscc: str) -> HttpResponse:
     board = Board(institution, user, filterset.qs, asked, chosen.get("bureau"))
     if kind := request.GET.get("export"):
         return _file(board, kind)
-    return render(request, "projects/institution_board.html", context | {"board": board})
+    context |= {"board": board, "is_filtered": bool(chosen)}
+    return render(request, "projects/institution_board.html", context)
 
 
 def _in_address(value: Any) -> Any:

@@ -25,6 +25,7 @@ from tests.bulletins.ledger import (
     SPRING,
     Figures,
     Tree,
+    add_events,
     benefits,
     challenge,
     consortium,
@@ -367,7 +368,9 @@ def test_items_are_posted_taken_and_solved_at_the_body_that_posted_them(tree: Tr
     challenge(tree.huqiu, on(3, 1), on(4, 20), on(9, 1), handlers=by_city)
     challenge(tree.huqiu, date(2023, 3, 1), date(2023, 4, 20), on(9, 1), handlers=by_city)
     # The team failed, another institution was sent.
-    challenge(tree.huqiu, on(3, 1), on(4, 20), on(9, 1), route="DISP", handlers=by_city)
+    end = {"resolved_at": noon(on(9, 1)), "result": "bottleneck_solved"}
+    sent = challenge(tree.huqiu, on(3, 1), on(4, 20), handlers=by_city, **end)
+    add_events(sent, (S.LISTED, on(5, 1)), (S.DISPATCHED, on(5, 2)), (S.RESOLVED, on(9, 1)))
     # A service is no solution.
     challenge(tree.huqiu, on(3, 1), on(4, 20), on(9, 1), result="service_done", handlers=by_city)
     count = Figures()

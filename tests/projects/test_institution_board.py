@@ -15,7 +15,7 @@ from enterprises.models import Organization
 from projects.institutions import quarters
 from projects.models import Bottleneck
 from tests import factories
-from tests.bulletins.ledger import Tree, challenge, key_project, problem, project, solved
+from tests.bulletins.ledger import Tree, add_events, challenge, key_project, problem, project, solved
 from tests.pages import browser
 from tests.worlds import world
 
@@ -86,6 +86,55 @@ EVERYTHING = {
 
 def test_an_institution_sees_all_that_it_took(lab: Lab) -> None:
     assert numbers(lab.sees(lab.own)) == EVERYTHING
+
+
+def test_what_found_no_taker_was_not_taken(lab: Lab) -> None:
+    """A problem keeps the route of a call that came to nothing; so does one that was given away again."""
+    today = timezone.localdate()
+    posted = today - timedelta(100)
+    events = (S.LISTED, posted + timedelta(30)), (S.DISPATCHED, today - timedelta(3)), (S.RESOLVED, today)
+    more: dict[str, Any] = {
+        "assigned_to": lab.lab, "chain": lab.robots,
+        "resolved_at": timezone.now(), "result": "bottleneck_solved",
+    }  # fmt: skip
+    for days in ([posted], [posted, posted + timedelta(20)]):
+        add_events(challenge(lab.tree.huqiu, *days, **more), *events)
+    add_events(problem(lab.tree.huqiu, (S.LISTED, posted), **more, route="CHAL"), *events)
+    found = numbers(lab.sees(lab.own))
+    assert (found["已解决"], found["揭榜"], found["揭榜后已解决"]) == (6, 2, 1)
+    assert rows_behind(browser(lab.own), f"/bottlenecks/?institution={lab.lab.uscc}&challenged=on") == 2
+
+
+def test_a_service_is_no_solution_of_a_challenge(lab: Lab) -> None:
+    Bottleneck.objects.judged("test").filter(route="CHAL", status=S.RESOLVED).update(result="service_done")
+    found = numbers(lab.sees(lab.own))
+    assert (found["已解决"], found["揭榜"], found["揭榜后已解决"]) == (3, 2, 0)
+
+
+def test_an_extended_problem_is_solved_in_time_and_the_board_says_so(lab: Lab) -> None:
+    late = Bottleneck.objects.judged("test").get(assigned_to=lab.lab, due_on__lt=timezone.localdate())
+    Bottleneck.objects.judged("test").filter(pk=late.pk).update(due_on=timezone.localdate(late.resolved_at))
+    page = lab.sees(lab.own)
+    assert numbers(page)["按期解决"] == EVERYTHING["按期解决"] + 1
+    assert page.content.decode().count("含经批准的延期") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "is_own", "sentences"),
+    [
+        ("", True, "按台账此刻的记录统计本机构承担的全部问题。"),
+        ("chain=C01", True, "按台账此刻的记录统计本机构承担的问题。只统计符合上面条件的。"),
+        ("", False, "按台账此刻的记录，只统计您有权查看的问题，不一定是该机构承担的全部。"),
+        (
+            "chain=C01",
+            False,
+            "按台账此刻的记录，只统计您有权查看的问题，不一定是该机构承担的全部。只统计符合上面条件的。",
+        ),
+    ],
+)
+def test_the_board_says_what_it_counts(lab: Lab, query: str, is_own: bool, sentences: str) -> None:
+    user = lab.own if is_own else factories.user(Role.OFFICER, lab.tree.nation)
+    assert f'<p class="provenance">{sentences}</p>' in lab.sees(user, query).content.decode()
 
 
 @pytest.mark.parametrize(("unit", "taken"), [("nation", 7), ("jiangsu", 5), ("suzhou", 4), ("beijing", 1)])
@@ -171,6 +220,8 @@ def test_the_files_hold_what_the_page_shows(lab: Lab) -> None:
     assert {line["项目"]: line["数量"] for line in lines if line["分组"] == "服务的地区"} == {
         "江苏省": "4", "北京市": "1",
     }  # fmt: skip
+    lacking = {line["项目"]: line["数量"] for line in lines if line["分组"] == "在办问题所缺的要素"}
+    assert {name: number for name, number in lacking.items() if number != "0"} == {"计量": "1", "标准": "1"}
     book = client.get(lab.address("chain=C01&export=xlsx"))
     sheet = openpyxl.load_workbook(io.BytesIO(book.content)).active
     assert [[str(cell) for cell in row] for row in sheet.iter_rows(min_row=2, values_only=True)] == [
@@ -198,5 +249,5 @@ def test_the_board_asks_as_much_for_many_problems_as_for_few(
     client = browser(lab.own)
     for query in ("", "chain=C02"):
         client.get(lab.address(query))
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(16):
             client.get(lab.address(query))
