@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
@@ -32,7 +32,7 @@ class BoundaryList(ListPage):
     model = BoundaryChange
     filterset_class = BoundaryFilter
     template_name = "projects/boundaries/list.html"
-    heading = gettext_lazy("区划变更")
+    heading = pgettext_lazy("several", "区划变更")
     default_sort = "-effective"
     filter_lead = "kind,state,bureau"
     columns = (

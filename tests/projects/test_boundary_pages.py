@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Role
@@ -38,6 +39,12 @@ def client(tree: Tree) -> Any:
 def the_change() -> BoundaryChange:
     with system_job("test"):
         return BoundaryChange.objects.get()
+
+
+def test_the_list_is_headed_in_the_plural(tree: Tree, client: Any) -> None:
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    page = client.get("/boundaries/").content.decode()
+    assert "Boundary changes</h1>" in page and "Boundary change<" not in page
 
 
 def test_what_follows_is_shown_before_anything_is_stored(tree: Tree, client: Any) -> None:
