@@ -1,14 +1,19 @@
 """Reports that the demo institution lodged, and how often documents were checked."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import count
 from random import Random
+from typing import NamedTuple
+
+from django.utils import timezone
 
 from accounts.models import User
 from bulletins.checking import State
 from bulletins.models import Bulletin, Lookup
 from common import bulk
+from enterprises.models import Bureau
 from projects import reports
 from projects.models import InspectionReport
 
@@ -49,22 +54,57 @@ def lodge_reports(today: date) -> None:
 
 
 def look_ups(today: date) -> None:
-    """Of each issued bulletin and lodged report by code and by file; of the national ones some were altered,
-    and some of what was checked is not known."""
+    """Of each issued bulletin and lodged report, by code and by file, on the days since it was there; of the
+    national ones some were altered, and some of what was checked is not known."""
     rnd = Random(today.toordinal())  # noqa: S311 (a demo)
-    bulletins = Bulletin.objects.public().values_list("verification_code", "status", "bureau__level")
-    lodged = InspectionReport.objects.judged("demo").values_list("verification_code", "status")
-    documents = [*bulletins, *((code, status, None) for code, status in lodged)]
-    states = [(code, STATES.get(status, State.GENUINE), level) for code, status, level in documents]
     number = count(1)
+    days = [today - timedelta(days=ago) for ago in range(DAYS)]
     rows = []
-    for ago in range(DAYS):
-        day = f"{today - timedelta(days=ago)}"
-        for code, state, level in states:
-            asked = [(state, 0, rnd.randrange(9)), (state, 1, rnd.randrange(4))]
-            if level == 0:
-                asked.append((State.ALTERED, 1, int(rnd.random() < 0.1)))
-            rows += [(next(number), day, code, *one) for one in asked if one[2]]
-        rows.append((next(number), day, "", State.UNKNOWN, ago % 2, 1 + rnd.randrange(3)))
+    for document in _documents():
+        for day in days:
+            asked = [
+                (state, by_file, 1 + rnd.randrange(9 - 4 * by_file))
+                for state in document.said_on(day)
+                for by_file in (0, 1)
+            ]
+            if asked and document.is_national:
+                asked.append((State.ALTERED, 1, 1))
+            rows += [(next(number), f"{day}", document.code, *one) for one in asked]
+    rows += [
+        (next(number), f"{day}", "", State.UNKNOWN, by_file % 2, 1 + rnd.randrange(3))
+        for by_file, day in enumerate(days)
+    ]
     bulk.insert(Lookup, FIELDS, rows)
     bulk.numbers_follow(Lookup)
+
+
+class Document(NamedTuple):
+    """What may be checked: since when, and what is said of it since it ended, if it did."""
+
+    code: str
+    since: date
+    ended: date | None
+    state: State
+    is_national: bool = False
+
+    def said_on(self, day: date) -> tuple[State, ...]:
+        """On the day of its end one thing after the other."""
+        if day < self.since:
+            return ()
+        if self.ended is None or day < self.ended:
+            return (State.GENUINE,)
+        return (State.GENUINE, self.state) if day == self.ended else (self.state,)
+
+
+def _documents() -> Iterator[Document]:
+    for row in Bulletin.objects.public().select_related("bureau", "replaced_by"):
+        ended = row.withdrawn_at and timezone.localdate(row.withdrawn_at)
+        if row.replaced_by and row.status == Bulletin.Status.REPLACED:
+            ended = row.replaced_by.issued_on
+        state = STATES.get(row.status, State.GENUINE)
+        is_national = row.bureau.level == Bureau.Level.NATIONAL
+        yield Document(row.verification_code, row.issued_on, ended, state, is_national)
+    for report in InspectionReport.objects.judged("demo"):
+        ended = report.ended_at and timezone.localdate(report.ended_at)
+        since, state = timezone.localdate(report.lodged_at), STATES.get(report.status, State.GENUINE)
+        yield Document(report.verification_code, since, ended, state)

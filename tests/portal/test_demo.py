@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Grant, Role, User
 from bulletins import figures, services
-from bulletins.checking import verify
+from bulletins.checking import State, verify
 from bulletins.collecting import confirmed
 from bulletins.indicators import HEADLINES
 from bulletins.models import Bulletin, Lookup, Period, Series, StatValue, Submission, Wording
@@ -24,6 +24,7 @@ from common import uscc
 from common.workdays import add_workdays
 from enterprises.models import Bureau, InstitutionProfile, NumberSeries, Organization
 from portal.demo import people
+from portal.demo.checks import Document
 from portal.demo.days import Days
 from portal.demo.figures import publish
 from portal.demo.load import load
@@ -542,5 +543,17 @@ def test_every_issued_bulletin_and_lodged_report_was_checked(demo: None) -> None
         "genuine", "altered", "replaced", "withdrawn", "unknown",
     }  # fmt: skip
     for code in told:
-        states = set(looked.filter(code=code).exclude(state="altered").values_list("state", flat=True))
-        assert states == {verify(code=code).state}
+        verdict, today = verify(code=code), timezone.localdate()
+        states = set(looked.filter(code=code).exclude(state="altered").values_list("day", "state"))
+        # All of them were issued or lodged today, and ended today if they did.
+        assert states == {(today, "genuine"), (today, verdict.state)}
+
+
+def test_nothing_is_looked_up_before_it_is_there_nor_said_to_have_ended_before_it_did() -> None:
+    begun = date(2026, 3, 2)
+    ended = Document("ZLTB", begun, date(2026, 3, 5), State.WITHDRAWN)
+    days = [begun + timedelta(n) for n in range(-1, 5)]
+    assert [ended.said_on(day) for day in days] == [
+        (), ("genuine",), ("genuine",), ("genuine",), ("genuine", "withdrawn"), ("withdrawn",),
+    ]  # fmt: skip
+    assert ended._replace(ended=None, state=State.GENUINE).said_on(days[-1]) == ("genuine",)
