@@ -86,6 +86,8 @@ class BoundaryChangeAdmin(ReadOnlyAdmin):
     list_display = ["effective_on", "kind", "document", "state", "planned_by"]
     list_filter = ["kind", "state"]
     search_fields = ["document"]
+    # Numbers of a unit's records are for those who oversee it, on the page of the change.
+    exclude = ["moved"]
     inlines = [BoundaryPartInline]
 
 

@@ -26,7 +26,7 @@ from accounts.models import Grant, Notice, Role, User
 from accounts.notices import Details, day_of, say, tell
 from common import formats
 from common.inserting import insert
-from common.scope import system_job
+from common.scope import Viewer, system_job
 from enterprises.models import BoundaryChange, BoundaryPart, Bureau, Division
 from projects.models import Bottleneck, Transition
 from record.acting import by_whom
@@ -192,6 +192,17 @@ def refuse_others(by: User, parts: Iterable[BoundaryPart]) -> None:
 
 def _administers(by: User, bureau: Bureau) -> bool:
     return by.is_active and (by.is_superuser or by.holds_over(bureau, Role.ADMINISTRATOR))
+
+
+def covers(user: User, change: BoundaryChange) -> bool:
+    """Whether all units that the change touches lie in what the user oversees."""
+    scope = _viewer(user).scope
+    return all(scope.covers(part.bureau) for part in change.parts.all() if part.bureau)
+
+
+def _viewer(user: User) -> Viewer:
+    """A superuser plans without holding a role."""
+    return user.administered if user.is_superuser else user
 
 
 def may_plan(by: User) -> bool:

@@ -133,7 +133,9 @@ def _called(part: Any) -> str:
 @login_required
 @require_safe
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """A change: what it would do while it is planned, what followed when it was carried out."""
+    """A change: what it would do while it is planned; what followed when it was carried out, in numbers, to
+    whoever covers its units, for these may be small."""
+    user: User = request.user  # type: ignore[assignment]
     change = _change(request, pk)
     context: dict[str, Any] = {
         "change": change,
@@ -141,7 +143,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "facts": _facts(change),
         "may_act": change.state == State.PLANNED and _refusal(request, change) == "",
         "is_due": change.effective_on <= timezone.localdate(),
-        "moved": boundaries.moved(change),
+        "moved": boundaries.moved(change) if boundaries.covers(user, change) else [],
     }
     if context["may_act"]:
         context |= _looked_at(change)

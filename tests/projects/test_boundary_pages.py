@@ -141,3 +141,22 @@ def test_of_a_change_that_was_given_up_meanwhile_nobody_reads_that_it_took_effec
     assert "这项区划变更已经生效或取消" in said
     assert "已经随之变动" not in said
     assert the_change().state == "cancelled"
+
+
+def test_how_many_records_followed_is_told_to_whoever_covers_the_units(tree: Tree) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    row = change("merge", part("from", tree.huqiu), part("to", tree.wujiang))
+    assert row.moved == {"enterprises.organization": [1, 0]}
+    for role, at, sees in (
+        (Role.FILER, firm, False),
+        (Role.OFFICER, tree.wuxi, False),
+        (Role.OFFICER, tree.wujiang, True),
+        (Role.OFFICER, tree.suzhou, True),
+    ):
+        page = browser(factories.user(role, at)).get(f"/boundaries/{row.pk}/")
+        said = text_of(page)
+        assert "虎丘区并入吴江区" in said and "演示〔2026〕1号" in said
+        assert (bool(page.context["moved"]), "随之变动的记录" in said) == (sees, sees)
+    elsewhere = browser(factories.user(Role.ADMINISTRATOR, tree.wuxi))
+    said = text_of(elsewhere.get(f"/admin/enterprises/boundarychange/{row.pk}/change/"))
+    assert "演示〔2026〕1号" in said and "随之变动的记录" not in said
