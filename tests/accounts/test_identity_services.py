@@ -19,7 +19,7 @@ from tests.accounts import identity_service
 from tests.accounts.identity_service import Service
 from tests.accounts.signing_in import code_of, is_in, mails, next_period, set_up, sign_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 TO = "/account/service/jsamr/"
 
 

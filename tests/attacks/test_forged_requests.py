@@ -21,7 +21,7 @@ from tests.factories import Cast
 from tests.pages import browser
 from tests.worlds import world
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 FOREIGN = "外省绝密"
 
 

@@ -291,7 +291,6 @@ def test_issue_and_print_stand_in_the_record(period: Period, tree: Tree, blank: 
     assert frozen.after == {"row_hash": sealed.row_hash, "counted_hash": sealed.counted_hash}
 
 
-@pytest.mark.any_database
 def test_the_same_snapshot_gives_the_same_bytes(period: Period, tree: Tree) -> None:
     bulletin = issued(period, tree.suzhou)
     first = content_of(bulletin)

@@ -26,8 +26,6 @@ from tests.bulletins.ledger import (
 )
 from tests.worlds import world
 
-pytestmark = pytest.mark.any_database
-
 
 @world
 def tree() -> Tree:

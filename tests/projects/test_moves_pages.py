@@ -145,7 +145,6 @@ def test_every_move_of_the_table_is_tried_here():
     } - {"submit"}
 
 
-@pytest.mark.any_database
 @pytest.mark.parametrize("name", STARTS)
 def test_a_move_is_made_from_its_page(cast, name):
     status, who = STARTS[name]

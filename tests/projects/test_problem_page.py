@@ -17,8 +17,6 @@ from projects.workflow import amber_day
 from tests.factories import Cast, bureau, draft, png, spec_demand, user
 from tests.worlds import world
 
-pytestmark = pytest.mark.any_database
-
 S = Bottleneck.Status
 
 

@@ -589,7 +589,6 @@ def _save(row: Any, **values: Any) -> Any:
 # --- Frozen -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.any_database
 def test_paper_and_workbook_stay_the_same_whatever_becomes_of_the_rows(desk: Desk) -> None:
     row = desk.published()
     paper = list_files.as_pdf(listed.read(row, desk.drafter))
