@@ -105,6 +105,11 @@ BUREAUS: dict[str, Column] = {
 }
 
 
+# Problems that went up the reporting line: who has them, and who was told that they are late. Where a unit
+# moves, each column tells by itself which unit above is meant.
+UP_THE_LINE = {name: Column("follows", (name,)) for name in ("handler", "escalated_to")}
+
+
 def _following() -> dict[type[models.Model], dict[str, Column]]:
     """The columns that follow, by model."""
     found: dict[type[models.Model], dict[str, Column]] = {}
@@ -123,7 +128,7 @@ class Route:
     """To which bureau a row of a source goes; ``rest`` takes what no mark tells, none where it stays."""
 
     sources: Collection[int]
-    by_mark: dict[str, Bureau | BoundaryPart]
+    by_mark: dict[Any, Bureau | BoundaryPart]
     rest: Bureau | BoundaryPart | None
     is_split: bool
     left: Counter[str] = field(default_factory=Counter)
@@ -148,6 +153,22 @@ def route_of(change: BoundaryChange) -> Route | None:
         None if stays else first,
         change.kind == Kind.SPLIT,
     )
+
+
+def _up_the_line(
+    path: str, before: Iterable[Bureau], after: Sequence[Bureau]
+) -> tuple[list["_Known"], Route]:
+    """The problems of the units below a path which somebody who was above them has and will not be any more;
+    they go to the unit of the same level on the new line, or the next above."""
+    heirs: dict[Any, Bureau | BoundaryPart] = {
+        gone.pk: [new for new in after if new.level <= gone.level][-1] for gone in before if gone not in after
+    }
+    of_units = models.Q(bureau__path__startswith=path)
+    return _rows(Bottleneck, UP_THE_LINE, heirs.keys(), of_units), Route(heirs.keys(), heirs, None, False)
+
+
+def _of_move(unit: Bureau, superior: Bureau) -> tuple[list["_Known"], Route]:
+    return _up_the_line(unit.path, Bureau.objects.above(unit), [*Bureau.objects.above(superior), superior])
 
 
 # --- Planning -----------------------------------------------------------------------------------------------
@@ -415,6 +436,8 @@ class Preview:
     @cached_property
     @system_job("preview a boundary change")
     def lines(self) -> list[Line]:
+        if self.change.kind == Kind.MOVE:
+            return self._up_the_line
         if self.route is None:
             return []
         found = []
@@ -430,6 +453,16 @@ class Preview:
                 named = tuple(str(row) for row in some)
                 found.append(Line(model._meta.verbose_name, rows, len(left), named))
         return found
+
+    @property
+    def _up_the_line(self) -> list[Line]:
+        superior = self.change.targets[0].bureau
+        rows = sum(
+            len(_of_move(part.bureau, superior)[0])
+            for part in self.change.sources
+            if part.bureau and superior
+        )
+        return [Line(Bottleneck._meta.verbose_name, rows)] if rows else []
 
     @cached_property
     @system_job("preview a boundary change")
@@ -461,7 +494,9 @@ class _Known:
     marks: dict[str, tuple[Any, ...]]
 
 
-def _rows(model: type[models.Model], columns: dict[str, Column], sources: Collection[int]) -> list[_Known]:
+def _rows(
+    model: type[models.Model], columns: dict[str, Column], sources: Collection[int], *among: models.Q
+) -> list[_Known]:
     """Rows that name one of the bureaus, in the order of their keys."""
     condition = models.Q()
     for name in columns:
@@ -470,7 +505,7 @@ def _rows(model: type[models.Model], columns: dict[str, Column], sources: Collec
     names = [f"{name}_id" for name in columns]
     found = []
     for pk, *values in (
-        model._base_manager.filter(condition).order_by("pk").values_list("pk", *names, *lookups)
+        model._base_manager.filter(condition, *among).order_by("pk").values_list("pk", *names, *lookups)
     ):
         named = {
             name: bureau
@@ -563,8 +598,7 @@ def carry_out(change: BoundaryChange, confirmed_by: User | None = None) -> Bound
         if locked.kind == Kind.RENAME:
             _rename(sources[0])
         elif locked.kind == Kind.MOVE:
-            for part in sources:
-                _put_below(part.bureau, targets[0].bureau)  # type: ignore[arg-type]
+            _move(locked, sources, targets[0])
         else:
             _hand_over(locked, sources, targets)
         _end(locked, State.DONE)
@@ -593,6 +627,17 @@ def _rename(part: BoundaryPart) -> None:
     assert bureau is not None  # noqa: S101
     bureau.name, bureau.short_name = part.name, part.short_name
     bureau.save()
+
+
+def _move(change: BoundaryChange, sources: list[BoundaryPart], target: BoundaryPart) -> None:
+    moved = 0
+    for part in sources:
+        # Read anew: what was moved before may have taken either along.
+        unit, superior = (Bureau.objects.get(pk=one.bureau_id) for one in (part, target))  # type: ignore[misc]
+        known, route = _of_move(unit, superior)
+        _put_below(unit, superior)
+        moved += _follow_known(Bottleneck, UP_THE_LINE, known, route)
+    change.moved = {Bottleneck._meta.label_lower: [moved, 0]} if moved else {}
 
 
 def _put_below(bureau: Bureau, superior: Bureau) -> None:
@@ -627,6 +672,11 @@ def _hand_over(change: BoundaryChange, sources: list[BoundaryPart], targets: lis
         marks = [unit.code, unit.division.code if unit.division else ""]
         if (superior := route.of(marks)) is not None:
             _put_below(unit, superior)  # type: ignore[arg-type]
+    before = [above for part in sources if part.bureau for above in Bureau.objects.above(part.bureau)]
+    for part in targets:
+        if part.bureau:
+            line = list(Bureau.objects.above(part.bureau))
+            _follow_known(Bottleneck, UP_THE_LINE, *_up_the_line(part.bureau.path, before, line))
     heir = targets[0].bureau
     assert heir is not None  # noqa: S101
     _carry_grants(change, ending, [part.bureau for part in targets if part.bureau])
@@ -671,13 +721,16 @@ def _follow(route: Route) -> dict[str, list[int]]:
     of them no mark told where to."""
     moved: dict[str, list[int]] = {}
     for model, columns in _following().items():
-        known = _rows(model, columns, route.sources)
-        number = 0
-        for start in range(0, len(known), CHUNK):
-            number += _follow_some(model, columns, known[start : start + CHUNK], route)
-        if number:
+        if number := _follow_known(model, columns, _rows(model, columns, route.sources), route):
             moved[model._meta.label_lower] = [number, route.left[model._meta.label_lower]]
     return moved
+
+
+def _follow_known(
+    model: type[models.Model], columns: dict[str, Column], known: list[_Known], route: Route
+) -> int:
+    chunks = range(0, len(known), CHUNK)
+    return sum(_follow_some(model, columns, known[start : start + CHUNK], route) for start in chunks)
 
 
 def _follow_some(

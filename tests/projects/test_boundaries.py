@@ -13,7 +13,7 @@ from accounts.joining import proposed_bureau
 from accounts.models import Grant, Notice, Role, User
 from common.scope import system_job
 from enterprises.models import BoundaryChange, Bureau, Division, Organization
-from projects import boundaries
+from projects import boundaries, workflow
 from projects.models import Bottleneck, ProjectRegion, Transition
 from record.models import Event
 from tests import factories
@@ -180,6 +180,64 @@ def test_who_sees_a_bureau_follows_when_it_moves(tree: Tree) -> None:
     boundaries.carry_out(planned(Kind.MOVE, part("from", tree.huqiu), part("to", tree.wuxi)))
     assert not Organization.objects.visible_to(fresh(old)).filter(pk=firm.pk).exists()
     assert Organization.objects.visible_to(fresh(new)).filter(pk=firm.pk).exists()
+
+
+def test_what_the_former_city_has_of_a_county_goes_to_the_new_one(tree: Tree) -> None:
+    at = date(2026, 3, 1)
+    row = problem(tree.huqiu, (S.SUBMITTED, at), (S.ACCEPTED, at), handlers={S.ACCEPTED: tree.suzhou})
+    late = problem(tree.huqiu, (S.SUBMITTED, at), escalated_to=tree.suzhou)
+    above = problem(tree.huqiu, (S.SUBMITTED, at), (S.ACCEPTED, at), handlers={S.ACCEPTED: tree.jiangsu})
+    # May be reopened by its firm.
+    solved = problem(tree.huqiu, (S.SUBMITTED, at), (S.RESOLVED, at), handlers={S.RESOLVED: tree.suzhou})
+    other = problem(tree.wujiang, (S.SUBMITTED, at), (S.ACCEPTED, at), handlers={S.ACCEPTED: tree.suzhou})
+    change = planned(Kind.MOVE, part("from", tree.huqiu), part("to", tree.wuxi))
+    assert [(str(line.label), line.rows) for line in boundaries.Preview(change).lines] == [
+        ("堵点卡点问题", 3)
+    ]
+    done = boundaries.carry_out(change)
+    assert done.moved == {"projects.bottleneck": [3, 0]}
+    assert [fresh(one).handler for one in (row, late, above, solved, other)] == [
+        tree.wuxi,
+        tree.huqiu,
+        tree.jiangsu,
+        tree.wuxi,
+        tree.suzhou,
+    ]
+    assert fresh(late).escalated_to == tree.wuxi
+    steps = Transition.objects.judged("test").filter(move="boundary")
+    assert [(step.bottleneck, step.handler, step.target) for step in steps] == [(row, tree.wuxi, S.ACCEPTED)]
+    assert workflow.reviewer_below(fresh(row)) is None
+
+
+def test_a_city_that_moves_leaves_nothing_with_its_former_province(tree: Tree) -> None:
+    at = date(2026, 3, 1)
+    row = problem(
+        tree.huqiu,
+        (S.SUBMITTED, at),
+        (S.ACCEPTED, at),
+        handlers={S.ACCEPTED: tree.jiangsu},
+        escalated_to=tree.nation,
+    )
+    boundaries.carry_out(planned(Kind.MOVE, part("from", tree.suzhou), part("to", tree.liaoning)))
+    assert (fresh(row).handler, fresh(row).escalated_to) == (tree.liaoning, tree.nation)
+
+
+def test_a_county_right_below_a_province_has_its_problems_decided_there(tree: Tree) -> None:
+    at = date(2026, 3, 1)
+    row = problem(tree.huqiu, (S.SUBMITTED, at), (S.ACCEPTED, at), handlers={S.ACCEPTED: tree.suzhou})
+    boundaries.carry_out(planned(Kind.MOVE, part("from", tree.huqiu), part("to", tree.jiangsu)))
+    assert fresh(row).handler == tree.jiangsu
+
+
+def test_what_the_city_of_a_merged_county_has_of_it_goes_to_the_city_of_its_successor(tree: Tree) -> None:
+    at = date(2026, 3, 1)
+    row, other = (
+        problem(unit, (S.SUBMITTED, at), (S.ACCEPTED, at), handlers={S.ACCEPTED: tree.suzhou})
+        for unit in (tree.huqiu, tree.wujiang)
+    )
+    merged(tree.huqiu, into=part("to", tree.binhu))
+    assert (fresh(row).bureau, fresh(row).handler) == (tree.binhu, tree.wuxi)
+    assert fresh(other).handler == tree.suzhou
 
 
 def test_a_renamed_bureau_keeps_code_and_rows_and_the_change_knows_its_old_name(tree: Tree) -> None:
