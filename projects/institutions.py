@@ -125,7 +125,7 @@ class Board:
                 _("按期解决"),
                 self.rows.solved_in_time().count(),
                 self._list(in_time="on"),
-                _("以最后确定的期限为准，含经批准的延期"),
+                _("以最后期限为准，含经批准的延期"),
             ),
             Mark(_("解决后实测达标"), self.rows.proved().count(), self._list(proved="on")),
             *self.challenges,
