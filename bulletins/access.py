@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -13,9 +14,12 @@ from accounts.models import User
 from bulletins.models import Period
 from enterprises.models import Bureau
 
+# Units that stand in the national circular: the nation, the provinces, the separately planned cities.
+PUBLIC_UNITS = Q(level__lte=Bureau.Level.PROVINCE) | Q(is_separately_planned=True)
+
 
 def is_public(bureau: Bureau) -> bool:
-    """Units that stand in the national circular: the nation, the provinces, the separately planned cities."""
+    """Whether the unit is one of `PUBLIC_UNITS`."""
     return bureau.level <= Bureau.Level.PROVINCE or bureau.is_separately_planned
 
 

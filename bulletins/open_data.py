@@ -9,11 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bulletins import figures, trees
+from bulletins import access, figures, trees
 from bulletins.disclosure import Reader
 from bulletins.figures import Value
 from bulletins.indicators import Indicator, Kind
@@ -42,8 +41,7 @@ TOLD, WITHHELD, NOT_REPORTED = "told", "withheld", "not_reported"
 
 def regions(snapshot: Snapshot) -> list[Bureau]:
     """The nation, the provinces in code order, and the separately planned cities."""
-    public = Q(level__lte=Bureau.Level.PROVINCE) | Q(is_separately_planned=True)
-    return sorted(trees.units(snapshot, public), key=lambda unit: (unit.level, unit.code))
+    return sorted(trees.units(snapshot, access.PUBLIC_UNITS), key=lambda unit: (unit.level, unit.code))
 
 
 def rows(

@@ -238,7 +238,8 @@ def _roll_up(snapshot: Snapshot) -> None:
         if snapshot.version:
             digests = {name: results[name] for name in ("row_hash", "counted_hash")}
             write(Event.Kind.CHANGED, snapshot, after=digests)
-            ring(tasks.start_editions, snapshot.pk)
+            if period.is_public:
+                ring(tasks.start_editions)
 
 
 def _coverage(period: Period, snapshot: Snapshot) -> dict[str, Any]:
@@ -261,7 +262,7 @@ def publish(period: Period, by: User | None) -> Period:
         if not period.is_public:
             period.status = Period.Status.PUBLISHED
             period.save(update_fields=["status"])
-            ring(tasks.start_editions, frozen_snapshot(period).pk)
+            ring(tasks.start_editions)
     return period
 
 

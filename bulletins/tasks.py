@@ -21,7 +21,7 @@ def run_edition(edition_pk: int) -> None:
 
 
 @shared_task
-def start_editions(snapshot_pk: int) -> None:
+def start_editions() -> None:
     """Rung by a publication and by a correction, so that bulletins are on their way at once."""
     series.start_due()
 

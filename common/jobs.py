@@ -104,14 +104,14 @@ class Job(models.Model):
             setattr(self, name, value)
 
 
-def ring(task: Task, pk: int) -> None:
-    """Ask a worker to look at a job row once the surrounding transaction is committed.
+def ring(task: Task, *keys: int) -> None:
+    """Ask a worker to look at a job row, or at all that wait, once the surrounding transaction is committed.
 
     A broker that is away costs time only: the periodic sweep rings again for rows left lying.
     """
 
     def send() -> None:
-        task.apply_async(args=[pk], ignore_result=True, retry=False)
+        task.apply_async(args=list(keys), ignore_result=True, retry=False)
 
     transaction.on_commit(send, robust=True)
 
