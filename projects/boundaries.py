@@ -188,7 +188,7 @@ def plan(by: User, change: BoundaryChange, parts: Sequence[BoundaryPart]) -> Bou
     with transaction.atomic():
         # Of two who plan for the same bureau the second reads what the first has stored.
         _lock_units(parts)
-        if fault := fault_of(change, parts):
+        if fault := fault_of(change, parts) or _fault_of_marks(parts):
             raise ValidationError(fault)
         change.summary = _summary(change, parts)
         change.full_clean(exclude=["planned_by"])
@@ -321,10 +321,6 @@ def _fault_of_split(units: list[Bureau], sources: list[BoundaryPart], targets: l
         return _("%(marks)s 写给了不止一个新单位。") % {"marks": formats.listed(twice)}
     if any(not part.takes for part in targets[0 if sources[0].stays else 1 :]):
         return _("请写明划给每个新单位的区划、单位或企业代码。")
-    if unknown := sorted(marks.keys() - _known_marks(marks)):
-        return _("没有这些代码：%(marks)s。可写区划、单位、统一社会信用、项目、联合体或问题代码。") % {
-            "marks": formats.listed(unknown[:10])
-        }
     return _fault_of_levels(units, targets)
 
 
@@ -369,16 +365,45 @@ FAULTS: dict[str, Callable[[list[Bureau], list[BoundaryPart], list[BoundaryPart]
 }
 
 
-def _known_marks(marks: Collection[str]) -> set[str]:
-    """Those that are the code of anything."""
-    found = set(Bureau.objects.filter(code__in=marks).values_list("code", flat=True))
-    found |= set(Division.objects.filter(code__in=marks).values_list("code", flat=True))
+def _fault_of_marks(parts: Sequence[BoundaryPart]) -> str:
+    """Of the time of planning alone: a row that is gone by the day hinders nothing."""
+    marks = [mark for part in parts for mark in part.takes]
+    sources = [part.bureau for part in parts if part.side == Side.FROM and part.bureau]
+    if unknown := sorted(set(marks) - _known_marks(marks, sources)):
+        return _(
+            "原单位没有这些代码：%(marks)s。可写区划、下级单位、统一社会信用、项目、联合体或问题代码。"
+        ) % {"marks": formats.listed(unknown[:10])}
+    return ""
+
+
+def _known_marks(marks: Collection[str], sources: Iterable[Bureau]) -> set[str]:
+    """Divisions, and what tells of rows of the sources or of units below where they go; of other rows nobody
+    learns here whether there are any."""
+    found = set(Division.objects.filter(code__in=marks).values_list("code", flat=True))
+    units = models.Q(pk__in=[])
+    for source in sources:
+        units |= models.Q(path__startswith=source.path)
+    found |= set(Bureau.objects.filter(units, code__in=marks).values_list("code", flat=True))
     for model, columns in _following().items():
-        names = {mark for column in columns.values() for mark in column.marks if "__" not in mark}
-        for name in names & {"code", "uscc"}:
-            rows = model._base_manager.filter(**{f"{name}__in": marks})
-            found |= set(rows.values_list(name, flat=True))
+        keys = [source.pk for source in sources]
+        lookups = sorted({mark for column in columns.values() for mark in column.marks})
+        for values in _naming(model, columns, keys).filter(_any_in(lookups, marks)).values_list(*lookups):
+            found |= set(values)
     return found
+
+
+def _any_in(names: Iterable[str], values: Collection[Any]) -> models.Q:
+    condition = models.Q(pk__in=[])
+    for name in names:
+        condition |= models.Q(**{f"{name}__in": values})
+    return condition
+
+
+def _naming(
+    model: type[models.Model], columns: Iterable[str], bureaus: Collection[int]
+) -> models.QuerySet[Any]:
+    """Rows that name one of the bureaus."""
+    return model._base_manager.filter(_any_in(columns, bureaus))
 
 
 @by_whom
@@ -418,7 +443,8 @@ def _end(locked: BoundaryChange, state: str) -> None:
 
 @dataclass(frozen=True)
 class Line:
-    """How many rows of a kind follow, and how many of them no mark tells where to; the first of these."""
+    """How many rows of a kind follow, and how many of them no mark tells where to; the first of these that
+    the reader may see."""
 
     label: Any
     rows: int
@@ -427,10 +453,12 @@ class Line:
 
 
 class Preview:
-    """What a planned change would do, asked of the ledger as it is."""
+    """What a planned change would do, asked of the ledger as it is; rows that the user may not see are
+    counted and not named."""
 
-    def __init__(self, change: BoundaryChange) -> None:
+    def __init__(self, change: BoundaryChange, user: User) -> None:
         self.change = change
+        self.viewer = _viewer(user)
         self.route = route_of(change)
 
     @cached_property
@@ -449,9 +477,7 @@ class Preview:
                 if self.route.is_split and any(not marked for _to, marked in goes.values()):
                     left.append(known.row)
             if rows:
-                some = model._base_manager.filter(pk__in=left[:NAMED]).order_by("pk")
-                named = tuple(str(row) for row in some)
-                found.append(Line(model._meta.verbose_name, rows, len(left), named))
+                found.append(Line(model._meta.verbose_name, rows, len(left), self._named(model, left)))
         return found
 
     @property
@@ -463,6 +489,18 @@ class Preview:
             if part.bureau and superior
         )
         return [Line(Bottleneck._meta.verbose_name, rows)] if rows else []
+
+    def _named(self, model: Any, keys: Sequence[Any]) -> tuple[str, ...]:
+        rows = model._default_manager.all()
+        # Chains are open to everybody.
+        rows = rows.visible_to(self.viewer) if hasattr(rows, "visible_to") else rows
+        named: list[str] = []
+        for start in range(0, len(keys), CHUNK):
+            some = rows.filter(pk__in=keys[start : start + CHUNK]).order_by("pk")
+            named += [str(row) for row in some[: NAMED - len(named)]]
+            if len(named) == NAMED:
+                break
+        return tuple(named)
 
     @cached_property
     @system_job("preview a boundary change")
@@ -498,15 +536,11 @@ def _rows(
     model: type[models.Model], columns: dict[str, Column], sources: Collection[int], *among: models.Q
 ) -> list[_Known]:
     """Rows that name one of the bureaus, in the order of their keys."""
-    condition = models.Q()
-    for name in columns:
-        condition |= models.Q(**{f"{name}__in": list(sources)})
     lookups = list(dict.fromkeys(mark for column in columns.values() for mark in column.marks))
     names = [f"{name}_id" for name in columns]
     found = []
-    for pk, *values in (
-        model._base_manager.filter(condition, *among).order_by("pk").values_list("pk", *names, *lookups)
-    ):
+    rows = _naming(model, columns, sources).filter(*among).order_by("pk")
+    for pk, *values in rows.values_list("pk", *names, *lookups):
         named = {
             name: bureau
             for name, bureau in zip(columns, values[: len(names)], strict=True)

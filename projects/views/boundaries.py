@@ -90,13 +90,13 @@ def _rehearsed(user: User, form: BoundaryForm) -> dict[str, Any]:
     """What the change would do: planned in a transaction that is undone."""
     with transaction.atomic():
         change = boundaries.plan(user, form.change(), form.parts())
-        found = _looked_at(change)
+        found = _looked_at(user, change)
         transaction.set_rollback(True)
     return found
 
 
-def _looked_at(change: BoundaryChange) -> dict[str, Any]:
-    preview = Preview(change)
+def _looked_at(user: User, change: BoundaryChange) -> dict[str, Any]:
+    preview = Preview(change, user)
     return {
         "sentence": boundaries.in_words(change),
         "facts": _facts(change),
@@ -146,7 +146,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "moved": boundaries.moved(change) if boundaries.covers(user, change) else [],
     }
     if context["may_act"]:
-        context |= _looked_at(change)
+        context |= _looked_at(user, change)
     return render(request, "projects/boundaries/detail.html", context)
 
 

@@ -152,13 +152,45 @@ def test_what_nothing_tells_stays_with_the_first_successor_and_is_listed(tree: T
     unknown = factories.organization("不知在哪的企业", at=tree.huqiu)
     problem(tree.huqiu, (S.SUBMITTED, date(2026, 3, 1)), organization=unknown)
     change = split_in_two(tree)
-    lines = {str(line.label): line for line in boundaries.Preview(change).lines}
+    lines = {str(line.label): line for line in boundaries.Preview(change, change.planned_by).lines}
     assert (lines["组织"].left, lines["组织"].named) == (1, ("不知在哪的企业",))
     done = boundaries.carry_out(change)
     assert fresh(unknown).bureau.code == "320598"
     assert done.moved["enterprises.organization"] == [1, 1]
     # A row is counted once, however many of its columns follow.
     assert done.moved["projects.bottleneck"] == [1, 1]
+
+
+def test_drafts_of_firms_are_counted_for_the_planner_and_not_named(tree: Tree, divisions: Any) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    factories.draft(factories.user(Role.FILER, firm), title="秘密草稿")
+    problem(tree.huqiu, (S.SUBMITTED, date(2026, 3, 1)), organization=firm, title="已报送的问题")
+    change = split_in_two(tree)
+    for by in (factories.user(Role.ADMINISTRATOR, tree.suzhou), change.planned_by):
+        (line,) = [one for one in boundaries.Preview(change, by).lines if one.label == "堵点卡点问题"]
+        assert (line.rows, line.left) == (2, 2)
+        assert line.named == ("已报送的问题",)
+
+
+def test_whether_a_code_exists_is_told_of_rows_of_the_source_alone(tree: Tree, divisions: Any) -> None:
+    own, other = factories.organization(at=tree.huqiu), factories.organization(at=tree.binhu)
+    elsewhere = [other.uscc, project(tree.binhu).code, tree.binhu.code, "ZLQL-0"]
+    halves = founded("320598", "北区", takes=[own.uscc, tree.huqiu.code]), founded(takes=elsewhere)
+    with pytest.raises(ValidationError) as refused:
+        planned(Kind.SPLIT, part("from", tree.huqiu), *halves)
+    (said,) = refused.value.messages
+    assert all(code in said for code in elsewhere)
+    assert own.uscc not in said and tree.huqiu.code not in said
+
+
+def test_a_firm_that_left_before_the_day_does_not_hinder_a_split(tree: Tree) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    part_of_it = founded(takes=[firm.uscc])
+    change = planned(Kind.SPLIT, part("from", tree.huqiu, stays=True), part_of_it)
+    firm.bureau = tree.wujiang
+    firm.save()
+    assert boundaries.carry_out(change).state == "done"
+    assert fresh(firm).bureau == tree.wujiang
 
 
 def test_a_bureau_of_which_a_part_is_taken_stays_with_the_rest(tree: Tree, divisions: Any) -> None:
@@ -191,7 +223,7 @@ def test_what_the_former_city_has_of_a_county_goes_to_the_new_one(tree: Tree) ->
     solved = problem(tree.huqiu, (S.SUBMITTED, at), (S.RESOLVED, at), handlers={S.RESOLVED: tree.suzhou})
     other = problem(tree.wujiang, (S.SUBMITTED, at), (S.ACCEPTED, at), handlers={S.ACCEPTED: tree.suzhou})
     change = planned(Kind.MOVE, part("from", tree.huqiu), part("to", tree.wuxi))
-    assert [(str(line.label), line.rows) for line in boundaries.Preview(change).lines] == [
+    assert [(str(line.label), line.rows) for line in boundaries.Preview(change, change.planned_by).lines] == [
         ("堵点卡点问题", 3)
     ]
     done = boundaries.carry_out(change)
@@ -284,7 +316,9 @@ def test_the_preview_says_which_roles_go_on(tree: Tree) -> None:
             founded(),
             carries_grants=carries,
         )
-        assert [goes_on for _grant, goes_on in boundaries.Preview(change).grants] == [carries]
+        assert [goes_on for _grant, goes_on in boundaries.Preview(change, change.planned_by).grants] == [
+            carries
+        ]
         boundaries.cancel(change.planned_by, change)
 
 
@@ -439,7 +473,7 @@ def test_a_plan_of_somebody_who_may_not_plan_any_more_waits_for_one_who_may(tree
         (
             Kind.SPLIT,
             lambda t: [part("from", t.huqiu, stays=True), founded(takes=["999999"])],
-            "没有这些代码：999999",
+            "原单位没有这些代码：999999",
         ),
         (Kind.MOVE, lambda t: [part("from", t.suzhou), part("to", t.huqiu)], "不能作为"),
         (Kind.MOVE, lambda t: [part("from", t.huqiu), part("to", t.suzhou)], "已经隶属"),
