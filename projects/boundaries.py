@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.granting import refuse_beyond
 from accounts.models import Grant, Notice, Role, User
 from accounts.notices import Details, day_of, say, tell
 from common import formats
@@ -511,16 +512,22 @@ class Preview:
 
     @cached_property
     @system_job("preview a boundary change")
-    def grants(self) -> list[tuple[Grant, bool]]:
-        """Grants on bureaus that end, and whether each goes on at the successor."""
+    def grants(self) -> list[tuple[Grant, str]]:
+        """Grants on bureaus that end, and why one does not go on at the successors."""
         if self.route is None:
             return []
-        ending = [part for part in self.change.sources if not part.stays]
-        return [
-            (grant, self.change.carries_grants or not _widens(self.change))
-            for part in ending
-            for grant in _grants_at(part.bureau_id)
+        change, first = self.change, self.change.sources[0].bureau
+        over = first.parent.path if first and first.parent else ""
+        targets = [
+            part.bureau or Bureau(code=part.code, name=part.name, path=f"{over}{part.code}/")
+            for part in change.targets
         ]
+        found = []
+        for part in change.sources:
+            for grant in [] if part.stays else _grants_at(part.bureau_id):
+                copies = _copies(change, grant, targets, change.planned_by)
+                found.append((grant, next((refusal for _copy, refusal in copies if refusal), "")))
+        return found
 
 
 @dataclass(frozen=True)
@@ -634,7 +641,7 @@ def carry_out(change: BoundaryChange, confirmed_by: User | None = None) -> Bound
         elif locked.kind == Kind.MOVE:
             _move(locked, sources, targets[0])
         else:
-            _hand_over(locked, sources, targets)
+            _hand_over(locked, sources, targets, confirmed_by or locked.planned_by)
         _end(locked, State.DONE)
     return locked
 
@@ -681,7 +688,9 @@ def _put_below(bureau: Bureau, superior: Bureau) -> None:
     moved.save()
 
 
-def _hand_over(change: BoundaryChange, sources: list[BoundaryPart], targets: list[BoundaryPart]) -> None:
+def _hand_over(
+    change: BoundaryChange, sources: list[BoundaryPart], targets: list[BoundaryPart], by: User
+) -> None:
     first = sources[0].bureau
     assert first is not None  # noqa: S101
     for part in targets:
@@ -713,7 +722,7 @@ def _hand_over(change: BoundaryChange, sources: list[BoundaryPart], targets: lis
             _follow_known(Bottleneck, UP_THE_LINE, *_up_the_line(part.bureau.path, before, line))
     heir = targets[0].bureau
     assert heir is not None  # noqa: S101
-    _carry_grants(change, ending, [part.bureau for part in targets if part.bureau])
+    _carry_grants(change, ending, [part.bureau for part in targets if part.bureau], by)
     for bureau in ending:
         ended = Bureau.objects.get(pk=bureau.pk)
         ended.parent, ended.valid_to = Bureau.objects.get(pk=heir.pk), change.effective_on
@@ -861,37 +870,86 @@ def _grants_at(bureau: int | None) -> list[Grant]:
     return list(rows.filter(bureau=bureau).select_related("user", "bureau", "chain").order_by("pk"))
 
 
-def _carry_grants(change: BoundaryChange, ending: list[Bureau], targets: list[Bureau]) -> None:
-    """A role over a bureau that ends goes on at its successors, where it reaches no further than it did or an
-    administrator has confirmed that it shall; else it ends, and its holder is told."""
-    carries = change.carries_grants or not _widens(change)
-    now, today = timezone.now(), timezone.localdate()
-    for bureau in ending:
-        for grant in _grants_at(bureau.pk):
-            grant.ended_at = now
-            grant.save(update_fields=["ended_at"])
-            for target in targets if carries else []:
-                same = Grant.objects.judged("the job").filter(
-                    user=grant.user, role=grant.role, bureau=target, chain=grant.chain, ended_at=None
-                )
-                if not same.exists():
-                    Grant.objects.create(
-                        user=grant.user,
-                        role=grant.role,
-                        bureau=target,
-                        chain=grant.chain,
-                        starts_on=max(today, grant.starts_on),
-                        expires_on=grant.expires_on,
-                        granted_by=grant.granted_by,
-                    )
-            details = {
-                "what": "boundary_grant",
-                "change": change.pk,
-                "role": grant.role,
-                "unit": bureau.name,
-                "to": formats.listed([target.name for target in targets]) if carries else "",
-            }
-            tell([grant.user_id], Notice.Kind.ACCOUNT, f"boundary:{change.pk}:{grant.pk}", details)
+def _copies(
+    change: BoundaryChange, grant: Grant, targets: Iterable[Bureau], by: User
+) -> list[tuple[Grant, str]]:
+    """A grant over a bureau that ends as it would stand at each successor, and why it may not; what reaches
+    further than it did is given by whoever answers for the change, by the rules of giving."""
+    widens, found = _widens(change), []
+    for target in targets:
+        copy = Grant(
+            user=grant.user,
+            role=grant.role,
+            bureau=target,
+            chain=grant.chain,
+            starts_on=max(timezone.localdate(), grant.starts_on),
+            expires_on=grant.expires_on,
+            granted_by=by if widens else grant.granted_by,
+        )
+        refusal = ""
+        if widens and not change.carries_grants:
+            refusal = _("范围会变大")
+        elif widens:
+            try:
+                refuse_beyond(by, copy)
+            except ValidationError as refused:
+                refusal = " ".join(refused.messages)
+        found.append((copy, refusal))
+    return found
+
+
+def _give(copy: Grant) -> None:
+    """Store it, or lengthen what the person holds there already; what ran out is over."""
+    today = timezone.localdate()
+    same = Grant.objects.judged("the job").filter(
+        user=copy.user, role=copy.role, bureau=copy.bureau, chain=copy.chain, ended_at=None
+    )
+    for over in same.filter(expires_on__lt=today):
+        over.ended_at = timezone.now()
+        over.save(update_fields=["ended_at"])
+    standing = same.first()
+    if standing is None:
+        copy.save()
+        return
+    standing.starts_on = min(standing.starts_on, copy.starts_on)
+    days = [standing.expires_on, copy.expires_on]
+    standing.expires_on = None if None in days else max(day for day in days if day)
+    standing.save(update_fields=["starts_on", "expires_on"])
+
+
+def _goes_on(grant: Grant, target: Bureau) -> bool:
+    """Whether the person holds the role at a successor from now, or its begin, for as long as before."""
+    today = timezone.localdate()
+    until = models.Q(expires_on=None)
+    if grant.expires_on:
+        until |= models.Q(expires_on__gte=grant.expires_on)
+    rows = Grant.objects.judged("the job").not_over(today).filter(until, user=grant.user, role=grant.role)
+    return rows.filter(
+        models.Q(chain=None) | models.Q(chain=grant.chain),
+        bureau=target,
+        starts_on__lte=max(today, grant.starts_on),
+    ).exists()
+
+
+def _carry_grants(change: BoundaryChange, ending: list[Bureau], targets: list[Bureau], by: User) -> None:
+    """A role over a bureau that ends goes on at its successors, where it reaches no further than it did or
+    the administrator who has confirmed that it shall could give it; else it ends. Its holder is told."""
+    ended = [(bureau, grant) for bureau in ending for grant in _grants_at(bureau.pk)]
+    for _bureau, grant in ended:
+        grant.ended_at = timezone.now()
+        grant.save(update_fields=["ended_at"])
+        for copy, refusal in _copies(change, grant, targets, by):
+            if not refusal:
+                _give(copy)
+    for bureau, grant in ended:
+        details = {
+            "what": "boundary_grant",
+            "change": change.pk,
+            "role": grant.role,
+            "unit": bureau.name,
+            "to": formats.listed([target.name for target in targets if _goes_on(grant, target)]),
+        }
+        tell([grant.user_id], Notice.Kind.ACCOUNT, f"boundary:{change.pk}:{grant.pk}", details)
 
 
 # --- Words --------------------------------------------------------------------------------------------------

@@ -306,6 +306,73 @@ def test_a_role_goes_on_where_it_reaches_no_further_or_somebody_confirmed_it(
     assert fresh(officer).scope.bureau_paths == (held.bureau.path,)
 
 
+def taken_in(tree: Tree, by: User, *sources: Bureau) -> BoundaryChange:
+    """By 吴江区, with its people's roles."""
+    parts = [part("from", one) for one in sources or (tree.huqiu,)]
+    return planned(Kind.MERGE, *parts, part("to", tree.wujiang), carries_grants=True, by=by)
+
+
+def held_at(person: User, bureau: Bureau) -> list[Grant]:
+    rows = Grant.objects.judged("test").in_force(TODAY())
+    return list(rows.filter(user=person, bureau=bureau, role=Role.OFFICER))
+
+
+def told_of_role(person: User) -> list[str]:
+    rows = Notice.objects.filter(user=person, details__what="boundary_grant").order_by("pk")
+    return [notice.details["to"] for notice in rows]
+
+
+def test_nobody_gives_a_wider_role_to_itself_by_a_merger(tree: Tree) -> None:
+    by = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    factories.grant(by, Role.OFFICER, tree.huqiu)
+    change = taken_in(tree, by)
+    ((_grant, why),) = boundaries.Preview(change, by).grants
+    assert "不能给本人授权" in why
+    boundaries.carry_out(change)
+    assert (held_at(by, tree.wujiang), told_of_role(by)) == ([], [""])
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_a_role_is_widened_by_whoever_could_give_it_for_so_long(tree: Tree, lasts: bool) -> None:
+    ends = TODAY() + timedelta(1)
+    by = factories.user(Role.ADMINISTRATOR, tree.suzhou)
+    Grant.objects.judged("test").filter(user=by).update(expires_on=None if lasts else ends)
+    endless, short = (factories.user(Role.OFFICER, tree.huqiu) for _n in range(2))
+    Grant.objects.judged("test").filter(user=short).update(expires_on=ends)
+    boundaries.carry_out(taken_in(tree, User.objects.get(pk=by.pk)))
+    assert [bool(held_at(person, tree.wujiang)) for person in (endless, short)] == [lasts, True]
+    assert told_of_role(endless) == ([tree.wujiang.name] if lasts else [""])
+    assert held_at(short, tree.wujiang)[0].granted_by == by
+
+
+@pytest.mark.parametrize("days", [-1, 7])
+def test_what_ran_out_or_soon_ends_at_the_successor_does_not_cut_a_role_short(tree: Tree, days: int) -> None:
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    factories.grant(officer, Role.OFFICER, tree.wujiang, expires_on=TODAY() + timedelta(days))
+    boundaries.carry_out(taken_in(tree, factories.user(is_superuser=True)))
+    (held,) = held_at(officer, tree.wujiang)
+    assert held.expires_on is None
+    assert told_of_role(officer) == [tree.wujiang.name]
+
+
+def test_of_roles_over_two_merged_bureaus_the_longer_goes_on(tree: Tree) -> None:
+    third = factories.bureau("320506", "吴中区", tree.suzhou)
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    Grant.objects.judged("test").filter(user=officer).update(expires_on=TODAY() + timedelta(7))
+    factories.grant(officer, Role.OFFICER, third)
+    boundaries.carry_out(taken_in(tree, factories.user(is_superuser=True), tree.huqiu, third))
+    (held,) = held_at(officer, tree.wujiang)
+    assert held.expires_on is None
+    assert told_of_role(officer) == [tree.wujiang.name] * 2
+
+
+def test_a_role_that_is_not_widened_but_stands_at_the_successor_anyway_is_told_so(tree: Tree) -> None:
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    factories.grant(officer, Role.OFFICER, tree.wujiang)
+    merged(tree.huqiu, into=part("to", tree.wujiang))
+    assert told_of_role(officer) == [tree.wujiang.name]
+
+
 def test_the_preview_says_which_roles_go_on(tree: Tree) -> None:
     factories.user(Role.OFFICER, tree.huqiu)
     for carries in (False, True):
@@ -316,9 +383,7 @@ def test_the_preview_says_which_roles_go_on(tree: Tree) -> None:
             founded(),
             carries_grants=carries,
         )
-        assert [goes_on for _grant, goes_on in boundaries.Preview(change, change.planned_by).grants] == [
-            carries
-        ]
+        assert [not why for _grant, why in boundaries.Preview(change, change.planned_by).grants] == [carries]
         boundaries.cancel(change.planned_by, change)
 
 
