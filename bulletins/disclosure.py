@@ -145,7 +145,7 @@ class Reader:
     def _fetch(self, snapshot: Snapshot, bureaus: list[int]) -> None:
         paths = self._paths.setdefault(snapshot.pk, {})
         if unknown := [bureau for bureau in bureaus if bureau not in paths]:
-            kept = SnapshotUnit.objects.filter(snapshot=snapshot, bureau__in=unknown)
+            kept = SnapshotUnit.objects.filter(snapshot=snapshot, bureau__in=unknown, has_ended=False)
             paths |= dict.fromkeys(unknown, "") | dict(kept.values_list("bureau", "path"))
         units = self._units.setdefault(snapshot.pk, {})
         lines = {code for bureau in bureaus for code in paths[bureau].split("/")[:-2]}

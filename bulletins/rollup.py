@@ -18,6 +18,7 @@ away one for every pair at its lowest common unit leaves 1 for each unit that ho
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,7 @@ from django.db.models import OuterRef, Subquery
 
 from bulletins import trees
 from bulletins.indicators import BASES, DECLARED, Indicator, Kind, Rows, Span, in_force, reporting, versions
-from bulletins.models import CountedRow, Snapshot, StatValue
+from bulletins.models import CountedRow, Snapshot, SnapshotUnit, StatValue
 from enterprises.models import Bureau
 
 BASE_NUMBER = {name: number for number, name in enumerate(BASES)}
@@ -37,6 +38,8 @@ UNIONS = {
     for number, bases in enumerate(sorted({i.bases for i in DECLARED if len(i.bases) > 1}))
 }
 ENTITY_NUMBER = {name: number for number, name in enumerate(sorted({b.entity for b in BASES.values()}))}
+# What is sealed of each unit.
+FRAME = ("name", "short_name", "level", "path", "is_separately_planned", "has_ended")
 NOBODY = -1  # reports what an indicator cannot say yet
 
 ROW = "row_id BIGINT, bureau BIGINT, chain BIGINT, item BIGINT, late INTEGER, amount BIGINT"
@@ -324,13 +327,26 @@ def digest_of_rows(snapshot: Snapshot) -> str:
     return counted.hexdigest()
 
 
+def digest_of_frame(snapshot: Snapshot, coverage: dict[str, Any]) -> str:
+    """SHA-256 over the units as they stood and who had reported of them."""
+    frame = hashlib.sha256(json.dumps(coverage, sort_keys=True).encode())
+    units = SnapshotUnit.objects.filter(snapshot=snapshot).order_by("bureau_id")
+    for row in units.values_list("bureau_id", "parent_id", "code", *FRAME):
+        frame.update(repr(row).encode())
+    return frame.hexdigest()
+
+
 def is_untouched(snapshot: Snapshot) -> bool:
-    """Whether figures and counted rows of a frozen version are those of its freeze, by their digests.
+    """Whether figures, counted rows and units of a frozen version are those of its freeze, by their digests.
 
     Asked every night of all of them (`services.check_frozen`) and by `figures --recount`. Versions from
-    before there were digests of rows are judged by their figures.
+    before there were digests of rows or of units are judged by the others.
     """
-    return snapshot.row_hash == digest(snapshot) and snapshot.counted_hash in ("", digest_of_rows(snapshot))
+    return (
+        snapshot.row_hash == digest(snapshot)
+        and snapshot.counted_hash in ("", digest_of_rows(snapshot))
+        and snapshot.frame_hash in ("", digest_of_frame(snapshot, snapshot.coverage))
+    )
 
 
 @contextmanager

@@ -227,6 +227,7 @@ def _roll_up(snapshot: Snapshot) -> None:
             results["counted_hash"] = rollup.digest_of_rows(snapshot)
             results["warnings"] = identities.warnings(snapshot)
             results["coverage"] = _coverage(period, snapshot)
+            results["frame_hash"] = rollup.digest_of_frame(snapshot, results["coverage"])
             if period.is_public:
                 period.status = Period.Status.REVISED
                 period.save(update_fields=["status"])
@@ -236,7 +237,7 @@ def _roll_up(snapshot: Snapshot) -> None:
                 period.save(update_fields=["status", "frozen_at", "frozen_by"])
         snapshot.finish(**results)
         if snapshot.version:
-            digests = {name: results[name] for name in ("row_hash", "counted_hash")}
+            digests = {name: results[name] for name in ("row_hash", "counted_hash", "frame_hash")}
             write(Event.Kind.CHANGED, snapshot, after=digests)
             if period.is_public:
                 ring(tasks.start_editions)

@@ -2,6 +2,9 @@
 
 What somebody may see is asked of the tree of now, so the `Bureau` rows given out here keep the path of now;
 they are named and placed as they were, and are for reading only.
+
+Bureaus that had ended by the freeze are kept as well: what they did counts at the unit above them. They are
+no units: nothing gives them out but `line`, `within` and `paths`.
 """
 
 from collections.abc import Iterable
@@ -10,6 +13,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Length
 
 from bulletins.models import Snapshot, SnapshotUnit
 from enterprises.models import BoundaryChange, Bureau
@@ -17,9 +21,9 @@ from enterprises.models import BoundaryChange, Bureau
 KEPT = ("name", "short_name", "level", "parent_id", "is_separately_planned")
 KEEP = """
 INSERT INTO bulletins_snapshotunit
-    (snapshot_id, bureau_id, parent_id, code, name, short_name, level, path, is_separately_planned)
-SELECT %s, id, parent_id, code, name, short_name, level, path, is_separately_planned
-FROM enterprises_bureau WHERE valid_to IS NULL
+    (snapshot_id, bureau_id, parent_id, code, name, short_name, level, path, is_separately_planned, has_ended)
+SELECT %s, id, parent_id, code, name, short_name, level, path, is_separately_planned, valid_to IS NOT NULL
+FROM enterprises_bureau
 """
 
 
@@ -34,15 +38,21 @@ def units(snapshot: Snapshot, *conditions: Q, **condition: Any) -> list[Bureau]:
     """The units of the tree to which conditions on their own columns apply, in code order."""
     if not snapshot.version:
         return list(Bureau.objects.in_force().filter(*conditions, **condition).order_by("code"))
-    kept = SnapshotUnit.objects.filter(*conditions, snapshot=snapshot, **condition)
-    return [_restored(unit) for unit in kept.select_related("bureau").order_by("code")]
+    return _restored(_standing(snapshot).filter(*conditions, **condition).order_by("code"))
 
 
-def _restored(unit: SnapshotUnit) -> Bureau:
-    bureau = unit.bureau
-    for name in KEPT:
-        setattr(bureau, name, getattr(unit, name))
-    return bureau
+def _standing(snapshot: Snapshot) -> QuerySet[SnapshotUnit]:
+    """The units that stood at a freeze."""
+    return SnapshotUnit.objects.filter(snapshot=snapshot, has_ended=False)
+
+
+def _restored(rows: QuerySet[SnapshotUnit]) -> list[Bureau]:
+    found = []
+    for unit in rows.select_related("bureau"):
+        for name in KEPT:
+            setattr(unit.bureau, name, getattr(unit, name))
+        found.append(unit.bureau)
+    return found
 
 
 def line(snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
@@ -51,7 +61,8 @@ def line(snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
     if not snapshot.version:
         return [*Bureau.objects.above(bureau), bureau]
     codes = path_of(snapshot, bureau).split("/")[:-1]
-    found = sorted(units(snapshot, code__in=codes), key=lambda unit: unit.level) if codes else [bureau]
+    rows = SnapshotUnit.objects.filter(snapshot=snapshot, code__in=codes)
+    found = _restored(rows.order_by(Length("path"))) if codes else [bureau]
     for superior, unit in pairwise(found):
         unit.parent = superior
     return found
@@ -80,7 +91,7 @@ def path_of(snapshot: Snapshot, bureau: Bureau) -> str:
 
 
 def within(snapshot: Snapshot, bureau: Bureau) -> QuerySet[Any, Any]:
-    """The keys of the unit and everything below it; of now with what was merged into these."""
+    """The keys of the unit and everything below it, with what was merged into these."""
     if not snapshot.version:
         return Bureau.objects.within(bureau).order_by().values("pk")
     if path := path_of(snapshot, bureau):
@@ -91,11 +102,11 @@ def within(snapshot: Snapshot, bureau: Bureau) -> QuerySet[Any, Any]:
 
 def kept(snapshot: Snapshot) -> QuerySet[Any, Any]:
     """The keys of all units that stood at a freeze."""
-    return SnapshotUnit.objects.filter(snapshot=snapshot).order_by().values("bureau")
+    return _standing(snapshot).order_by().values("bureau")
 
 
 def paths(snapshot: Snapshot) -> dict[int, str]:
-    """Where every unit stood, by its key."""
+    """Where every unit stood, and what was merged into these, by its key."""
     if not snapshot.version:
         return dict(Bureau.objects.values_list("pk", "path"))
     return dict(SnapshotUnit.objects.filter(snapshot=snapshot).values_list("bureau", "path"))
@@ -120,7 +131,7 @@ def has_other_ground(snapshot: Snapshot, bureau: Bureau) -> bool:
     """Whether a unit has other bureaus below it now than at the freeze."""
     if not (snapshot.version and _changes_since(snapshot).exists()):
         return False
-    then = {row["bureau"] for row in within(snapshot, bureau)}
+    then = _standing_within(snapshot, bureau)
     now = set(Bureau.objects.in_force().within(bureau).values_list("pk", flat=True))
     ground = _ground(_changes_since(snapshot))
     return {ground.get(unit, unit) for unit in then} != {ground.get(unit, unit) for unit in now}
@@ -133,7 +144,13 @@ def has_other_bureaus(snapshot: Snapshot, bureau: Bureau) -> bool:
     now = set(Bureau.objects.within(bureau).values_list("pk", flat=True)) & {
         row["bureau"] for row in kept(snapshot)
     }
-    return now != {row["bureau"] for row in within(snapshot, bureau)}
+    return now != _standing_within(snapshot, bureau)
+
+
+def _standing_within(snapshot: Snapshot, bureau: Bureau) -> set[int]:
+    """The keys of what `within` tells, without bureaus that had ended."""
+    standing = kept(snapshot).filter(bureau__in=within(snapshot, bureau))
+    return {row["bureau"] for row in standing}
 
 
 def divided_otherwise(one: Snapshot, other: Snapshot) -> frozenset[int]:
@@ -145,9 +162,7 @@ def divided_otherwise(one: Snapshot, other: Snapshot) -> frozenset[int]:
     changes = _changes_since(one).filter(ended_at__lte=other.finished_at)
     if not changes.exists():
         return frozenset()
-    lines = [
-        SnapshotUnit.objects.filter(snapshot=side).values_list("bureau", "parent") for side in (one, other)
-    ]
+    lines = [_standing(side).values_list("bureau", "parent") for side in (one, other)]
     ground = _ground(changes)
     then, now = (_parts(dict(line), ground) for line in lines)
     return frozenset(whole for whole, parts in then.items() if not _are_the_same(parts, now.get(whole, [])))

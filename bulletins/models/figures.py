@@ -300,6 +300,7 @@ class Snapshot(Job):
     )
     row_hash = models.CharField(_("数值摘要（SHA-256）"), max_length=64, blank=True)
     counted_hash = models.CharField(_("计数行摘要（SHA-256）"), max_length=64, blank=True)
+    frame_hash = models.CharField(_("单位和报送情况摘要（SHA-256）"), max_length=64, blank=True)
     coverage = models.JSONField(
         _("报送情况"),
         default=dict,
@@ -411,6 +412,9 @@ class SnapshotUnit(PartOfSnapshot):
     level = models.PositiveSmallIntegerField(_("层级"), choices=Bureau.Level)
     path = models.CharField(_("隶属路径"), max_length=80)
     is_separately_planned = models.BooleanField(_("计划单列市"), default=False)
+    has_ended = models.BooleanField(
+        _("已撤销"), default=False, help_text=_("冻结时已不是现设单位；它的记录计入上级单位。")
+    )
 
     class Meta:
         verbose_name = _("快照中的单位")

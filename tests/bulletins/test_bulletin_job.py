@@ -288,7 +288,9 @@ def test_issue_and_print_stand_in_the_record(period: Period, tree: Tree, blank: 
     assert told[3].reason == "数字有误"
     frozen = Event.objects.about(period).filter(entity="bulletins.snapshot").first()
     sealed = bulletin.snapshot
-    assert frozen.after == {"row_hash": sealed.row_hash, "counted_hash": sealed.counted_hash}
+    assert frozen.after == {
+        name: getattr(sealed, name) for name in ("row_hash", "counted_hash", "frame_hash")
+    }
 
 
 def test_the_same_snapshot_gives_the_same_bytes(period: Period, tree: Tree) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from bulletins import figures, recount, rollup, services, tasks
 from bulletins.indicators import BASES, CATALOGUE
-from bulletins.models import CountedRow, Period, Snapshot, StatValue
+from bulletins.models import CountedRow, Period, Snapshot, SnapshotUnit, StatValue
 from common.jobs import Job
 from enterprises.models import Bureau, Organization
 from projects.models import Bottleneck, ChainProject, KeyProject
@@ -343,6 +343,22 @@ def test_digests_tell_what_was_changed_past_the_models(tree: Tree) -> None:
     second = services.freeze_now(period, None, "核对")
     StatValue._base_manager.filter(snapshot=second, indicator="I01", bureau=tree.nation).update(value=2)
     assert not rollup.is_untouched(second)
+
+
+@pytest.mark.parametrize("what", ["unit", "coverage"])
+def test_units_and_coverage_of_a_frozen_version_are_sealed_too(tree: Tree, what: str) -> None:
+    snapshot = services.freeze_now(services.get_period("2024"), None)
+    assert rollup.is_untouched(snapshot)
+    if what == "unit":
+        kept = SnapshotUnit._base_manager.filter(snapshot=snapshot, bureau=tree.huqiu)
+        kept.update(parent=tree.wuxi, path="000000/320000/320200/320505/")
+    else:
+        Snapshot._base_manager.filter(pk=snapshot.pk).update(coverage={"missing": ["320505"]})
+    snapshot.refresh_from_db()
+    assert not rollup.is_untouched(snapshot)
+    # Frozen before units were sealed.
+    snapshot.frame_hash = ""
+    assert rollup.is_untouched(snapshot)
 
 
 def test_what_was_altered_is_found_at_night_and_by_the_command(

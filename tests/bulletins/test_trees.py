@@ -5,12 +5,26 @@ from datetime import date, timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import Role
-from bulletins import circular, figures, open_data, rebased, recount, rollup, series, services, trees
+from bulletins import (
+    circular,
+    comparison,
+    figures,
+    open_data,
+    rebased,
+    recount,
+    rollup,
+    series,
+    services,
+    trees,
+)
+from bulletins.behind import Place, Side
 from bulletins.disclosure import Reader
+from bulletins.indicators import CATALOGUE
 from bulletins.ladder import Ladder
 from bulletins.models import Bulletin, Edition, Series, Snapshot, SnapshotUnit, StatValue
 from bulletins.paper.render import render_html
@@ -167,6 +181,45 @@ def test_the_rows_behind_a_figure_are_those_of_the_unit_as_it_was(tree: Tree) ->
     told = client.get("/figures/2024/v1/320200/I15/recount/")
     assert "冻结以后区划有变更" in told.content.decode()
     assert "快照可能被改动" not in told.content.decode()
+
+
+def test_rows_of_a_bureau_merged_before_the_freeze_stand_behind_its_successors_figure(tree: Tree) -> None:
+    challenge(tree.huqiu, SPRING)
+    merged(tree.huqiu, tree.wujiang)
+    snapshot = frozen()
+    new = Bureau.objects.get(code=NEW)
+    for unit in (new, Bureau.objects.get(pk=tree.suzhou.pk), Bureau.objects.get(pk=tree.jiangsu.pk)):
+        of_unit = Side(snapshot).figure(CATALOGUE["I25"], Place(unit))
+        assert of_unit.value == value(snapshot, "I25", unit) == 1
+    client = browser(factories.user(Role.STATISTICIAN, tree.nation))
+    told = client.get(f"/figures/2024/v1/{NEW}/I25/recount/").content.decode()
+    assert "快照可能被改动" not in told
+    assert client.get(f"/figures/2024/v1/{NEW}/I25/").context["totals"]["rows"] == 1
+    # Kept for their rows, they are no units: neither in tables nor among what has changed since.
+    assert [unit.code for unit in trees.below(snapshot, tree.suzhou)] == [NEW]
+    assert not {"320505", "320509"} & {unit.code for unit in trees.units(snapshot)}
+    merged(tree.binhu, into=founded("320298", "太湖区"))
+    assert not trees.has_other_bureaus(snapshot, new)
+    assert not trees.has_other_ground(snapshot, Bureau.objects.get(pk=tree.suzhou.pk))
+    again = services.freeze_now(services.get_period("2024"), None, "核对")
+    assert not trees.divided_otherwise(snapshot, again)
+
+
+def test_two_versions_that_differ_by_a_row_of_a_merged_bureau_are_compared(tree: Tree) -> None:
+    challenge(tree.huqiu, SPRING)
+    merged(tree.huqiu, tree.wujiang)
+    older = frozen()
+    challenge(tree.huqiu, SPRING)
+    newer = services.freeze_now(services.get_period("2024"), None, "补一项")
+    cache.clear()
+    found = comparison.differing(older, newer, by_chain=False)
+    told = {Bureau.objects.get(pk=line.bureau).code: line for line in found if line.code == "I25"}
+    assert set(told) == {NEW, "320500", "320000", "000000"}
+    assert (told[NEW].was[0], told[NEW].now[0], told[NEW].has_rows) == (1, 2, True)
+    page = browser(factories.user(Role.STATISTICIAN, tree.nation)).get(
+        "/figures/compare/?before=2024.1&after=2024.2"
+    )
+    assert page.status_code == 200
 
 
 # --- Who confirms and issues --------------------------------------------------------------------------------
