@@ -29,7 +29,7 @@ from common import formats
 from common.inserting import insert
 from common.scope import Viewer, system_job
 from enterprises.models import BoundaryChange, BoundaryPart, Bureau, Division
-from projects.models import Bottleneck, Transition
+from projects.models import Bottleneck, QualityList, QualityMap, Transition
 from record.acting import by_whom
 from record.models import Event
 from record.recording import WATCHED, accounted, one_change, write
@@ -502,6 +502,22 @@ class Preview:
             if len(named) == NAMED:
                 break
         return tuple(named)
+
+    @cached_property
+    @system_job("preview a boundary change")
+    def staying(self) -> list[Line]:
+        """Lists and maps under way that would stay with a bureau that ends."""
+        ending = [part.bureau_id for part in self.change.sources if self.route and not part.stays]
+        found = []
+        for model, under_way in (
+            (QualityList, ~models.Q(status__in=QualityList.FROZEN)),
+            (QualityMap, models.Q(status__in=QualityMap.UNPUBLISHED)),
+        ):
+            rows = model._base_manager.filter(under_way, bureau__in=ending).order_by("pk")
+            if keys := list(rows.values_list("pk", flat=True)):
+                label = model._meta.verbose_name
+                found.append(Line(label, len(keys), named=self._named(model, keys)))
+        return found
 
     @cached_property
     @system_job("preview a boundary change")

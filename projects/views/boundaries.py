@@ -102,6 +102,7 @@ def _looked_at(user: User, change: BoundaryChange) -> dict[str, Any]:
         "facts": _facts(change),
         "lines": preview.lines,
         "left": [line for line in preview.lines if line.left],
+        "staying": preview.staying,
         "below": preview.below,
         "held": preview.grants,
         "is_split": preview.route is not None and preview.route.is_split,

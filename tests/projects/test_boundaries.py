@@ -352,6 +352,8 @@ def test_what_ran_out_or_soon_ends_at_the_successor_does_not_cut_a_role_short(tr
     boundaries.carry_out(taken_in(tree, factories.user(is_superuser=True)))
     (held,) = held_at(officer, tree.wujiang)
     assert held.expires_on is None
+    # What ran out is not made to have lasted.
+    assert (held.starts_on == TODAY()) == (days < 0)
     assert told_of_role(officer) == [tree.wujiang.name]
 
 

@@ -58,6 +58,23 @@ def test_what_follows_is_shown_before_anything_is_stored(tree: Tree, client: Any
     assert not BoundaryChange.objects.judged("test").exists()
 
 
+def test_lists_and_maps_under_way_are_named_because_they_stay(tree: Tree, client: Any) -> None:
+    for unit in (tree.huqiu, tree.binhu):
+        factories.quality_list(unit)
+        factories.quality_map(at=unit)
+    factories.quality_map(at=tree.huqiu, version=2, status="published")
+    page = client.post("/boundaries/new/merge/", MERGER)
+    told = [(str(line.label), line.rows, line.named) for line in page.context["staying"]]
+    assert told == [
+        ("质量清单", 1, ("工业机器人质量问题清单第 1 版",)),
+        ("质量图谱", 1, ("工业机器人质量图谱 虎丘区 第 1 版",)),
+    ]
+    said = text_of(page)
+    assert "未发布的清单和图谱，留在原单位" in said and "工业机器人质量问题清单第 1 版" in said
+    typed = {"sources": "320505", "name": "高新区市场监督管理局", "short_name": "高新区"}
+    assert not client.post("/boundaries/new/rename/", MERGER | typed).context["staying"]
+
+
 def test_confirmed_it_is_planned_and_on_its_day_carried_out(tree: Tree, client: Any) -> None:
     answer = client.post("/boundaries/new/merge/", MERGER | {"confirm": "1"}, follow=True)
     row = the_change()
