@@ -169,7 +169,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 # Off behind a pooler that hands connections on between transactions and knows no prepared statements.
 PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", True)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["ENGINE"] = "common.sqlite"
     # Writers queue at BEGIN instead of failing in the middle; readers never wait (write-ahead log). Whoever
     # holds a receipt has filed, also after a power cut: a change is on the disk before it is answered.
     DATABASES["default"]["OPTIONS"] = {
