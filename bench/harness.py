@@ -49,6 +49,8 @@ class Sides:
     units: int = 1
     # Or each call returns how many it did.
     counted: bool = False
+    # Or the seconds that it found.
+    is_timed: bool = False
     # What else was measured of the subject, by name.
     figures: Mapping[str, float] = field(default_factory=dict)
 
@@ -116,6 +118,8 @@ class Benchmark:
                 answer = calls[name]()
                 elapsed = time.perf_counter() - started
                 units = answer if sides.counted and isinstance(answer, int) else sides.units
+                if sides.is_timed and isinstance(answer, float):
+                    elapsed = answer
                 if sides.after is not None:
                     sides.after()
                 if round_number:

@@ -53,6 +53,13 @@ def test_sides_take_turns_and_the_first_round_only_warms() -> None:
     assert calls.count("subject") == calls.count("floor") == 1
 
 
+def test_sides_may_time_themselves() -> None:
+    answers = iter([9.0, 0.2, 0.1, 0.3])
+    sides = Sides(subject=lambda: next(answers), is_timed=True)
+    result = Benchmark(lambda: sides, most=None, goal=None, rounds=3, most_seconds=0.15).measure("sqlite")
+    assert (result.seconds, result.verdict) == (0.2, "too slow")
+
+
 def test_verdicts() -> None:
     assert [entry(value).verdict for value in (1.2, 1.9, 2.1)] == ["goal", "ok", "too slow"]
     assert entry(5, floor_seconds=None).verdict == ""
