@@ -407,6 +407,12 @@ class World:
             name=f"新{bureau.name}",
             short_name=f"新{bureau.short_name}",
             is_open=False,
+            was={
+                "name": bureau.name,
+                "short_name": bureau.short_name,
+                "parent": bureau.parent.code if bureau.parent else "",
+                "parent_name": bureau.parent.short_name if bureau.parent else "",
+            },
         )
         return row
 
