@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import F
 from django.utils import timezone, translation
 
@@ -15,7 +15,7 @@ from bench import plain_paper
 from bench.harness import Sides, benchmark, start, stop
 from bulletins import circular, paper, series, services
 from bulletins.indicators import CATALOGUE, ON_LIST
-from bulletins.models import Bulletin, CountedRow, Period, Series, Snapshot, StatValue
+from bulletins.models import Bulletin, CountedRow, Edition, Period, Series, Snapshot, StatValue, Wording
 from common.jobs import Job
 from common.paper import fonts
 from enterprises.models import Bureau
@@ -61,7 +61,10 @@ def rollup_year() -> Sides:
 
 def open_year() -> Period:
     """The year as if nobody had rolled up or frozen anything."""
-    Bulletin.objects.all().delete()
+    # Past Django, which protects a successor even from what goes with it.
+    for model in (Wording, Bulletin):
+        model._base_manager.all()._raw_delete(DEFAULT_DB_ALIAS)
+    Edition.objects.all().delete()
     forget_figures()
     Snapshot._base_manager.all().delete()
     Period.objects.update(status=Period.Status.OPEN, frozen_at=None)
