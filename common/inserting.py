@@ -138,16 +138,8 @@ def _statement(
     unless_there: bool,
 ) -> str:
     """What is blank stands in the statement: the driver takes its time with more than fifty values."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
-    parts = [
-        connection.ops.insert_statement(on_conflict=conflict),
-        f"{quote(model._meta.db_table)} ({', '.join(map(quote, columns))})",
-        f"VALUES ({'), ('.join(', '.join(row) for row in rows)})",
-        connection.ops.on_conflict_suffix_sql([], conflict, [], []),
-        f"RETURNING {', '.join(map(quote, told))}" if told else "",
-    ]
-    return " ".join(str(part) for part in parts if part)
+    values = f"VALUES ({'), ('.join(', '.join(row) for row in rows)})"
+    return _composed(model, columns, values, told, unless_there=unless_there)
 
 
 @lru_cache(100)
@@ -161,7 +153,6 @@ def _statement_for_each(
 ) -> str:
     """The numbers come last."""
     connection = connections[DEFAULT_DB_ALIAS]
-    quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
     field: Any = model._meta.get_field(name)
     is_postgresql = connection.vendor == "postgresql"
     each = (
@@ -169,12 +160,27 @@ def _statement_for_each(
         if is_postgresql
         else "json_each(%s) AS each"
     )
+    selected = ", ".join((*marks, "each.value"))
+    source = f"SELECT {selected} FROM {each}"  # noqa: S608
+    return _composed(model, (*columns, field.column), source, unless_there=unless_there)
+
+
+def _composed(
+    model: type[models.Model],
+    columns: Sequence[str],
+    source: str,
+    told: Sequence[str] = (),
+    *,
+    unless_there: bool,
+) -> str:
+    """An INSERT of the rows of ``source``; ``told`` are the columns that it answers."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
     parts = [
         connection.ops.insert_statement(on_conflict=conflict),
-        f"{quote(model._meta.db_table)} ({', '.join(map(quote, (*columns, field.column)))})",
-        "SELECT",
-        ", ".join((*marks, "each.value")),
-        f"FROM {each}",
+        f"{quote(model._meta.db_table)} ({', '.join(map(quote, columns))})",
+        source,
         connection.ops.on_conflict_suffix_sql([], conflict, [], []),
+        f"RETURNING {', '.join(map(quote, told))}" if told else "",
     ]
     return " ".join(str(part) for part in parts if part)

@@ -268,12 +268,11 @@ class Board:
     @property
     def groups(self) -> list[Group]:
         """All that the page shows."""
-        unit = pgettext("unit of count", "个")
         return [
             self._group(_("问题"), self.figures),
-            Group(_("问题所处的状态"), self.now.stages, unit),
-            Group(_("在办问题提交了多久"), self.now.ages, unit),
-            Group(_("在办问题所缺的要素"), self.now.gaps, unit),
+            self._group(_("问题所处的状态"), self.now.stages),
+            self._group(_("在办问题提交了多久"), self.now.ages),
+            self._group(_("在办问题所缺的要素"), self.now.gaps),
             self.elements,
             self.chains,
             self.regions,
