@@ -21,6 +21,7 @@ from enterprises.querysets import (
     DivisionQuerySet,
     OrganizationQuerySet,
 )
+from enterprises.standing import InForce
 
 models.CharField.register_lookup(Length)
 
@@ -111,6 +112,14 @@ class Bureau(models.Model):
     )
     valid_to = models.DateField(
         _("撤销日期"), null=True, blank=True, editable=False, help_text=_("从这一天起不再是现设单位。")
+    )
+    # The key, while it exists: that to which rows of now point (`InForce`).
+    standing = models.GeneratedField(
+        verbose_name=_("现设单位"),
+        expression=models.Case(models.When(valid_to__isnull=True, then=F("id"))),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        unique=True,
     )
 
     objects = BureauQuerySet.as_manager()
@@ -362,7 +371,9 @@ class IndustryChain(models.Model):
 
     code = models.CharField(_("产业链代码"), max_length=20, unique=True)
     name = models.CharField(_("产业链名称"), max_length=60)
-    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="chains", verbose_name=_("目录管理单位"))
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, db_constraint=False, related_name="chains", verbose_name=_("目录管理单位")
+    )
     klass = models.CharField(_("产业类别"), max_length=12, choices=Klass)
     steward = models.CharField(_("链长单位"), max_length=80, blank=True)
     gbt4754_classes = models.JSONField(
@@ -383,6 +394,7 @@ class IndustryChain(models.Model):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
                 violation_error_message=_("产业链的停用日期应晚于启用日期。"),
             ),
+            InForce(field="bureau", name="chain_bureau_in_force"),
         ]
 
     def __str__(self):
@@ -507,7 +519,11 @@ class Organization(models.Model):
         _("组织形式"), max_length=10, choices=LegalForm, default=LegalForm.ENTERPRISE
     )
     bureau = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="organizations", verbose_name=_("所属市场监管部门")
+        Bureau,
+        models.PROTECT,
+        db_constraint=False,
+        related_name="organizations",
+        verbose_name=_("所属市场监管部门"),
     )
     registered_division = models.ForeignKey(
         Division, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("登记地")
@@ -569,6 +585,7 @@ class Organization(models.Model):
                 condition=Q(annual_output__isnull=True) | Q(annual_output__gte=0),
                 violation_error_message=_("年产值不能为负数。"),
             ),
+            InForce(field="bureau", name="organization_bureau_in_force"),
         ]
 
     def __str__(self):

@@ -20,7 +20,7 @@ def declare() -> None:
     names.offices(Organization, "uscc", "name")
     watch(Division)
     # Paths follow from parents and codes.
-    watch(Bureau, path=["path"], ignored=["path"])
+    watch(Bureau, path=["path"], ignored=["path", "standing"])
     watch(BoundaryChange, ignored=["planned_at", "moved", "summary"])
     watch(BoundaryPart, topic="change", path=["bureau__path"], ignored=["is_open", "was"])
     watch(IndustryChain, path=["bureau__path"])

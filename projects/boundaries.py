@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -593,8 +592,7 @@ def _goes(
 
 @system_job("carry out boundary changes")
 def carry_out_due() -> int:
-    """Carry out what is due, the earliest first, and take along what was stored meanwhile for bureaus that
-    have ended; returns how many were carried out.
+    """Carry out what is due, the earliest first; returns how many were carried out.
 
     Run twice or late, it does the same once. What cannot be carried out says why and is tried again; it keeps
     nothing else from its day.
@@ -611,13 +609,6 @@ def carry_out_due() -> int:
         except Exception:
             logger.exception("boundary change %s was not carried out", change.pk)
             _note_refusal(change, _("办理时出错，经过已记入系统日志，请联系运维人员。"))
-    for change in BoundaryChange.objects.done().filter(
-        kind__in=[Kind.MERGE, Kind.SPLIT], ended_at__gte=timezone.now() - timedelta(days=1)
-    ):
-        try:
-            follow_late(change)
-        except Exception:
-            logger.exception("rows of boundary change %s did not follow", change.pk)
     return done
 
 
@@ -751,28 +742,6 @@ def _with_parts(change: BoundaryChange, parts: list[BoundaryPart]) -> BoundaryCh
     rows._result_cache = parts
     change._prefetched_objects_cache = {"parts": rows}  # type: ignore[attr-defined]
     return change
-
-
-def follow_late(change: BoundaryChange) -> None:
-    """Rows that somebody stored while the change was carried out follow as well."""
-    route = route_of(change)
-    if (
-        route is None
-        or route.rest is None
-        or not any(
-            model._base_manager.filter(**{f"{name}__in": route.sources}).exists()
-            for model, columns in _following().items()
-            for name, column in columns.items()
-            if not column.alone
-        )
-    ):
-        return
-    with one_change():
-        locked = _locked(change)
-        for model, (rows, left) in _follow(route).items():
-            before = locked.moved.get(model, [0, 0])
-            locked.moved[model] = [before[0] + rows, before[1] + left]
-        locked.save()
 
 
 def _follow(route: Route) -> dict[str, list[int]]:

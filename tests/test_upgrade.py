@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models import Role, Substitution, User
 from bulletins import services as periods
 from bulletins.models import Bulletin
+from enterprises.standing import InForce
 from projects import services
 from projects.models import Bottleneck, Evidence
 from tests import factories
@@ -136,11 +137,12 @@ def migrate(targets: list[tuple[str, str]]) -> None:
 
 def schema() -> dict[str, Any]:
     """Columns, the constraints and indexes that have a name, and what stands whatever it is called, as the
-    database has them."""
+    database has them. Foreign keys have no name on SQLite."""
     models = [model._meta for app in APPS for model in apps.get_app_config(app).get_models(True, True)]
     found = {}
     with connection.cursor() as cursor:
         for meta in (meta for meta in models if meta.managed):
+            named = [it.name for it in (*meta.constraints, *meta.indexes) if not isinstance(it, InForce)]
             columns = connection.introspection.get_table_description(cursor, meta.db_table)
             rules = connection.introspection.get_constraints(cursor, meta.db_table)
             for rule in rules.values():
@@ -148,7 +150,7 @@ def schema() -> dict[str, Any]:
                 rule["columns"] = sorted(rule["columns"]) if rule["primary_key"] else rule["columns"]
             found[meta.label] = (
                 {column.name: column[1:7] for column in columns},
-                {named.name: rules.get(named.name) for named in (*meta.constraints, *meta.indexes)},
+                {name: rules.get(name) for name in named},
                 sorted(str(sorted(rule.items(), key=str)) for rule in rules.values()),
             )
     return found

@@ -15,6 +15,7 @@ from common.fields import CodeSetField
 from common.scope import Noting, Scoped, Viewer, right
 from common.workdays import add_workdays
 from enterprises.models import Bureau, Division, InstitutionProfile, NqiElement, Organization
+from enterprises.standing import InForce
 
 
 class RegistrationQuerySet(Scoped["Registration"]):
@@ -59,7 +60,7 @@ class Registration(models.Model):
         default=Role.FILER,
     )
     bureau = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="registrations", verbose_name=_("核实单位")
+        Bureau, models.PROTECT, db_constraint=False, related_name="registrations", verbose_name=_("核实单位")
     )
     # One per journey through the pages, so that a doubled click makes one application.
     key = models.UUIDField(_("申请标识"), unique=True, editable=False)
@@ -136,6 +137,7 @@ class Registration(models.Model):
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("user")),
                 violation_error_message=_("不能核实本人的申请。"),
             ),
+            InForce(field="bureau", name="registration_bureau_in_force"),
         ]
 
     def __str__(self):

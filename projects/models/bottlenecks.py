@@ -16,6 +16,7 @@ from common.fields import CodeSetField
 from common.inserting import Inserted
 from common.privacy import mask_name, mask_phone
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement, Organization
+from enterprises.standing import InForce
 from projects import numbers
 from projects.models.base import LedgerRow, at_field
 from projects.models.projects import ChainProject, refuse_before_founding, refuse_impossible_past
@@ -140,11 +141,17 @@ class Bottleneck(LedgerRow):
     # Prepared by somebody who has asked to act for the organisation and is not verified: seen by nobody else.
     is_provisional = models.BooleanField(_("填报人待核实"), default=False, db_default=False, editable=False)
     bureau = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="bottlenecks", db_index=False, verbose_name=_("受理单位")
+        Bureau,
+        models.PROTECT,
+        db_constraint=False,
+        related_name="bottlenecks",
+        db_index=False,
+        verbose_name=_("受理单位"),
     )
     handler = models.ForeignKey(
         Bureau,
         models.PROTECT,
+        db_constraint=False,
         related_name="handled_bottlenecks",
         db_index=False,
         verbose_name=_("当前办理单位"),
@@ -236,6 +243,7 @@ class Bottleneck(LedgerRow):
     list_owner = models.ForeignKey(
         Bureau,
         models.PROTECT,
+        db_constraint=False,
         null=True,
         blank=True,
         db_index=False,
@@ -282,6 +290,7 @@ class Bottleneck(LedgerRow):
     escalated_to = models.ForeignKey(
         Bureau,
         models.PROTECT,
+        db_constraint=False,
         null=True,
         blank=True,
         db_index=False,
@@ -424,6 +433,10 @@ class Bottleneck(LedgerRow):
                 | (Q(economic_effect__gte=0) & ~Q(economic_basis="")),
                 violation_error_message=_("填写经济效益时，请写明算式和起止时间，金额不能为负数。"),
             ),
+            InForce(field="bureau", name="bottleneck_bureau_in_force"),
+            InForce(field="handler", name="bottleneck_handler_in_force"),
+            InForce(field="list_owner", name="bottleneck_list_owner_in_force"),
+            InForce(field="escalated_to", name="bottleneck_escalated_to_in_force"),
         ]
 
     def __str__(self):

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from enterprises.models import Bureau, IndustryChain, Organization
+from enterprises.standing import InForce
 from projects.models.base import LedgerRow
 from projects.models.projects import refuse_joined_before_founding
 from projects.querysets import ConsortiumQuerySet, OfConsortium
@@ -35,7 +36,9 @@ class Consortium(LedgerRow):
     chain = models.ForeignKey(
         IndustryChain, models.PROTECT, related_name="consortia", verbose_name=_("产业链")
     )
-    bureau = models.ForeignKey(Bureau, models.PROTECT, related_name="consortia", verbose_name=_("受理单位"))
+    bureau = models.ForeignKey(
+        Bureau, models.PROTECT, db_constraint=False, related_name="consortia", verbose_name=_("受理单位")
+    )
     lead = models.ForeignKey(
         Organization, models.PROTECT, related_name="led_consortia", verbose_name=_("牵头单位")
     )
@@ -74,6 +77,7 @@ class Consortium(LedgerRow):
                 condition=Q(dissolved_on__isnull=True) | Q(dissolved_on__gte=F("founded_on")),
                 violation_error_message=_("解散日期不能早于组建日期。"),
             ),
+            InForce(field="bureau", name="consortium_bureau_in_force"),
         ]
 
     def __str__(self):

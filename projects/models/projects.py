@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from common import formats
 from enterprises.models import Bureau, IndustryChain, Organization
+from enterprises.standing import InForce
 from projects.models.base import LedgerRow, at_field
 from projects.querysets import ChainProjectQuerySet, OfProject, ParticipationQuerySet, ProjectGoalQuerySet
 
@@ -80,6 +81,7 @@ class ChainProject(LedgerRow):
     bureau = models.ForeignKey(
         Bureau,
         models.PROTECT,
+        db_constraint=False,
         related_name="projects",
         verbose_name=_("受理单位"),
         help_text=_("决定项目的统计归属；跨区域项目为牵头单位。"),
@@ -135,6 +137,7 @@ class ChainProject(LedgerRow):
                 condition=~Q(tier="cross_region") | Q(is_cross_region=True),
                 violation_error_message=_("“跨区域联动”层级的项目应标为跨区域项目。"),
             ),
+            InForce(field="bureau", name="chain_project_bureau_in_force"),
         ]
 
     def __str__(self):
@@ -212,6 +215,7 @@ class Participation(models.Model):
     bureau = models.ForeignKey(
         Bureau,
         models.PROTECT,
+        db_constraint=False,
         related_name="participations",
         verbose_name=_("接纳单位"),
         help_text=_("跨区域项目中，企业计入接纳它的地区。"),
@@ -241,6 +245,7 @@ class Participation(models.Model):
                 condition=Q(left_on__isnull=True) | Q(left_on__gte=F("joined_on")),
                 violation_error_message=_("退出日期不能早于加入日期。"),
             ),
+            InForce(field="bureau", name="participation_bureau_in_force"),
         ]
 
     def __str__(self):

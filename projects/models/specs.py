@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Role, User
 from common.privacy import mask_email
 from enterprises.models import Bureau, IndustryChain
+from enterprises.standing import InForce
 from projects import numbers
 from projects.models.base import at_field
 from projects.models.bottlenecks import Bottleneck
@@ -99,7 +100,7 @@ class SpecDemand(models.Model):
         IndustryChain, models.PROTECT, related_name="spec_demands", verbose_name=_("产业链")
     )
     bureau = models.ForeignKey(
-        Bureau, models.PROTECT, related_name="spec_demands", verbose_name=_("提出单位")
+        Bureau, models.PROTECT, db_constraint=False, related_name="spec_demands", verbose_name=_("提出单位")
     )
     status = models.CharField(_("状态"), max_length=10, choices=Status, default=Status.PROPOSED)
     status_changed_at = models.DateTimeField(_("状态变更时间"))
@@ -152,6 +153,7 @@ class SpecDemand(models.Model):
                 | ~Q(status__in=["declined", "terminated"]) & Q(end_reason=""),
                 violation_error_message=_("未采纳或终止要写明原因。"),
             ),
+            InForce(field="bureau", name="spec_demand_bureau_in_force"),
         ]
 
     def __str__(self):

@@ -1,18 +1,24 @@
 """Bureaus merge, split, move and are renamed: what follows to the successor, what stays as history."""
 
 import threading
+import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.joining import proposed_bureau
-from accounts.models import Grant, Notice, Role, User
+from accounts.models import Grant, Notice, Registration, Role, User
 from common.scope import system_job
 from enterprises.models import BoundaryChange, Bureau, Division, Organization
+from enterprises.standing import followed
 from projects import boundaries, workflow
 from projects.models import Bottleneck, ProjectRegion, Transition
 from record.models import Event
@@ -115,12 +121,108 @@ def test_an_ended_problem_gets_no_further_step(tree: Tree) -> None:
     assert not Transition.objects.judged("test").filter(bottleneck=row, move="boundary").exists()
 
 
-def test_what_was_stored_for_an_ended_bureau_meanwhile_follows_later(tree: Tree) -> None:
-    change = merged(tree.huqiu, tree.wujiang)
-    late = factories.organization(at=tree.huqiu)
-    boundaries.carry_out_due()
-    assert fresh(late).bureau.code == "320599"
-    assert fresh(change).moved["enterprises.organization"][0] >= 1
+# --- Nothing of now names a bureau that has ended -----------------------------------------------------------
+
+# Whose like stands at the successor already stays behind.
+OF_NOW = sorted(
+    label for label, column in boundaries.BUREAUS.items() if column.how == "follows" and not column.alone
+)
+
+
+def naming(label: str, bureau: Bureau) -> Any:
+    """A row of now whose column names the bureau; not stored."""
+    model, name = label.rsplit(".", 1)
+    at = factories.bureau("320506", "吴中区", bureau.parent)
+    rows: dict[str, Callable[[], Any]] = {
+        "enterprises.IndustryChain": lambda: factories.chain("C09", bureau=at),
+        "enterprises.Organization": lambda: factories.organization(at=at),
+        "accounts.Registration": lambda: Registration.objects.create(
+            user=factories.user(),
+            organization=factories.organization(at=at),
+            bureau=at,
+            name="企业",
+            phone="1",
+            key=uuid.uuid4(),
+        ),
+        "projects.ChainProject": lambda: project(at),
+        "projects.Participation": lambda: factories.participation(factories.organization(at=at), project(at)),
+        "projects.Bottleneck": lambda: problem(at, (S.SUBMITTED, date(2026, 3, 1))),
+        "projects.Consortium": lambda: factories.consortium(factories.organization(at=at)),
+        "projects.SpecDemand": lambda: factories.spec_demand(bureau=at),
+    }
+    row = rows[model]()
+    setattr(row, name, bureau)
+    return row
+
+
+@pytest.mark.parametrize("label", OF_NOW)
+def test_no_row_of_now_comes_to_a_bureau_that_has_ended(tree: Tree, label: str) -> None:
+    row = naming(label, tree.wujiang)
+    # The very same is stored while the bureau exists.
+    row.save()
+    connection.check_constraints()
+    merged(tree.wujiang, into=part("to", tree.huqiu))
+    connection.check_constraints()
+    row = fresh(row)
+    assert getattr(row, label.rsplit(".", maxsplit=1)[-1]) == tree.huqiu
+    setattr(row, label.rsplit(".", maxsplit=1)[-1], tree.wujiang)
+    with pytest.raises(ValidationError, match="“吴江区”已撤销，现由“虎丘区”办理"):
+        row.validate_constraints()
+    row.save()
+    with pytest.raises(IntegrityError):
+        connection.check_constraints()
+    transaction.set_rollback(True)
+
+
+def test_no_bureau_ends_that_a_row_of_now_names(tree: Tree) -> None:
+    factories.organization(at=tree.huqiu)
+    tree.huqiu.valid_to = TODAY()
+    tree.huqiu.save()
+    with pytest.raises(IntegrityError):
+        connection.check_constraints()
+    transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_stores_for_a_bureau_while_it_ends_comes_in_time_or_not_at_all() -> None:
+    tree = Tree()
+    change = planned(Kind.MERGE, part("from", tree.huqiu), part("to", tree.wujiang))
+    answers, ready, go_on = [], threading.Event(), threading.Event()
+
+    def store() -> None:
+        try:
+            with transaction.atomic():
+                factories.organization("晚到的企业", at=tree.huqiu)
+                ready.set()
+                # SQLite has one writer at a time.
+                go_on.wait(0.5 if connection.vendor == "sqlite" else 5)
+            answers.append("stored")
+        except IntegrityError:
+            answers.append("refused")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=store)
+    thread.start()
+    ready.wait()
+    done = boundaries.carry_out(change)
+    go_on.set()
+    thread.join()
+    late = Organization.objects.judged("test").filter(name="晚到的企业")
+    assert done.state == "done"
+    assert answers == ["refused" if connection.vendor == "postgresql" else "stored"]
+    assert [firm.bureau for firm in late] == ([] if answers == ["refused"] else [tree.wujiang])
+
+
+def test_an_upgrade_lets_rows_of_ended_bureaus_follow_before_it_forbids_them(tree: Tree) -> None:
+    firm = factories.organization(at=tree.huqiu)
+    merged(tree.huqiu, into=part("to", tree.wujiang))
+    merged(tree.wujiang, into=founded())
+    Organization.objects.judged("test").filter(pk=firm.pk).update(bureau=tree.huqiu)
+    with connection.schema_editor() if connection.vendor == "postgresql" else nullcontext() as editor:
+        followed("enterprises.Organization", "bureau").code(apps, editor or Mock(connection=connection))
+    assert fresh(firm).bureau.code == "320599"
+    connection.check_constraints()
 
 
 # --- Splitting ----------------------------------------------------------------------------------------------
