@@ -27,7 +27,7 @@ from accounts.notices import Details, day_of, say, tell
 from common import formats
 from common.inserting import insert
 from common.scope import Viewer, system_job
-from enterprises.models import BoundaryChange, BoundaryPart, Bureau, Division
+from enterprises.models import BoundaryChange, BoundaryPart, Bureau, Division, Organization
 from projects.models import Bottleneck, QualityList, QualityMap, Transition
 from record.acting import by_whom
 from record.models import Event
@@ -715,7 +715,9 @@ def _hand_over(
             part.save()
     route = route_of(_with_parts(change, [*sources, *targets]))
     assert route is not None  # noqa: S101
+    managed = _managers_at(route.sources)
     change.moved = _follow(route)
+    _tell_managers(change, managed, route.sources)
     ending = [part.bureau for part in sources if not part.stays and part.bureau]
     for unit in Bureau.objects.in_force().filter(parent__in=route.sources).order_by("pk"):
         # Units below go where their code, or that of their division, is named.
@@ -992,6 +994,46 @@ def _tell(change: BoundaryChange, parts: list[BoundaryPart]) -> None:
     tell(people, Notice.Kind.ACCOUNT, f"boundary:{change.pk}", details)
 
 
+def _managers_at(bureaus: Collection[int]) -> list[tuple[int, int]]:
+    """Who administers an organisation of one of the bureaus, and which."""
+    rows = Grant.objects.judged("to be told").in_force(timezone.localdate()).filter(is_manager=True)
+    of_bureaus = rows.filter(organization__bureau__in=bureaus, user__is_active=True)
+    return list(of_bureaus.order_by("pk").values_list("user", "organization"))
+
+
+def _tell_managers(
+    change: BoundaryChange, managed: Sequence[tuple[int, int]], sources: Collection[int]
+) -> None:
+    """Of each organisation that came to another bureau those who administer it: which it is now."""
+    now = timezone.now()
+    for start in range(0, len(managed), CHUNK):
+        some = managed[start : start + CHUNK]
+        firms = Organization.objects.judged("to be told").select_related("bureau")
+        moved = firms.filter(pk__in={firm for _user, firm in some}).exclude(bureau__in=sources)
+        known = {firm.pk: firm for firm in moved}
+        insert(
+            [
+                Notice(
+                    user_id=user,
+                    kind=Notice.Kind.ACCOUNT,
+                    source=f"boundary:{change.pk}:firm:{firm}",
+                    at=now,
+                    details={
+                        "what": "boundary_firm",
+                        "change": change.pk,
+                        "on": change.effective_on.isoformat(),
+                        "document": change.document,
+                        "organization": known[firm].name,
+                        "unit": known[firm].bureau.name,
+                    },
+                )
+                for user, firm in some
+                if firm in known
+            ],
+            unless_there=True,
+        )
+
+
 def _told(details: Details) -> str:
     words = {"day": day_of(details, "on"), "sources": details["sources"], "targets": details["targets"]}
     match details["kind"]:
@@ -1011,9 +1053,15 @@ def _told_of_grant(details: Details) -> str:
     return _("因区划变更，您在%(unit)s的授权（%(role)s）已终止；请由新单位的管理员重新授权。") % words
 
 
+def _told_of_firm(details: Details) -> str:
+    words = dict(details) | {"day": day_of(details, "on")}
+    return _("因区划变更，%(organization)s自 %(day)s 起归%(unit)s管辖（依据：%(document)s）。") % words
+
+
 def declare() -> None:
     def page(details: Details) -> str:
         return reverse("projects:boundary_detail", args=[details["change"]])
 
     say("boundary", _told, page)
     say("boundary_grant", _told_of_grant, page)
+    say("boundary_firm", _told_of_firm, page)

@@ -149,6 +149,9 @@ class Builder:
         self.leaders_of: dict[str, list[int]] = defaultdict(list)
         self.institutions: list[int] = []
         self.institutions_of: dict[str, list[int]] = defaultdict(list)
+        # The demo account's, and the states of the key projects that it leads.
+        self.story_institution = 0
+        self.led: set[str] = set()
         self.elements: dict[int, str] = {}
         self.kinds: dict[int, str] = {}
 
@@ -462,7 +465,7 @@ class Builder:
         for project, count in zip(projects, counts, strict=True):
             for _n in range(count):
                 if project is home and not story:
-                    institution = story = self._institution(
+                    institution = story = self.story_institution = self._institution(
                         project, self.places.units[COUNTY], "演示·苏州精密计量检测中心", kind=6
                     )
                 else:
@@ -650,6 +653,9 @@ class Builder:
         pk = len(self.key_projects) + 1
         leaders = project.leaders if r() < 0.7 or not project.enablers else project.enablers
         lead = leaders[int(r() * len(leaders))]
+        if self._is_for_story(project, status) and contract is not None and not (is_test or voided):
+            lead = self.story_institution
+            self.led.add(status)
         route = ("consortium" if project.consortium else "own", "commission", "challenge", "own")[
             int(r() ** 1.5 * 4)
         ]
@@ -684,6 +690,11 @@ class Builder:
             other = project.problems[int(r() * len(project.problems))] if project.problems else problem
             if other != problem:
                 self.key_project_problems.append((pk, other))
+
+    def _is_for_story(self, project: Project, status: str) -> bool:
+        """The demo institution leads one that is over and one under way, where it takes part."""
+        wanted = "accepted" if "accepted" not in self.led else "running"
+        return self.story_institution in project.enablers and status == wanted and status not in self.led
 
     def project_rows(self) -> list[tuple]:
         iso, r = self.days.iso, self.rnd.random

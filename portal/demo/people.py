@@ -117,7 +117,10 @@ class People:
         user = self._of_organization.get((organization, role))
         if user is None:
             user = self._user(f"{prefix}{organization}", name)
-            self._grant(user, role, organization=organization)
+            # The first of an organisation administers it.
+            others = (Role.FILER, Role.INSTITUTION, Role.COORDINATOR)
+            first = not any((organization, other) in self._of_organization for other in others)
+            self._grant(user, role, organization=organization, manages=first)
             self._of_organization[(organization, role)] = user
         return user
 

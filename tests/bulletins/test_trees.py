@@ -152,6 +152,30 @@ def test_a_bulletin_of_last_year_prints_the_same_after_the_boundaries_changed(tr
     assert [printed(paper) for paper in papers] == before
 
 
+def pdf_of(bulletin: Bulletin) -> bytes:
+    row = services.print_now(Bulletin.objects.judged("test").get(pk=bulletin.pk))
+    assert row.job_state == "done"
+    return row.pdf.read()
+
+
+def test_a_bulletin_issued_before_a_merger_is_the_same_file_when_it_is_printed_again(tree: Tree) -> None:
+    frozen()
+    papers = [
+        services.issue_bulletin(services.get_period("2024"), unit)
+        for unit in (tree.jiangsu, tree.suzhou, tree.huqiu)
+    ]
+    before = [pdf_of(paper) for paper in papers]
+    _everything(tree)
+    cache.clear()
+    for paper in papers:
+        row = Bulletin.objects.judged("test").get(pk=paper.pk)
+        services._print_anew(row, in_background=False)
+        assert not row.pdf
+    again = [pdf_of(paper) for paper in papers]
+    assert all(file.startswith(b"%PDF") for file in before)
+    assert again == before
+
+
 def test_links_of_an_old_bulletin_still_lead_to_its_figures(tree: Tree) -> None:
     snapshot = frozen()
     client = browser(factories.user(Role.STATISTICIAN, tree.nation))

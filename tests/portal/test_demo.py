@@ -14,7 +14,8 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Sum
 from django.utils import timezone
 
-from accounts.models import Grant, Role, User
+from accounts.models import Grant, Notice, Role, User
+from accounts.notices import sentence
 from bulletins import figures, services
 from bulletins.checking import State, verify
 from bulletins.collecting import confirmed
@@ -425,10 +426,19 @@ def test_accounts_sit_on_related_rows(demo: None) -> None:
         assert states[status], status
     work = Counter(grants["institution"].organization.assigned_bottlenecks.values_list("status", flat=True))
     assert work[S.DISPATCHED] + work[S.IN_PROGRESS] >= 3
+    led = KeyProject.objects.filter(lead=grants["institution"].organization)
+    assert set(led.values_list("status", flat=True)) == {"accepted", "running"}
     assert Bottleneck.objects.open().filter(bureau=firm.bureau).count() >= SMALL.county_open
     assert Grant.objects.filter(
         user__username="statistician", role=Role.STATISTICIAN, bureau__level=0
     ).exists()
+
+
+def test_who_administers_a_firm_of_the_merged_districts_is_told(demo: None) -> None:
+    told = Notice.objects.filter(details__what="boundary_firm")
+    managed = Grant.objects.filter(is_manager=True, organization__bureau__code="320699")
+    assert 0 < told.count() == managed.count()
+    assert "归演示·南通市通崇区市场监督管理局管辖" in sentence(told[0])
 
 
 def test_clocks_are_mixed(demo: None) -> None:

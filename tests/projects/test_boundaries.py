@@ -12,10 +12,13 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.joining import proposed_bureau
 from accounts.models import Grant, Notice, Registration, Role, User
+from accounts.notices import page, sentence
+from common import formats
 from common.scope import system_job
 from enterprises.models import BoundaryChange, Bureau, Division, Organization
 from enterprises.standing import followed
@@ -25,6 +28,7 @@ from record.models import Event
 from tests import factories
 from tests.boundaries import founded, merged, part, planned
 from tests.bulletins.ledger import Tree, problem, project
+from tests.pages import browser
 
 pytestmark = pytest.mark.django_db
 Kind = BoundaryChange.Kind
@@ -489,6 +493,60 @@ def test_the_preview_says_which_roles_go_on(tree: Tree) -> None:
         )
         assert [not why for _grant, why in boundaries.Preview(change, change.planned_by).grants] == [carries]
         boundaries.cancel(change.planned_by, change)
+
+
+# --- Firms and institutions ---------------------------------------------------------------------------------
+
+
+def managed(firm: Organization, **fields: Any) -> User:
+    """Somebody who administers the organisation."""
+    person = factories.user(**fields)
+    factories.grant(person, Role.FILER, firm, is_manager=True)
+    return person
+
+
+def told_of_firms(*people: User) -> list[tuple[str, str, str]]:
+    rows = Notice.objects.filter(details__what="boundary_firm", user__in=people).order_by("user")
+    names = "organization", "unit", "document"
+    return [tuple(notice.details[name] for name in names) for notice in rows]  # type: ignore[misc]
+
+
+def test_who_administers_a_firm_or_institution_is_told_once_which_bureau_is_theirs_now(tree: Tree) -> None:
+    firm = factories.organization("甲公司", at=tree.huqiu)
+    lab = factories.institution("乙检验院", at=tree.wujiang)
+    people = [managed(firm), managed(lab)]
+    change = merged(tree.huqiu, tree.wujiang)
+    boundaries.carry_out(change)
+    unit, document = "新区市场监督管理局", "演示〔2026〕1号"
+    assert told_of_firms(*people) == [("甲公司", unit, document), ("乙检验院", unit, document)]
+    notice = Notice.objects.get(user=people[0])
+    on = formats.day_weekday(TODAY())
+    said = f"因区划变更，甲公司自 {on} 起归{unit}管辖（依据：{document}）。"
+    assert sentence(notice) == said
+    assert browser(people[0]).get(page(notice)).status_code == 200
+
+
+def test_nobody_else_is_told_of_a_firm(tree: Tree, divisions: Any) -> None:
+    gone = factories.organization("甲公司", at=tree.huqiu, operating_division=divisions[0])
+    rest, other = factories.organization(at=tree.huqiu), factories.organization(at=tree.binhu)
+    told = managed(gone)
+    factories.user(Role.FILER, gone)
+    managed(gone, is_active=False)
+    managed(rest)
+    managed(other)
+    boundaries.carry_out(planned(Kind.SPLIT, part("from", tree.huqiu, stays=True), founded(takes=["320581"])))
+    (notice,) = Notice.objects.filter(details__what="boundary_firm")
+    assert (notice.user, notice.details["unit"]) == (told, "新区市场监督管理局")
+
+
+def test_however_many_firms_there_are_they_are_told_by_one_statement(tree: Tree) -> None:
+    for _n in range(30):
+        managed(factories.organization(at=tree.huqiu))
+    with CaptureQueriesContext(connection) as asked:
+        merged(tree.huqiu, tree.wujiang)
+    told = [it["sql"] for it in asked if "INTO" in it["sql"] and "boundary_firm" in it["sql"]]
+    assert len(told) == 1
+    assert Notice.objects.filter(details__what="boundary_firm").count() == 30
 
 
 # --- Who plans, when it is carried out ----------------------------------------------------------------------
