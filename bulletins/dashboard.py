@@ -31,8 +31,6 @@ RANKABLE = (*HEADLINES, "I19", "I21", "I23", "I24")
 SERIES_AT_LEAST = 3
 # Two columns can be held against each other.
 TREND_AT_LEAST = 2
-# The trend stands in the narrow column.
-NARROW = 420
 
 
 def address(period: Period, bureau: Bureau, chain: IndustryChain | None = None) -> str:
@@ -296,7 +294,7 @@ class Board:
         if sum(bar.value is not None for bar in bars) < TREND_AT_LEAST:
             return None
         title = _("%(unit)s%(indicator)s历期变化") % {"unit": self.bureau.short_name, "indicator": by.name}
-        return draw(charts.Columns(title, bars, unit=str(by.unit), width=NARROW))
+        return draw(charts.Columns(title, bars, unit=str(by.unit), width=charts.NARROW))
 
     def _sparkline(self, indicator: Indicator) -> SafeString | str:
         if len(self.snapshots) < SERIES_AT_LEAST or indicator.code not in HEADLINES:
@@ -419,6 +417,7 @@ class Board:
                     charts.Bar(unit.short_name, value, self.printed(unit, self.by), self.board_address(unit))
                     for unit, value in known
                 ),
+                width=charts.NARROW,
             )
         )
 

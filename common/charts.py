@@ -27,6 +27,8 @@ BLANK = "—"
 # No space after the commas: WeasyPrint keeps it as part of the name.
 PAGE_FONTS = "PingFang SC,Microsoft YaHei,Noto Sans CJK SC,Noto Sans SC,sans-serif"
 SIZE = 13
+# So wide that two stand side by side; on a phone, where there are 358, words of 12 are still of 11 pixels.
+NARROW = 390
 
 BLUE, GREY, LIGHT, INK, MUTED, RED = "#1d5fa8", "#9aa5b1", "#e8ecf0", "#1f2933", "#52606d", "#b3261e"
 # Five steps of one hue and the ink that reads on each with a contrast of at least 4.5 : 1.

@@ -24,7 +24,7 @@ from common import charts, formats
 from common.workdays import add_months
 from enterprises.models import Bureau, IndustryChain, NqiElement, Organization
 from projects.models import Bottleneck, InspectionReport, KeyProject
-from projects.now import NARROW, Mark, Now, bars, problems_address
+from projects.now import Mark, Now, bars, problems_address
 from projects.querysets import BottleneckQuerySet
 
 # Quarters of the trend, this one included.
@@ -291,6 +291,6 @@ def _columns(group: Group) -> SafeString:
                 for mark in group.marks
             ),
             unit=group.unit,
-            width=NARROW,
+            width=charts.NARROW,
         )
     )

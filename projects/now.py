@@ -43,8 +43,6 @@ STAGES: tuple[tuple[str | Promise, tuple[str, ...]], ...] = (
 # Ages of open problems in days since they were first submitted; the last has no end.
 AGES = (30, 90, 180, 365)
 REMEMBERED = 60
-# Two drawings stand side by side.
-NARROW = 480
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ def bars(title: str, marks: list[Mark]) -> SafeString:
     """One bar for each mark, in the order given."""
     bars = tuple(charts.Bar(mark.label, mark.count, formats.count(mark.count), mark.href) for mark in marks)
     return charts.render(
-        charts.HorizontalBars(title, bars, unit=pgettext("unit of count", "个"), width=NARROW)
+        charts.HorizontalBars(title, bars, unit=pgettext("unit of count", "个"), width=charts.NARROW)
     )
 
 

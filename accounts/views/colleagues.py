@@ -21,6 +21,7 @@ from accounts.forms.joining import InviteForm, NewColleagueForm
 from accounts.models import Grant, Invitation, User
 from common import formats
 from common.scope import Noting
+from common.steps import refusals_told
 from common.throttle import too_often
 from enterprises.models import Organization
 
@@ -96,7 +97,7 @@ def invitation(request: HttpRequest, pk: int) -> HttpResponse:
     """Send an invitation anew, or withdraw it."""
     organization, user = _organization(request), request.user
     row = get_object_or_404(organization.invitations, pk=pk)
-    try:
+    with refusals_told(request, joining.DecidedAlready):
         if "withdraw" in request.POST:
             joining.withdraw(row, by=user)  # type: ignore[arg-type]
             messages.success(request, _("给 %(email)s 的邀请已撤回。") % {"email": row.email})
@@ -105,8 +106,6 @@ def invitation(request: HttpRequest, pk: int) -> HttpResponse:
             _say_on_its_way(request, row)
         else:
             messages.error(request, _("操作过于频繁，请一分钟后再试。"))
-    except joining.DecidedAlready as fault:
-        messages.error(request, str(fault))
     return redirect("accounts:colleagues")
 
 

@@ -20,6 +20,7 @@ from accounts.forms.people import TOO_OFTEN, GrantForm, NamesPeople, Substitutio
 from accounts.models import BUREAU_ROLES, Grant, Role, Substitution, User
 from common import formats
 from common.listing import Column, Day, ListPage, Title, Words
+from common.steps import refusals_told
 
 
 def _refuse_others(user: User) -> None:
@@ -265,12 +266,8 @@ def _end_page(
     request: HttpRequest, template: str, context: dict[str, Any], end: Callable[[], Any], said: str
 ) -> HttpResponse:
     if request.method == "POST":
-        try:
+        with refusals_told(request):
             end()
-        except ValidationError as fault:
-            for sentence in fault.messages:
-                messages.error(request, sentence)
-        else:
             messages.success(request, said)
         return redirect("accounts:people")
     return render(request, template, context)

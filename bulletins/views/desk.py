@@ -20,6 +20,7 @@ from bulletins.circular import EditorBlock
 from bulletins.forms import SendBackForm, WordingForm, posted
 from bulletins.models import Bulletin
 from bulletins.views.papers import address_of, done, manageable
+from common.steps import refusals_told
 
 
 def _edit_address(bulletin: Bulletin) -> str:
@@ -207,12 +208,10 @@ def bulletin_send_back(request: HttpRequest, public_id: uuid.UUID) -> HttpRespon
 def bulletin_discard(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     bulletin = manageable(request, public_id)
     if request.method == "POST":
-        try:
+        with refusals_told(request):
             services.discard(bulletin, request.user)
-        except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
-            return redirect(address_of(bulletin))
-        messages.success(request, _("草稿已删除。"))
-        return redirect("bulletins:bulletin_list")
+            messages.success(request, _("草稿已删除。"))
+            return redirect("bulletins:bulletin_list")
+        return redirect(address_of(bulletin))
     context = {"bulletin": bulletin, "danger": True, "cancel_url": address_of(bulletin)}
     return render(request, "bulletins/bulletin_discard.html", context)

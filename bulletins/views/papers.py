@@ -28,6 +28,7 @@ from bulletins.models import Bulletin, Period
 from bulletins.views.jobs import progress_of, progress_response
 from common import listing
 from common.listing import Column, Day, ListPage, Row, Title, Write
+from common.steps import refusals_told
 from enterprises.models import Bureau
 
 Status = Bulletin.Status
@@ -287,15 +288,12 @@ def done(
     request: HttpRequest, bulletin: Bulletin, step: Callable[[], Bulletin], said: Callable[[Bulletin], str]
 ) -> HttpResponse:
     """Make the step and say what was done, or why it could not be; either way back to a bulletin."""
-    try:
+    with refusals_told(request):
         result = step()
-    except ValidationError as error:
-        for sentence in error.messages:
-            messages.error(request, sentence)
-        return redirect(address_of(bulletin))
-    link = format_html('<a href="{}">{}</a>', address_of(result), result.number)
-    messages.success(request, format_html(said(result), link))
-    return redirect(address_of(result))
+        link = format_html('<a href="{}">{}</a>', address_of(result), result.number)
+        messages.success(request, format_html(said(result), link))
+        return redirect(address_of(result))
+    return redirect(address_of(bulletin))
 
 
 @login_required
@@ -372,11 +370,7 @@ def _with_reason(
 @require_POST
 def bulletin_retry(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     bulletin = manageable(request, public_id)
-    try:
+    with refusals_told(request):
         services.retry(bulletin, request.user)
-    except ValidationError as error:
-        for sentence in error.messages:
-            messages.error(request, sentence)
-    else:
         messages.success(request, _("已重新开始生成。"))
     return redirect(address_of(bulletin))

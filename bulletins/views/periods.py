@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -28,6 +28,7 @@ from bulletins.views.figures import home_unit
 from bulletins.views.jobs import progress_of, progress_response
 from common import formats
 from common.scope import Scope
+from common.steps import refusals_told
 from enterprises.models import Bureau
 
 NOT_ALLOWED = gettext_lazy("建立、冻结和发布统计期间由总局的管理员或统计员办理。")
@@ -322,22 +323,14 @@ def _actions(user: Any, period: Period, job: Snapshot | None) -> list[dict[str, 
     return offered
 
 
-def _said(request: HttpRequest, error: ValidationError) -> None:
-    for sentence in error.messages:
-        messages.error(request, sentence)
-
-
 @for_bureaus
 @require_POST
 def period_rollup(request: HttpRequest, code: str) -> HttpResponse:
     period = get_object_or_404(Period, code=code)
     if not may_roll_up(request.user):
         raise PermissionDenied(MAY_NOT_ROLL_UP)
-    try:
+    with refusals_told(request):
         services.request_rollup(period, request.user)
-    except ValidationError as error:
-        _said(request, error)
-    else:
         messages.success(request, _("已开始汇总%(period)s，可以离开本页。") % {"period": period.name})
     return redirect(_address(period))
 
@@ -351,11 +344,8 @@ def period_collect(request: HttpRequest, code: str) -> HttpResponse:
         raise PermissionDenied(NOT_ALLOWED)
     form = CollectForm(posted(request), period=period)
     if request.method == "POST" and form.is_valid():
-        try:
+        with refusals_told(request):
             collecting.collect(period, request.user, form.cleaned_data["freeze_on"])
-        except ValidationError as error:
-            _said(request, error)
-        else:
             said = _("%(period)s截止后由县、市、省逐级确认。")
             messages.success(request, said % {"period": period.name})
         return redirect(_address(period))
@@ -377,11 +367,8 @@ def period_freeze(request: HttpRequest, code: str) -> HttpResponse:
     if request.method == "POST" and (not correcting or not meant or form.is_valid()):
         asked_at = timezone.now()
         reason = form.cleaned_data["reason"] if correcting and meant else ""
-        try:
+        with refusals_told(request):
             job = services.request_freeze(period, request.user, reason)
-        except ValidationError as error:
-            _said(request, error)
-        else:
             said = (
                 _("%(period)s正在冻结，请稍候。")
                 if job.created_at < asked_at
@@ -416,11 +403,8 @@ def period_publish(request: HttpRequest, code: str) -> HttpResponse:
     if not services.may_freeze(request.user):
         raise PermissionDenied(NOT_ALLOWED)
     if request.method == "POST":
-        try:
+        with refusals_told(request):
             services.publish(period, request.user)
-        except ValidationError as error:
-            _said(request, error)
-        else:
             messages.success(request, _("%(period)s的数据已发布，首页已经更新。") % {"period": period.name})
         return redirect(_address(period))
     snapshot = figures.current(period)

@@ -17,6 +17,7 @@ from bulletins import circular, series, services
 from bulletins.forms import SeriesForm, posted
 from bulletins.models import Edition, Period, Series
 from bulletins.views.papers import NOT_ALLOWED, NOT_SIGNING
+from common.steps import refusals_told
 from enterprises.models import Bureau
 
 EDITIONS_SHOWN = 12
@@ -129,12 +130,8 @@ def _actions(user: Any, row: Series) -> list[dict[str, Any]]:
 
 def _step(request: HttpRequest, pk: int, do: Callable[[Series], object], said: str) -> HttpResponse:
     row = _series(request, pk)
-    try:
+    with refusals_told(request):
         do(row)
-    except ValidationError as error:
-        for sentence in error.messages:
-            messages.error(request, sentence)
-    else:
         messages.success(request, said)
     return redirect("bulletins:series_detail", row.pk)
 

@@ -21,6 +21,7 @@ from bulletins.ladder import CONFIRMING, Ladder, Rung, Standing
 from bulletins.models import Period, Snapshot, Submission
 from bulletins.views.periods import faults_of, for_bureaus
 from common import formats, printing
+from common.steps import refusals_told
 from enterprises.models import Bureau
 
 Status = Submission.Status
@@ -194,12 +195,8 @@ def _done(
     request: HttpRequest, period: Period, bureau: Bureau, step: Callable[[], Any], said: str
 ) -> HttpResponse:
     """Take the step and say what was done, or why it could not be; back to the page of the unit."""
-    try:
+    with refusals_told(request):
         step()
-    except ValidationError as error:
-        for sentence in error.messages:
-            messages.error(request, sentence)
-    else:
         messages.success(request, said)
     return redirect(address(period, bureau))
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from common import formats
 from common.listing import Column, Day, ListPage, Title, Words
+from common.steps import refusals_told
 from enterprises.models import BoundaryChange
 from projects import boundaries
 from projects.boundaries import Preview
@@ -169,11 +170,8 @@ def _refusal(request: HttpRequest, change: BoundaryChange) -> str:
 @require_POST
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     change = _change(request, pk)
-    try:
+    with refusals_told(request):
         boundaries.cancel(request.user, change)  # type: ignore[arg-type]
-    except ValidationError as fault:
-        messages.error(request, " ".join(fault.messages))
-    else:
         messages.success(request, _("区划变更已取消。"))
     return redirect("projects:boundary_detail", pk)
 
@@ -185,11 +183,8 @@ def carry_out(request: HttpRequest, pk: int) -> HttpResponse:
     change = _change(request, pk)
     if refusal := _refusal(request, change):
         raise PermissionDenied(refusal)
-    try:
+    with refusals_told(request):
         done = boundaries.carry_out(change, confirmed_by=request.user)  # type: ignore[arg-type]
-    except ValidationError as fault:
-        messages.error(request, " ".join(fault.messages))
-    else:
         if done.state == State.DONE:
             messages.success(request, _("区划变更已生效，单位、记录和授权已经随之变动。"))
         else:

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from common import chain_map, downloads, formats
 from common.listing import TwoEndedPaginator
 from common.paper import Column, Row, Sheet, Table, fonts, render_sheet
+from common.steps import refusals_told
 from common.workbooks import XLSX, Leaf, workbook
 from enterprises.filters import ChainListFilter
 from enterprises.models import Bureau, ChainSegment, IndustryChain, NqiElement
@@ -513,12 +514,8 @@ def map_step(request: HttpRequest, public_id: uuid.UUID, step: str) -> HttpRespo
             "cancel_url": reverse("projects:map_detail", args=[row.public_id]),
         }
         return render(request, "projects/maps/step.html", context)
-    try:
+    with refusals_told(request, StaleRow):
         maps.take_step(row, step, by=request.user, seen=request.POST.get("seen", ""))
-    except (StaleRow, ValidationError) as fault:
-        sentence = fault.messages[0] if isinstance(fault, ValidationError) else str(fault)
-        messages.warning(request, sentence)
-    else:
         messages.success(request, taken.done)
     if not QualityMap.objects.visible_to(request.user).filter(pk=row.pk).exists():
         return redirect("projects:chain_detail", row.chain.code)

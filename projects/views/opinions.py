@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
+from common.steps import refusals_told
 from projects import opinions
 from projects.forms.opinions import AskForm, OpinionForm
 from projects.models import Bottleneck, ExpertOpinion
@@ -58,11 +59,8 @@ def ask(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         _say_faults(request, form)
         return _page(request, row)
-    try:
+    with refusals_told(request):
         opinions.ask(row, form.chosen(), by=request.user, question=form.cleaned_data["question"])
-    except ValidationError as fault:
-        messages.error(request, " ".join(fault.messages))
-    else:
         messages.success(request, _("已送请专家。专家答复前，问题不能核验通过。"))
     return _page(request, row)
 

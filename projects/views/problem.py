@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from common import charts, downloads, formats
+from common.steps import refusals_told
 from enterprises.models import Organization
 from projects import followups, services, specs, twins
 from projects.clock import about_clock, clock_of, turn_of
@@ -111,13 +112,11 @@ def refile(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """A new draft from a withdrawn or lapsed problem, opened at its first step."""
     rows = Bottleneck.objects.visible_to(request.user).select_related("organization__bureau")
     row = get_object_or_404(rows, public_id=public_id)
-    try:
+    with refusals_told(request):
         draft = services.refile(row, by=request.user, public_id=uuid.uuid4())
-    except ValidationError as fault:
-        messages.error(request, fault.messages[0])
-        return redirect("projects:bottleneck_detail", row.public_id)
-    messages.success(request, _("已按原来的内容新建草稿，核对后提交，编号另起。"))
-    return redirect("projects:bottleneck_edit", draft.public_id, "happening")
+        messages.success(request, _("已按原来的内容新建草稿，核对后提交，编号另起。"))
+        return redirect("projects:bottleneck_edit", draft.public_id, "happening")
+    return redirect("projects:bottleneck_detail", row.public_id)
 
 
 def _shared(request: HttpRequest, row: Bottleneck) -> HttpResponse:
@@ -269,12 +268,9 @@ def attach(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     uploads = request.FILES.getlist("files")
     added = 0
     for upload in uploads:
-        try:
+        with refusals_told(request):
             services.attach(row, upload, by=request.user)
             added += 1
-        except ValidationError as fault:
-            for sentence in fault.messages:
-                messages.error(request, sentence)
     if added:
         words = ngettext("已补充 %(n)s 个附件。", "已补充 %(n)s 个附件。", added) % {"n": added}
         messages.success(request, words)

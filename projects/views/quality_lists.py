@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import Role
 from common import downloads
 from common.listing import Column, Day, ListPage, Number, State, Title, Words
+from common.steps import refusals_told
 from common.workbooks import XLSX
 from projects import instruments, list_files, listed, quality_lists
 from projects.field_classes import FieldClass
@@ -265,12 +266,8 @@ def _changed(
 ) -> HttpResponse:
     """Change a draft and go back to its page, with what was refused."""
     row = _kept(request, public_id)
-    try:
+    with refusals_told(request, StaleRow):
         change(row)
-    except StaleRow as stale:
-        messages.error(request, str(stale))
-    except ValidationError as fault:
-        messages.error(request, " ".join(fault.messages))
     page = "quality_list_edit" if row.status == Status.DRAFT else "quality_list"
     return redirect(f"projects:{page}", row.public_id)
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from common import formats
 from common.listing import Column, Day, ListPage, Row, State, Title, Words, Write
+from common.steps import refusals_told
 from projects import specs
 from projects.filters import DemandFilter, WaitFilter
 from projects.forms.specs import DemandForm, StepForm, first_values
@@ -366,15 +367,13 @@ def join(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     row = _problem(request, public_id)
     demands = SpecDemand.objects.visible_to(request.user)
     demand = demands.filter(code=request.POST.get("demand", "")).first()
-    try:
+    with refusals_told(request):
         if demand is None:
             raise ValidationError(_("请选择一张需求单。"))
         specs.join(demand, row, by=request.user)
-    except ValidationError as fault:
-        messages.error(request, fault.messages[0])
-        return redirect("projects:spec_demand_new", row.public_id)
-    messages.success(request, _("问题 %(code)s 现在等这张需求单。") % {"code": row.code})
-    return redirect("projects:spec_demand", demand.code)
+        messages.success(request, _("问题 %(code)s 现在等这张需求单。") % {"code": row.code})
+        return redirect("projects:spec_demand", demand.code)
+    return redirect("projects:spec_demand_new", row.public_id)
 
 
 @login_required

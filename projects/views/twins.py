@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import Grant, User
+from common.steps import refusals_told
 from projects import services
 from projects.facts import Fact, facts_of
 from projects.forms.twins import TwinForm
@@ -182,13 +183,8 @@ def twin_undo(request: HttpRequest, pk: int) -> HttpResponse:
     judgement = get_object_or_404(
         TwinJudgement.objects.visible_to(request.user).select_related("first", "second"), pk=pk
     )
-    try:
+    with refusals_told(request, services.StaleRow):
         undo(judgement, by=request.user)
-    except services.StaleRow as stale:
-        messages.error(request, str(stale))
-    except ValidationError as fault:
-        messages.error(request, " ".join(fault.messages))
-    else:
         messages.success(
             request,
             _("已撤销 %(first)s 和 %(second)s 的结论，这两个问题恢复原状。")
