@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views import defaults
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
@@ -26,6 +27,7 @@ from bulletins.api import (
     PeriodViewSet,
     SubmissionViewSet,
 )
+from common.saving import overtaken
 from enterprises.api import BureauViewSet, ChainViewSet, InstitutionViewSet, OrganizationViewSet
 from projects.api import (
     BottleneckViewSet,
@@ -96,10 +98,20 @@ def describe_failures(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
     return result
 
 
+class Overtaken(exceptions.APIException):
+    """A row that is named is gone, or its bureau has ended, since it was read."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = gettext_lazy("所涉及的单位或记录刚刚撤销或被他人改动，没有保存。请重新读取后再提交。")
+    default_code = "overtaken"
+
+
 def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     """Every failure in one form: a code for programs, a sentence for people, sentences by field."""
     if isinstance(error, RecursionError):  # lists in lists in lists, deeper than they can be read
         error = exceptions.ParseError()
+    if overtaken(error):
+        error = Overtaken()
     response = exception_handler(error, context)
     if response is None:
         return _fault(error, context)

@@ -1,16 +1,20 @@
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 
+from common.saving import overtaken
 from common.scope import Asked, noting_misses
 from common.throttle import client_address
 from record import acting
 from record.services import kept_from, refused
 
+logger = logging.getLogger(__name__)
 # What is recorded of answers: not allowed, and too often.
 REFUSALS = (403, 429)
 # Of the rows that one request named in vain: a page of a list, of which all can be chosen together.
@@ -120,6 +124,22 @@ def acting_in(request: HttpRequest) -> acting.Acting:
     if not request.user.is_authenticated:
         return where
     return where.as_(request.user, request.grant or None)  # type: ignore[attr-defined]
+
+
+class OvertakenMiddleware:
+    """Tells of what somebody else changed while a step was being taken, which nobody has done wrong."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not overtaken(exception):
+            return None
+        logger.warning("overtaken at %s", request.path, exc_info=exception)
+        return render(request, "409.html", status=409)
 
 
 class NoOverflowMiddleware:

@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "accounts.security.sessions.SessionClockMiddleware",
     "accounts.security.second_factor.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "portal.middleware.OvertakenMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
