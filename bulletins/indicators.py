@@ -12,7 +12,7 @@ period is counted by what is in force on its last day; its snapshot remembers th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -145,6 +145,9 @@ class Base:
 
     def matching(self, span: Span) -> Rows:
         """The counted rows with the `unit` and `of_chain` they count for, and their `item`."""
+        return _matching(self, span).all()
+
+    def _compose(self, span: Span) -> Rows:
         rows = self.rows(span)
         late: Any = Value(0)
         if self.event:
@@ -183,6 +186,12 @@ class Base:
             .order_by()
             .values_list("pk", "unit", "of_chain", "item", "came_late", "adding", named=False)
         )
+
+
+@lru_cache(maxsize=512)
+def _matching(base: Base, span: Span) -> Rows:
+    """Composed once, for that takes longer than the database needs for a county; copies of it are read."""
+    return base._compose(span)
 
 
 def _on(field: str) -> Callable[[date, date], Q]:

@@ -15,6 +15,7 @@ Where other than rows of the ledger changed, the tree or the frozen neighbours o
 counted anew; and once a day, so that nothing that was written past the record stays unseen.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection, models
@@ -27,6 +28,7 @@ from bulletins.indicators import (
     DEFINITION_VERSION,
     EVERY_ROW,
     FOLLOWS,
+    Base,
     Indicator,
     Kind,
     Rows,
@@ -35,7 +37,16 @@ from bulletins.indicators import (
     versions,
 )
 from bulletins.models import Period, Snapshot
-from bulletins.rollup import BASE_NUMBER, ENTITY_NUMBER, ROW, insert, settle
+from bulletins.rollup import (
+    BASE_NUMBER,
+    ENTITY_NUMBER,
+    ROW,
+    Composed,
+    composed,
+    insert,
+    insert_composed,
+    settle,
+)
 from enterprises.models import Bureau
 from projects.models import Participation
 from record import chain
@@ -306,6 +317,12 @@ def _is_looked_at(model: type[models.Model]) -> Any:
     )
 
 
+@lru_cache(maxsize=512)
+def _counted_again(base: Base, span: Span) -> Composed:
+    """What a base counts of the rows to look at."""
+    return composed(base.counted(span).filter(_is_looked_at(base.model)))
+
+
 class _Refresh:
     """One run over the temporary tables."""
 
@@ -384,8 +401,7 @@ class _Refresh:
         for base in self.bases:
             if base.model in touched:
                 number = BASE_NUMBER[base.name]
-                rows = base.counted(self.span).filter(_is_looked_at(base.model))
-                insert(self.cursor, "rollup_row", rows, number)
+                insert_composed(self.cursor, "rollup_row", _counted_again(base, self.span), number)
                 self.cursor.execute(KEPT, [number, _named(base.model), self.snapshot.pk, base.name])
         self.cursor.execute(DIFFERS)
         settle(self.cursor, "refresh_differs")

@@ -21,15 +21,30 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
 
 from bulletins import trees
-from bulletins.indicators import BASES, DECLARED, Indicator, Kind, Rows, Span, in_force, reporting, versions
+from bulletins.indicators import (
+    BASES,
+    DECLARED,
+    Base,
+    Indicator,
+    Kind,
+    Rows,
+    Span,
+    in_force,
+    reporting,
+    versions,
+)
 from bulletins.models import CountedRow, Snapshot, SnapshotUnit, StatValue
 from enterprises.models import Bureau
+
+# A statement of the ORM with its parameters.
+Composed: TypeAlias = tuple[str, tuple[Any, ...]]
 
 BASE_NUMBER = {name: number for number, name in enumerate(BASES)}
 # Indicators over several bases read their sum under a number of its own.
@@ -243,7 +258,7 @@ def store(snapshot: Snapshot) -> None:
         cursor.execute(PLACES)
         settle(cursor, "rollup_above", "rollup_place")
         for base in bases:
-            insert(cursor, "rollup_row", BASES[base].counted(span), BASE_NUMBER[base])
+            insert_composed(cursor, "rollup_row", _counted(BASES[base], span), BASE_NUMBER[base])
         settle(cursor, "rollup_row")
         cursor.execute(OWN)
         settle(cursor, "rollup_own")
@@ -376,10 +391,32 @@ def settle(cursor: Any, *tables: str) -> None:
 
 def insert(cursor: Any, table: str, rows: Rows, *constants: Any) -> None:
     """INSERT … SELECT the tuples of a queryset, followed by constants."""
-    sql, params = rows.query.get_compiler(connection=connection).as_sql()
+    insert_composed(cursor, table, composed(rows), *constants)
+
+
+def insert_composed(cursor: Any, table: str, rows: Composed, *constants: Any) -> None:
+    sql, params = rows
     marks = "".join(", %s" for _constant in constants)
     statement = f"INSERT INTO {table} SELECT q.*{marks} FROM ({sql}) q"  # noqa: S608 (the ORM's own SQL)
     cursor.execute(statement, [*constants, *params])
+
+
+def composed(rows: Rows) -> Composed:
+    return rows.query.get_compiler(connection=connection).as_sql()
+
+
+@lru_cache(maxsize=512)
+def _counted(base: Base, span: Span) -> Composed:
+    """What a base counts, said to the database; each working roll-up of a period says the same."""
+    return composed(base.counted(span))
+
+
+@lru_cache(maxsize=64)
+def _reporting(entity: str, span: Span) -> Composed:
+    """The units in which a ledger is kept."""
+    # One row of each by the index; for a mere "exists" PostgreSQL reads the whole ledger.
+    one = reporting(entity, span).filter(bureau=OuterRef("pk")).order_by().values("pk")[:1]
+    return composed(Bureau.objects.alias(one=Subquery(one)).filter(one__isnull=False).order_by().values("pk"))
 
 
 def base_number(indicator: Indicator) -> int:
@@ -396,8 +433,5 @@ def _numbers(bases: tuple[str, ...]) -> str:
 
 def report(cursor: Any, entity: str, span: Span) -> None:
     """Note the units in whose subtree a ledger is kept."""
-    # One row of each by the index; for a mere "exists" PostgreSQL reads the whole ledger.
-    one = reporting(entity, span).filter(bureau=OuterRef("pk")).order_by().values("pk")[:1]
-    bureaus = Bureau.objects.alias(one=Subquery(one)).filter(one__isnull=False).order_by().values("pk")
-    sql, params = bureaus.query.get_compiler(connection=connection).as_sql()
+    sql, params = _reporting(entity, span)
     cursor.execute(REPORTS.format(bureaus=sql), [ENTITY_NUMBER[entity], *params])
