@@ -43,6 +43,12 @@ CLOCK_STANDS = {
     "solution_filed", "suspended",
 }  # fmt: skip
 SINCE = date(2024, 1, 1)
+OF_PROJECTS = ("bureau", "status", "is_cross_region", "start_on", "closed_on", "is_test", "voided_at")
+OF_THE_PROJECT = ("project__bureau", "project__is_test", "project__voided_at")
+OF_PROBLEMS = (
+    "bureau", "organization", "merged_into", "list_owner", "result", "route", "submitted_at", "accepted_at",
+    "listed_at",
+)  # fmt: skip
 
 
 class Event(NamedTuple):
@@ -224,7 +230,7 @@ class Recount:
             self.reporting.add(entity)
 
     def _count_projects(self) -> None:
-        for project in ChainProject.objects.filter(self._here("bureau")):
+        for project in _only(ChainProject.objects.filter(self._here("bureau")), *OF_PROJECTS):
             counts = not project.is_test and project.voided_at is None
             begun = counts and project.status in BEGUN
             self._report("projects", project.bureau_id, counts and project.start_on <= self.end)
@@ -235,7 +241,8 @@ class Recount:
             closed = project.closed_on is not None and project.closed_on <= self.end
             if begun and project.start_on <= self.end and not closed:
                 self._keep("in_hand", project.pk, project.bureau_id, project.pk)
-        for link in ProjectRegion.objects.filter(self._here("bureau")).select_related("project"):
+        links = ProjectRegion.objects.filter(self._here("bureau")).select_related("project")
+        for link in _only(links, "bureau", *(f"project__{name}" for name in OF_PROJECTS)):
             project = link.project
             counts = not project.is_test and project.voided_at is None and project.status in BEGUN
             if counts and project.is_cross_region and link.bureau_id != project.bureau_id:
@@ -253,9 +260,8 @@ class Recount:
                 self._keep("dissolved" if gone else "standing", row.pk, row.bureau_id, row.pk)
 
     def _count_participations(self) -> None:
-        projects = {
-            project.pk: project for project in ChainProject.objects.filter(is_test=False, voided_at=None)
-        }
+        counting = ChainProject.objects.filter(is_test=False, voided_at=None)
+        projects = {project.pk: project for project in _only(counting, *OF_PROJECTS)}
         fields = ("pk", "project_id", "organization_id", "role", "bureau_id", "joined_on", "left_on")
         leading = {
             (project, firm)
@@ -283,7 +289,8 @@ class Recount:
 
     def _count_key_projects(self) -> None:
         rows = KeyProject.objects.filter(self._here("project__bureau")).select_related("project")
-        for row in rows:
+        own = ("kind", "is_test", "voided_at", "start_on", "contract_on", "accepted_on")
+        for row in _only(rows, *own, *OF_THE_PROJECT):
             if row.is_test or row.voided_at or row.project.is_test or row.project.voided_at:
                 continue
             if row.kind == "landmark_task":
@@ -299,8 +306,9 @@ class Recount:
         told = {(row.kind, row.published_no) for row in demands if row.pk in self.demanded}
         recorded: set[tuple[str, str]] = set()
         first: dict[tuple[str, str], int] = {}
-        results = ProjectResult.objects.select_related("project", "key_project").order_by("pk")
-        for row in results.filter(kind__in=counted):
+        results = ProjectResult.objects.select_related("project", "key_project").filter(kind__in=counted)
+        own = ("kind", "number", "published_on", "key_project__is_test", "key_project__voided_at")
+        for row in _only(results, *own, *OF_THE_PROJECT).order_by("pk"):
             number = (row.kind, row.number)
             first.setdefault(number, row.pk)
             if any(one and (one.is_test or one.voided_at) for one in (row.project, row.key_project)):
@@ -325,7 +333,10 @@ class Recount:
 
     def _count_investments(self) -> None:
         rows = Investment.objects.filter(self._here("key_project__project__bureau"))
-        for row in rows.select_related("key_project__project"):
+        own = ("organization", "amount", "booked_on")
+        of_them = ("kind", "is_test", "voided_at", *OF_THE_PROJECT)
+        rows = rows.select_related("key_project__project")
+        for row in _only(rows, *own, *(f"key_project__{name}" for name in of_them)):
             of, project = row.key_project, row.key_project.project
             never = of.is_test or of.voided_at or project.is_test or project.voided_at
             if never or of.kind == "landmark_task" or row.organization_id in self.test_firms:
@@ -342,22 +353,31 @@ class Recount:
         ).iterator():
             events[pk].append(Event(_day(at), *said))
         rows = Bottleneck.objects.filter(self._of(touched, "pk"), submitted_at__isnull=False)
-        for row in rows.filter(is_test=False, voided_at=None).iterator():
+        counting = rows.filter(is_test=False, voided_at=None)
+        for row in _only(counting, *OF_PROBLEMS).iterator():
             if row.organization_id not in self.test_firms:
                 self._count_problem(row, events[row.pk])
 
     def _count_beneficiaries(self) -> None:
-        filed = Bottleneck.objects.filter(self._here("organization__bureau")).select_related("organization")
-        more = Beneficiary.objects.filter(self._here("organization__bureau")).select_related(
-            "organization", "bottleneck"
-        )
+        here = self._here("organization__bureau")
+        filed = _only(
+            Bottleneck.objects.filter(here).select_related("organization"),
+            "merged_into", "submitted_at", "is_test", "voided_at", "organization__bureau",
+        )  # fmt: skip
+        more = _only(
+            Beneficiary.objects.filter(here).select_related("organization", "bottleneck"),
+            "bottleneck__merged_into", "organization__bureau",
+        )  # fmt: skip
         helped = [(row, row.merged_into_id or row.pk) for row in filed]
         benefited = [(row, row.bottleneck.merged_into_id or row.bottleneck_id) for row in more]
         masters = {
             row.pk: row
-            for row in Bottleneck.objects.filter(
-                result="bottleneck_solved", submitted_at__isnull=False, merged_into=None, is_test=False,
-                voided_at=None,
+            for row in _only(
+                Bottleneck.objects.filter(
+                    result="bottleneck_solved", submitted_at__isnull=False, merged_into=None, is_test=False,
+                    voided_at=None,
+                ),
+                "organization",
             )
             if row.organization_id not in self.test_firms
         }  # fmt: skip
@@ -432,6 +452,11 @@ class Recount:
         given = [event.target for event in events if event.target in ("dispatched", "awarded")]
         if row.route == "CHAL" and row.result == "bottleneck_solved" and given[-1:] == ["awarded"]:
             self._enter("won", row.pk, poster, row.pk, solved)
+
+
+def _only(rows: Any, *fields: str) -> Any:
+    """The rows in no order, with no more than is asked of them."""
+    return rows.order_by().only(*fields)
 
 
 def _day(moment: datetime | None) -> Any:
