@@ -16,7 +16,7 @@ from tests.accounts.test_admin import PASSWORD
 from tests.accounts.test_granting import day
 from tests.pages import browser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 REASON = "不能由您办理"
 
 # What the peer holds beside a city administrator whose own grant lasts thirty days.

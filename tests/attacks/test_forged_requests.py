@@ -76,6 +76,7 @@ def told(body: bytes) -> list[str]:
     ]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("name", LISTS)
 def test_a_foreign_key_in_a_filter_of_a_list_finds_nothing(
     name: str, cast: Cast, elsewhere: dict[str, Any]
@@ -89,6 +90,7 @@ def test_a_foreign_key_in_a_filter_of_a_list_finds_nothing(
             assert not told(body), (parameter, key)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("prefix", [prefix for prefix, _view, _name in router.registry])
 def test_a_foreign_key_in_a_parameter_of_the_api_finds_nothing(
     prefix: str, cast: Cast, elsewhere: dict[str, Any]

@@ -193,6 +193,7 @@ def test_strange_text_breaks_no_form(text: str, cast: Cast) -> None:
     )
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     "kind",
     ["text/html", "application/xml", "multipart/form-data", "multipart/form-data; boundary=x", "", "a/b"],

@@ -207,6 +207,7 @@ def test_a_corrected_version_says_why(tree: Tree) -> None:
     assert "更正原因：漏报一项" in opening
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("place", ["nation", "jiangsu", "suzhou", "huqiu", "dongcheng", "dalian", "corps"])
 @pytest.mark.parametrize("filled", [True, False])
 def test_every_level_has_a_paper_with_figures_or_without(tree: Tree, place: str, filled: bool) -> None:
@@ -225,6 +226,7 @@ def test_every_level_has_a_paper_with_figures_or_without(tree: Tree, place: str,
         assert "没有报送质量强链工作数据" in text(content)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("place", "words"),
     [

@@ -515,14 +515,13 @@ def test_official_typefaces_are_preferred(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_long_annex_is_set_whole() -> None:
-    rows = tuple(Row((f"DK-2024-320505-{number:05d}", "江苏省苏州市", "12")) for number in range(3000))
+    rows = tuple(Row((f"DK-2024-320505-{number:05d}", "江苏省苏州市", "12")) for number in range(1000))
     table = Table(
         "逾期事项清单", (Column("编号", 2, "start"), Column("地区", 2, "start"), Column("天数")), rows
     )
-    pdf = pdfs.read(render_pdf(plain(blocks=(table,))))
-    text = "\n".join(pdfs.text(page) for page in pdf.pages)
-    assert text.count("DK-2024-320505-") == 3000
-    assert text.count("编号") == len([page for page in pdf.pages if "DK-2024" in pdfs.text(page)])
+    pages = [pdfs.text(page) for page in pdfs.read(render_pdf(plain(blocks=(table,)))).pages]
+    assert sum(text.count("DK-2024-320505-") for text in pages) == 1000
+    assert [text.count("编号") for text in pages] == ["DK-2024" in text for text in pages]
 
 
 def test_pdf_can_be_read_by_others() -> None:
