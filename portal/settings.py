@@ -172,6 +172,7 @@ PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", True)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Writers queue at BEGIN instead of failing in the middle; readers never wait (write-ahead log). Whoever
     # holds a receipt has filed, also after a power cut: a change is on the disk before it is answered.
+    DATABASES["default"]["ENGINE"] = "common.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,

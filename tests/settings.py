@@ -26,7 +26,7 @@ if "TEST_DATABASE_URL" in os.environ:
 from portal.settings import *  # noqa: F403
 from portal.settings import CACHES, DATABASES, MIDDLEWARE, STATIC_ROOT, STORAGES, VAR_DIR
 
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "common.sqlite":
     # A file, as in life: workers and the live server are other processes and threads.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
     # Nothing has to survive a power cut.
