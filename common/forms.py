@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 def readable(text: str) -> str:
     """One form of each character, one kind of line end, and nothing that cannot be seen."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if text.isprintable():
+        return text
     # Private and unassigned characters stay: rare names are written with them.
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
 

@@ -1,8 +1,11 @@
 """Storing new rows by statements that are composed once (`common.prepared` does so for queries)."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
@@ -15,6 +18,8 @@ from common.prepared import planned_once
 MOST = 20
 # Of these a text is stored as it stands.
 TEXTS = (models.CharField, models.TextField)
+# Statements with the values that they store.
+_held: ContextVar[list[tuple[str, list[Any]]] | None] = ContextVar("held", default=None)
 
 
 class Inserted(models.Model):
@@ -87,12 +92,50 @@ def insert_for_each(
     statement = _statement_for_each(model, name, tuple(same), marks, unless_there=unless_there)
     given = list(numbers) if connection.vendor == "postgresql" else json.dumps(list(numbers))
     told = [value for value in same.values() if value is not None]
-    with (
-        transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
-        planned_once(connection),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(statement, [*told, given])
+    with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
+        _store(statement, [*told, given])
+
+
+@contextmanager
+def sent_together() -> Iterator[None]:
+    """Of what the block stores PostgreSQL is sent what it need not answer together with the next statement
+    that it is to answer, or at the end; so nothing in the block may look for those rows."""
+    if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        yield
+        return
+    held: list[tuple[str, list[Any]]] = []
+    token = _held.set(held)
+    try:
+        yield
+        if held:
+            _send(held)
+    finally:
+        _held.reset(token)
+
+
+def _store(statement: str, values: list[Any], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
+    held = _held.get()
+    if held is None:
+        return _send([(statement, values)], is_answered=is_answered)
+    held.append((statement, values))
+    return _send(held, is_answered=True) if is_answered else []
+
+
+def _send(held: list[tuple[str, list[Any]]], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
+    statements, values = zip(*held, strict=True)
+    held.clear()
+    connection = connections[DEFAULT_DB_ALIAS]
+    with planned_once(connection), connection.cursor() as cursor:
+        cursor.execute(_joined(statements), list(chain.from_iterable(values)))
+        return cursor.fetchall() if is_answered else []
+
+
+@lru_cache(100)
+def _joined(statements: tuple[str, ...]) -> str:
+    """One statement of them all, which answers as the last."""
+    *others, last = statements
+    parts = ", ".join(f"part{number} AS ({statement})" for number, statement in enumerate(others))
+    return f"WITH {parts} {last}" if parts else last
 
 
 def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
@@ -122,10 +165,8 @@ def _insert(
     """``told`` are columns of the new rows that are answered."""
     marks = tuple(tuple("NULL" if value is None else "%s" for value in row.values()) for row in rows)
     statement = _statement(model, tuple(rows[0]), marks, tuple(told), unless_there=unless_there)
-    connection = connections[DEFAULT_DB_ALIAS]
-    with planned_once(connection), connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in rows for value in row.values() if value is not None])
-        return cursor.fetchall() if told else []
+    values = [value for row in rows for value in row.values() if value is not None]
+    return _store(statement, values, is_answered=bool(told))
 
 
 @lru_cache(500)

@@ -4,18 +4,18 @@ Of those that stand on the way of nearly every request Django takes ten times as
 database to answer it, and PostgreSQL four times as long to plan it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import date, timedelta
 from itertools import count
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
+from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
 
 # Values to compose with, which nobody ever gives; numbers fit into the smallest kind of key.
 UNLIKELY: dict[type, Callable[[int], Any]] = {
@@ -61,6 +61,7 @@ class Composed(NamedTuple):
     statement: str
     # A parameter that is no place is the same whatever is given.
     params: tuple[Any, ...]
+    made_of: Callable[[Sequence[Any]], Any]
 
 
 class Prepared:
@@ -85,21 +86,22 @@ class Prepared:
         )
         if shape not in self.composed:
             self.composed[shape] = self._compose(shape)
-        rows, compiler, converters, statement, params = self.composed[shape]
+        composed = self.composed[shape]
         # Rows of a scoped model are read by right only, here as anywhere.
-        getattr(rows, "_ask", lambda: None)()
+        getattr(composed.rows, "_ask", lambda: None)()
         connection = connections[DEFAULT_DB_ALIAS]
-        asked = tuple(
-            _adapted(param.of(given), connection) if isinstance(param, Place) else param for param in params
-        )
-        compiler = copy(compiler)
-        compiler.connection = connection
-        compiler.as_sql = lambda *_args, **_kwargs: (statement, asked)
-        compiler.get_converters = lambda _expressions: converters
-        query = SimpleNamespace(get_compiler=lambda *_args, **_kwargs: compiler)
-        ready: Any = SimpleNamespace(db=DEFAULT_DB_ALIAS, query=query, _known_related_objects={})
-        with planned_once(connection):
-            return list(cast(Iterable[Any], rows._iterable_class(ready)))
+        asked = [
+            _adapted(param.of(given), connection) if isinstance(param, Place) else param
+            for param in composed.params
+        ]
+        with planned_once(connection), connection.cursor() as cursor:
+            cursor.execute(composed.statement, asked)
+            found: Iterable[Any] = cursor.fetchall()
+        if composed.converters:
+            compiler = copy(composed.compiler)
+            compiler.connection = connection
+            found = compiler.apply_converters(found, composed.converters)
+        return [composed.made_of(row) for row in found]
 
     def _compose(self, shape: tuple[tuple[str, type, int | None], ...]) -> Composed:
         connection = connections[DEFAULT_DB_ALIAS]
@@ -127,7 +129,30 @@ class Prepared:
         if missing := set(places.values()).difference(params):
             raise ValueError(f"These values end up in no parameter of the query: {missing}")
         columns = [column for column, _sql, _alias in compiler.select[: compiler.col_count]]
-        return Composed(rows, compiler, compiler.get_converters(columns), statement, params)
+        converters = compiler.get_converters(columns)
+        return Composed(rows, compiler, converters, statement, params, _maker(rows, compiler))
+
+
+def _maker(rows: QuerySet, compiler: Any) -> Callable[[Sequence[Any]], Any]:
+    """Makes of a row of the database what the queryset has; Django looks each time anew where columns go."""
+    if rows._iterable_class is ValuesListIterable:
+        return tuple
+    if rows._iterable_class is not ModelIterable or compiler.annotation_col_map:
+        raise ValueError("Only instances without annotations and a values_list can be made.")
+    kind, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
+    own = slice(fields[0], fields[-1] + 1)
+    names = [column.target.attname for column, _sql, _alias in compiler.select[own]]
+    # The stubs are of a later Django.
+    find: Any = get_related_populators
+    relations = find(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
+
+    def instance(row: Sequence[Any]) -> Any:
+        made = kind.from_db(DEFAULT_DB_ALIAS, names, row[own])
+        for relation in relations:
+            relation.populate(row, made)
+        return made
+
+    return instance
 
 
 def _adapted(value: Any, connection: Any) -> Any:

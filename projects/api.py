@@ -472,6 +472,10 @@ class MeasureToFileSerializer(serializers.Serializer):
     measured_on = serializers.DateField(allow_null=True, default=None, validators=[refuse_future])
 
 
+# As the form of the pages judges it.
+PHONE = Phone(max_length=30)
+
+
 class FilingSerializer(serializers.Serializer):
     """A whole filing; what each field means and when it is needed stands in the form of the pages."""
 
@@ -505,7 +509,7 @@ class FilingSerializer(serializers.Serializer):
 
     def validate_contact_phone(self, number: str) -> str:
         try:
-            return Phone(max_length=30).clean(number)
+            return PHONE.clean(number)
         except Refused as fault:
             raise ValidationError(fault.messages) from fault
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from accounts.joining import applications_to_file
 from accounts.models import FILING_ROLES, Role, User
 from accounts.notices import members
+from common.inserting import insert
 from common.saving import check, save_checked
 from common.scope import note_miss
 from enterprises.models import Bureau, Organization
@@ -141,10 +142,10 @@ def file(
     # SQLite has one writer at a time: what is looked up before does not keep the others waiting.
     parties = notices.Parties([row], after=submit)
     try:
-        with one_change(), on_behalf(by, grants[0]):
+        with one_change(is_blind=True), on_behalf(by, grants[0]):
             _carry_out(row, submit, by, filing, now=timezone.now(), stored=[], parties=parties)
-            add(parts)
             add([person])
+            add(parts)
     except IntegrityError:
         # Sent again, or a rule of the database is broken, which says so in its own words.
         if known := filed_as(public_id, organization):
@@ -300,7 +301,7 @@ def _carry_out(
         locked.save()
         if source in JUDGED and locked.status not in JUDGED:
             opinions.close(locked, at)
-        event = Transition.objects.create(
+        event = Transition(
             bottleneck=locked,
             sequence=steps + 1,
             at=at,
@@ -316,6 +317,7 @@ def _carry_out(
             reason=data.get("reason", ""),
             details=details,
         )
+        insert([event], told=True)
         notices.tell_of_move(locked, event, parties)
     return event
 

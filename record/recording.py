@@ -5,7 +5,7 @@ the saving itself is wrapped. Deleting and many-to-many tables have their transa
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,7 +21,7 @@ from django.db import models, transaction
 from django.db.models.signals import m2m_changed, pre_delete
 from django.utils import timezone
 
-from common.inserting import insert
+from common.inserting import insert, sent_together
 from common.prepared import Prepared
 from record import acting
 from record.models import Event
@@ -190,17 +190,17 @@ def store(kind: str, *, once: str | None = None, **values: Any) -> None:
 
 
 @contextmanager
-def one_change() -> Iterator[None]:
+def one_change(*, is_blind: bool = False) -> Iterator[None]:
     """The block is one transaction, whose events are written by one statement at its end.
 
     For what changes many rows of some models at once. A block within a block leaves its events to the outer
-    one, unless it fails.
+    one, unless it fails. ``is_blind``: the block looks for nothing that it stores (`sent_together`).
     """
     events: list[Event] = []
     outer = _gathered.get()
     token = _gathered.set(events)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), sent_together() if is_blind else nullcontext():
             yield
             if outer is None:
                 insert(events)

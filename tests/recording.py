@@ -48,10 +48,19 @@ class RecordingGuard:
 
     def check(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         match = WRITE.match(sql.lstrip())
-        watched = self.watched.get(match[2]) if match else None
-        if match and watched and watched.model not in recording.being_written():
-            told = match[2] in (_told.get() or ()) and (match[1] == "DELETE FROM" or "= NULL WHERE" in sql)
-            if not told and not self._says_nothing(watched, match[1], sql):
+        # Statements that were sent together; of what they store an event is at hand by then.
+        writes = (
+            WRITE.findall(sql) if sql.startswith("WITH part0 AS (") else [match.groups()] if match else []
+        )
+        for verb, table in writes:
+            watched = self.watched.get(table)
+            if not watched or watched.model in recording.being_written():
+                continue
+            told = table in (_told.get() or ()) and (verb == "DELETE FROM" or "= NULL WHERE" in sql)
+            told |= len(writes) > 1 and watched.entity in {
+                event.entity for event in recording._gathered.get() or ()
+            }
+            if not told and not self._says_nothing(watched, verb, sql):
                 raise Unrecorded(f"Past the record of {watched.entity}: {sql[:200]}")
         return execute(sql, params, many, context)
 

@@ -32,25 +32,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         else:
             self._close_log()  # another will be made
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             self._wait_within("FULL")
             raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
         if autocommit:
             self._wait_within("FULL")
 
     def _commit(self) -> None:
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
         if self.is_durable and _pragma(self.connection, "journal_mode") == "wal":
             if self.log is None:
                 self.log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
             os.fdatasync(self.log)
 
     def _close(self) -> None:
-        super()._close()
+        super()._close()  # type: ignore[misc]
         self._close_log()
 
     def _wait_within(self, synchronous: str) -> None:

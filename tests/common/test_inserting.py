@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Notice, Role
 from common import inserting
-from common.inserting import MOST, insert, insert_for_each
-from projects.models import Bottleneck, BottleneckContact, Measure, Transition
+from common.inserting import MOST, insert, insert_for_each, sent_together
+from projects.models import Bottleneck, BottleneckContact, Gram, Measure, Transition
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -224,3 +224,39 @@ def test_rows_of_a_row_that_has_its_key_by_now_belong_to_it():
     row.save()
     insert([contact])
     assert BottleneckContact.objects.get(bottleneck=row).name == "演示联系人"
+
+
+def test_what_needs_no_answer_is_sent_with_what_is_answered_next():
+    """To PostgreSQL; SQLite is no journey away."""
+    row, people = kept_problem(), [factories.user(Role.FILER).pk for _n in range(2)]
+    pattern = Notice(kind=Notice.Kind.MOVED, source="test:1", details={"what": "moved"}, at=timezone.now())
+    step = {"bottleneck": row, "handler": row.handler, "move": "accept", "source": "a", "target": "b"}
+    steps = [Transition(sequence=900 + n, at=timezone.now(), **step) for n in range(2)]
+    with CaptureQueriesContext(connection) as asked, transaction.atomic(), sent_together():
+        insert_for_each(pattern, "user", people)
+        insert(steps[:1], told=True)
+        insert_for_each(Gram(bottleneck=row), "gram", [41, 42])
+        insert(steps[1:])
+    sent = [it["sql"] for it in asked if "INSERT INTO" in it["sql"]]
+    assert len(sent) == (2 if connection.vendor == "postgresql" else 4)
+    assert Transition.objects.judged("the test").get(sequence=900).pk == steps[0].pk
+    assert Transition.objects.judged("the test").filter(sequence=901).exists()
+    assert set(Notice.objects.filter(source="test:1").values_list("user", flat=True)) == set(people)
+    assert set(Gram.objects.filter(bottleneck=row).values_list("gram", flat=True)) == {41, 42}
+
+
+def test_a_rule_that_is_broken_refuses_all_that_is_sent_together():
+    rows, others = notices(2), notices(1, "test:2")
+    insert(rows[:1])
+    with pytest.raises(IntegrityError), transaction.atomic(), sent_together():
+        insert(others)
+        insert(rows)
+    assert Notice.objects.count() == 1
+
+
+def test_of_a_change_that_failed_nothing_is_sent():
+    with suppress(ZeroDivisionError), transaction.atomic(), sent_together():
+        insert(notices(1))
+        _ = 1 / 0
+    insert(notices(1, "test:2"))
+    assert [it.source for it in Notice.objects.all()] == ["test:2"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Grant, Role
@@ -133,3 +133,13 @@ def test_a_value_on_which_the_query_depends_in_another_way_is_noticed(people: li
     sorted_by = Prepared(lambda name: Bureau.objects.order_by("-code" if name == "down" else "code"))
     with pytest.raises(ValueError, match="no parameter"):
         sorted_by(name="down")
+
+
+def test_queries_of_another_kind_are_refused():
+    for other in (
+        lambda code: Bureau.objects.filter(code=code).values_list("name", flat=True),
+        lambda code: Bureau.objects.filter(code=code).values("name"),
+        lambda code: Bureau.objects.filter(code=code).annotate(number=Count("chains")),
+    ):
+        with pytest.raises(ValueError, match="Only instances"):
+            Prepared(other)(code="320509")

@@ -6,8 +6,10 @@ from django.test import RequestFactory
 
 from accounts.models import Role
 from bulletins.models import Bulletin
+from common.inserting import insert
 from enterprises.models import Organization
-from projects.models import Evidence
+from projects.models import BottleneckContact, Evidence, Measure
+from record.recording import add, one_change
 from tests import factories
 from tests.recording import RecordingGuard, Unrecorded
 
@@ -38,6 +40,26 @@ def test_a_request_that_writes_past_the_record_fails(work):
     factories.organization()
     with pytest.raises(Unrecorded):
         request(work)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_of_statements_that_are_sent_together_each_is_judged(is_recorded: bool):
+    """PostgreSQL alone is sent several at once; SQLite gets the first by itself."""
+    row = factories.draft()
+    BottleneckContact.objects.filter(bottleneck=row).delete()
+    person = BottleneckContact(bottleneck=row, name="演示联系人", phone="13800000000")
+    measure = Measure(bottleneck=row, metric="良率", unit="%", value_now=1, target=2)
+
+    def work() -> None:
+        with one_change(is_blind=True):
+            (add if is_recorded else insert)([person])
+            add([measure])
+
+    if is_recorded:
+        request(work)
+    else:
+        with pytest.raises(Unrecorded):
+            request(work)
 
 
 def test_a_request_that_saves_deletes_or_reports_progress_passes():
