@@ -4,20 +4,24 @@ which small ones could be worked out (`bulletins.small_cells`).
 Whatever prints, draws, sends or compares figures asks here, and nowhere else.
 """
 
-from collections.abc import Collection, Iterable
+import hashlib
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.core.cache import caches
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from bulletins import behind, figures, small_cells, trees
+from bulletins import behind, figures, over_time, periods, small_cells, trees
 from bulletins.behind import Place
 from bulletins.figures import WITHHELD, Value
-from bulletins.indicators import BASES, Indicator, Kind
-from bulletins.models import CountedRow, Snapshot, SnapshotUnit, StatValue
+from bulletins.indicators import BASES, Indicator, Kind, Nature
+from bulletins.models import CountedRow, Period, Snapshot, SnapshotUnit, StatValue
+from bulletins.over_time import Kept, Months, Part
 from bulletins.small_cells import OWN, Above, Chain, Hidden
 from common.scope import system_job
 from enterprises.models import Bureau, IndustryChain
@@ -30,9 +34,13 @@ TOGETHER = {code: group for group in SUMS for code in group}
 # Where each organisation stands for what it paid or how long it waited: they are counted, not the rows.
 OF_ORGANIZATIONS = (Kind.MONEY, Kind.MEDIAN)
 # To be counted on when what is hidden changes: it is remembered, here and by those who took files.
-RULES = 2
-# A frozen snapshot never changes, nor does what is hidden of it.
-REMEMBERED = 30 * 24 * 60 * 60
+RULES = 3
+# A frozen snapshot never changes, nor does what is hidden of it; a year's periods are judged by each other.
+REMEMBERED = 400 * 24 * 60 * 60
+EVERYTHING = Hidden.of_parts(Above(everything=True))
+
+# What is hidden of the parts of a unit by indicator, and on how many things each part rests.
+Judged: TypeAlias = tuple[dict[str, Hidden], dict[str, dict[Part, int]]]
 
 
 class Reader:
@@ -40,7 +48,8 @@ class Reader:
 
     def __init__(self, user: Any) -> None:
         self.user = user
-        self._groups: dict[tuple[int, int, int, bool], dict[str, Hidden]] = {}
+        self._groups: dict[tuple[int, int, int, bool], Judged] = {}
+        self._later: dict[tuple[int, int, bool], dict[str, Hidden]] = {}
         self._patterns: dict[tuple[int, int, bool, str], list[Hidden]] = {}
         self._versions: dict[int, list[Snapshot]] = {}
         self._units: dict[int, dict[str, Bureau]] = {}
@@ -137,6 +146,10 @@ class Reader:
     def _above(self, snapshot: Snapshot, bureau: Bureau) -> Bureau | None:
         return next(reversed(self._line(snapshot, bureau)), None)
 
+    def _stood(self, snapshot: Snapshot, bureau: Bureau) -> bool:
+        self._fetch(snapshot, [bureau.pk])
+        return bool(self._paths[snapshot.pk][bureau.pk])
+
     def look_up(self, snapshot: Snapshot, bureaus: Iterable[Bureau]) -> None:
         """Fetch what lies over these units at once, before each is asked of."""
         if snapshot.version and (asked := [bureau.pk for bureau in bureaus if not self.covers(bureau)]):
@@ -177,51 +190,60 @@ class Reader:
         key = snapshot.pk, whole.pk if whole else 0, by_chain, code
         if key not in self._patterns:
             versions = self._published(snapshot)
-            groups = [
-                (self._hidden(one, None, whole, by_chain), TOGETHER.get(code, (code,))) for one in versions
-            ]
-            groups += [
-                (self._hidden(snapshot, newer, whole, by_chain), (code,))
+            between = [
+                self._hidden(snapshot, newer, whole, by_chain)
                 for newer in versions
                 if newer.version > snapshot.version
             ]
-            self._patterns[key] = [group[one] for group, codes in groups for one in codes if one in group]
+            self._patterns[key] = [
+                *self._own(versions, whole, code, by_chain),
+                *(group[code] for group in between if code in group),
+                *self._over_time(snapshot, whole, code, by_chain),
+            ]
         return self._patterns[key]
+
+    def _own(
+        self, versions: Iterable[Snapshot], whole: Bureau | None, code: str, by_chain: bool
+    ) -> Iterator[Hidden]:
+        """What all versions of a period hide of a figure for what is small in one of them."""
+        for one in versions:
+            group = self._hidden(one, None, whole, by_chain)
+            yield from (group[known] for known in TOGETHER.get(code, (code,)) if known in group)
 
     def _published(self, snapshot: Snapshot) -> list[Snapshot]:
         """The versions of a published period, which are all there to be read."""
-        period = snapshot.period_id
-        if period not in self._versions:
-            self._versions[period] = list(Snapshot.objects.frozen().filter(period=period).order_by("version"))
-        return self._versions[period]
+        return self._frozen()[snapshot.period_id]
+
+    def _frozen(self) -> dict[int, list[Snapshot]]:
+        """The versions of each frozen period, in the order of the first freezes."""
+        if not self._versions:
+            rows = Snapshot.objects.frozen().select_related("period").defer("coverage", "warnings", "basis")
+            for one in rows.order_by("period__frozen_at", "period", "version"):
+                self._versions.setdefault(one.period_id, []).append(one)
+        return self._versions
 
     def _hidden(
         self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool
     ) -> dict[str, Hidden]:
         """What a version alone hides of the parts of a unit, by indicator; with a newer one, what of money
         lies between the two."""
+        return self._judged(snapshot, newer, whole, by_chain)[0]
+
+    def _judged(
+        self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool
+    ) -> Judged:
         key = snapshot.pk, newer.pk if newer else 0, whole.pk if whole else 0, by_chain
         if key not in self._groups:
-            self._groups[key] = self._remembered(snapshot, newer, whole, by_chain)
+            work = partial(self._worked_out, snapshot, newer, whole, by_chain)
+            state = _state(one for one in (snapshot, newer) if one)
+            self._groups[key] = _remembered(f"small:{state}", whole, by_chain, work)
         return self._groups[key]
-
-    def _remembered(
-        self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool
-    ) -> dict[str, Hidden]:
-        least = settings.SMALL_CELLS_BELOW
-        state = ":".join(
-            f"{one.pk}:{one.row_hash[:16]}:{one.counted_hash[:16]}" for one in (snapshot, newer) if one
-        )
-        key = f"small:{RULES}:{state}:{whole.pk if whole else 0}:{by_chain:d}:{least}"
-        found: dict[str, Hidden] | None = caches["small_cells"].get(key)
-        if found is None:
-            found = self._worked_out(snapshot, newer, whole, by_chain, least)
-            caches["small_cells"].set(key, found, REMEMBERED)
-        return found
 
     def _worked_out(
         self, snapshot: Snapshot, newer: Snapshot | None, whole: Bureau | None, by_chain: bool, least: int
-    ) -> dict[str, Hidden]:
+    ) -> Judged:
+        if whole and not newer and not self._stood(snapshot, whole):
+            return {}, {}
         above = self._hidden(snapshot, newer, self._above(snapshot, whole), by_chain) if whole else {}
         weights = _weights(snapshot, newer, whole, by_chain=by_chain)
         found: dict[str, Hidden] = {}
@@ -237,7 +259,111 @@ class Reader:
             else:
                 over = above[code].below(whole.pk) if code in above else Above()
                 found[code] = small_cells.hide(weights[code], least, over, partial(also, code))
+        return found, {code: _sizes(parts, whole) for code, parts in weights.items()}
+
+    # --- Other periods ------------------------------------------------------------------------------------
+
+    def _over_time(self, snapshot: Snapshot, whole: Bureau | None, code: str, by_chain: bool) -> list[Hidden]:
+        """What is hidden of a figure because periods that were frozen before hide it, or tell it."""
+        indicator = figures.definitions(snapshot)[PARTS_OF.get(code, code)]
+        period = snapshot.period
+        known = self._before(snapshot).values()
+        by_both = by_chain and whole is not None
+        if not indicator.adds_over_time:
+            # Periods of any length tell the same state of the day on which they end.
+            ends = period.end_on if indicator.nature == Nature.STOCK else None
+            same = [versions for versions in known if versions[0].period.end_on == ends]
+            return [hidden for versions in same for hidden in self._own(versions, whole, code, by_chain)]
+        if by_both and period.kind != Period.Kind.YEAR:
+            return [EVERYTHING]
+        found = [self._more(snapshot, whole, by_chain)[_first(indicator.code)]]
+        if by_both and _since(snapshot, indicator.code):
+            years = [versions for versions in known if versions[0].period.kind == Period.Kind.YEAR]
+            found += [hidden for versions in years for hidden in self._own(versions, whole, code, by_chain)]
         return found
+
+    def _before(self, snapshot: Snapshot) -> dict[int, list[Snapshot]]:
+        """The versions of the periods that were frozen before that of a snapshot."""
+        frozen = self._frozen().items()
+        return dict(itertools.takewhile(lambda item: item[0] != snapshot.period_id, frozen))
+
+    def _more(self, snapshot: Snapshot, whole: Bureau | None, by_chain: bool) -> dict[str, Hidden]:
+        """What a period must not tell of the parts of a unit because of others, by indicator."""
+        key = snapshot.period_id, whole.pk if whole else 0, by_chain
+        if key not in self._later:
+            known = [*self._before(snapshot).values(), self._published(snapshot)]
+            state = hashlib.sha256(_state(one for versions in known for one in versions).encode())
+            work = partial(self._worked_out_over_time, known, whole, by_chain)
+            self._later[key] = _remembered(f"time:{state.hexdigest()}", whole, by_chain, work)
+        return self._later[key]
+
+    def _worked_out_over_time(
+        self, known: list[list[Snapshot]], whole: Bureau | None, by_chain: bool, least: int
+    ) -> dict[str, Hidden]:
+        newest = known[-1][-1]
+        above = self._more(newest, self._above(newest, whole), by_chain) if whole else {}
+        ahead = _still_ahead([versions[0].period for versions in known])
+        found: dict[str, Hidden] = {}
+        for code, indicator in figures.definitions(newest).items():
+            if not indicator.adds_over_time or code != _first(code):
+                continue
+            over = above[code].below(whole.pk) if whole else Above()
+            if over.everything:
+                found[code] = Hidden.of_parts(over)
+                continue
+            since = _since(newest, code)
+            begins = newest.period.start_on.year * 12 if since is None else since
+            earlier = [
+                self._kept(
+                    versions, whole, code, by_chain, least, self._more(versions[-1], whole, by_chain)[code]
+                )
+                for versions in known[:-1]
+                if begins <= _months(versions[-1].period)[0]
+            ]
+            last = self._kept(known[-1], whole, code, by_chain, least)
+            is_small = partial(_is_small, indicator, least)
+            hidden = over_time.more_to_hide(earlier, last, is_small, ahead, since)
+            found[code] = _as_hidden(over, hidden, whole)
+        return found
+
+    def _kept(
+        self,
+        versions: list[Snapshot],
+        whole: Bureau | None,
+        code: str,
+        by_chain: bool,
+        least: int,
+        *more: Hidden,
+    ) -> Kept:
+        hidden = [*self._own(versions, whole, code, by_chain), *more]
+        sizes = [self._judged(one, None, whole, by_chain)[1] for one in versions]
+        return Kept(
+            _months(versions[-1].period),
+            sizes[-1].get(code, {}),
+            small=frozenset(
+                part
+                for of_version in sizes
+                for known in TOGETHER.get(code, (code,))
+                for part, weight in of_version.get(known, {}).items()
+                if 0 < weight < least
+            ),
+            hidden=frozenset(part for one in hidden for part in _parts(one, whole)),
+            hides_all=any(one.above.everything for one in hidden),
+        )
+
+
+def _remembered(name: str, whole: Bureau | None, by_chain: bool, work: Callable[[int], Any]) -> Any:
+    least = settings.SMALL_CELLS_BELOW
+    key = f"{name}:{RULES}:{whole.pk if whole else 0}:{by_chain:d}:{least}"
+    found = caches["small_cells"].get(key)
+    if found is None:
+        found = work(least)
+        caches["small_cells"].set(key, found, REMEMBERED)
+    return found
+
+
+def _state(snapshots: Iterable[Snapshot]) -> str:
+    return ":".join(f"{one.pk}:{one.row_hash[:16]}:{one.counted_hash[:16]}" for one in snapshots)
 
 
 def _rows_of(hidden: Hidden) -> Q:
@@ -250,6 +376,74 @@ def _rows_of(hidden: Hidden) -> Q:
 
 def _counts_things(indicator: Indicator) -> bool:
     return indicator.kind == Kind.SUM and not any(BASES[name].adds for name in indicator.bases)
+
+
+# --- Figures over time ------------------------------------------------------------------------------------
+
+
+def _first(code: str) -> str:
+    """Of figures that are hidden together, the one by which they are judged."""
+    return TOGETHER.get(code, (code,))[0]
+
+
+def _since(snapshot: Snapshot, code: str) -> int | None:
+    """From which month on a figure, or one hidden with it, is told of all days until the end of a period."""
+    known = figures.definitions(snapshot)
+    for one in (known[code] for code in TOGETHER.get(code, ())):
+        if one.since and one.applies_to(snapshot.period.end_on):
+            return _month(one.since)
+    return None
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _months(period: Period) -> Months:
+    return _month(period.start_on), _month(period.end_on) + 1
+
+
+def _still_ahead(known: list[Period]) -> list[list[Months]]:
+    """Longer periods of the year of the last one that are not frozen yet: all, the dearer, the dearest."""
+    newest = known[-1]
+    frozen, year = {one.code for one in known}, newest.start_on.year
+    codes = {
+        Period.Kind.QUARTER: [f"{year}Q{n}" for n in range(1, 5)],
+        Period.Kind.HALF: [f"{year}H1", f"{year}H2"],
+        Period.Kind.YEAR: [f"{year}"],
+    }
+    longer = list(codes)[list(Period.Kind).index(Period.Kind(newest.kind)) :]
+    levels = []
+    for at in range(len(longer)):
+        specs = [periods.parse(code) for kind in longer[at:] for code in codes[kind] if code not in frozen]
+        levels.append([(_month(spec.start_on), _month(spec.end_on) + 1) for spec in specs])
+    return levels
+
+
+def _is_small(indicator: Indicator, least: int, weight: int) -> bool:
+    """Of who paid twice the difference of two numbers tells too little, never too much."""
+    return weight < least and (weight > 0 or (bool(weight) and indicator.kind in OF_ORGANIZATIONS))
+
+
+def _parts(hidden: Hidden, whole: Bureau | None) -> frozenset[Part]:
+    """What is hidden as a part: of a unit those below it, of the nation itself its chains."""
+    if whole:
+        return hidden.parts
+    return hidden.above.chains | ({None} if hidden.above.everything else frozenset[Part]())
+
+
+def _as_hidden(above: Above, parts: frozenset[Part], whole: Bureau | None) -> Hidden:
+    chains = frozenset(part for part in parts if part is not None)
+    if whole:
+        return Hidden.of_parts(above, chains)
+    return EVERYTHING if None in parts else Hidden.of_parts(Above(chains=chains))
+
+
+def _sizes(parts: dict[int, dict[Chain, int]], whole: Bureau | None) -> dict[Part, int]:
+    if whole:
+        return {part: weights.get(None, 0) for part, weights in parts.items()}
+    (weights,) = parts.values()
+    return dict(weights)
 
 
 # --- What figures rest upon -------------------------------------------------------------------------------

@@ -51,6 +51,10 @@ class Hidden:
             chain in self.above.chains or (part in self.block_parts and chain in self.block_chains)
         )
 
+    @classmethod
+    def of_parts(cls, above: Above, parts: frozenset[int] = frozenset()) -> "Hidden":
+        return cls(above, parts, frozenset(), frozenset())
+
     def below(self, part: int) -> Above:
         """What is hidden of a part, whose own parts come next."""
         if self.withholds(part):
@@ -78,11 +82,11 @@ def hide_whole(
 ) -> Hidden:
     """For the root of the tree, which is nobody's part: it is small itself, or some of its chains are."""
     if 0 < weights.get(None, 0) < least or also(root, None):
-        return Hidden(Above(everything=True), frozenset(), frozenset(), frozenset())
+        return Hidden.of_parts(Above(everything=True))
     chains = {chain: weight for chain, weight in weights.items() if chain is not None}
     forced = frozenset(chain for chain, weight in chains.items() if weight and also(root, chain))
     found = frozenset(with_company(chains, least, forced))
-    return Hidden(Above(chains=found), frozenset(), frozenset(), frozenset())
+    return Hidden.of_parts(Above(chains=found))
 
 
 def hide(
@@ -94,7 +98,7 @@ def hide(
     """What is not told of the parts of a whole, of which ``above`` is hidden; ``also`` names what must not
     be told because another figure is not."""
     if above.everything:
-        return Hidden(above, frozenset(), frozenset(), frozenset())
+        return Hidden.of_parts(above)
     wholes = {part: weights.get(None, 0) for part, weights in parts.items()}
     forced = frozenset(part for part, weight in wholes.items() if weight and also(part, None))
     hidden = frozenset(with_company(wholes, least, forced))

@@ -1,0 +1,281 @@
+"""Small figures cannot be had from those of other periods: months beside their quarter, half-year, year."""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulletins import services, trees
+from bulletins.disclosure import Reader
+from bulletins.models import Period, Snapshot, StatValue
+from bulletins.over_time import Kept, Months, more_to_hide
+from bulletins.small_cells import with_company
+from enterprises.models import Bureau, IndustryChain
+from tests import factories
+from tests.bulletins.test_small_cells import derivable
+from tests.worlds import world
+
+LEAST = 5
+# Months of the half-year that has some, and the other half.
+LEAVES = ("2024-01", "2024-02", "2024-03", "2024-04", "2024-05", "2024-06", "2024H2")
+MADE_OF = {
+    **{leaf: (leaf,) for leaf in LEAVES},
+    "2024Q1": LEAVES[:3],
+    "2024Q2": LEAVES[3:6],
+    "2024H1": LEAVES[:6],
+    "2024": LEAVES,
+}
+MONTHS: dict[str, Months] = {
+    code: (LEAVES.index(made[0]), LEAVES.index(made[-1]) + 1) for code, made in MADE_OF.items()
+}
+IN_ORDER = (*LEAVES[:3], "2024Q1", *LEAVES[3:6], "2024Q2", "2024H1", "2024H2", "2024")
+PARTS = (1, 2, 3, 4)
+counts = st.one_of(st.integers(0, 3), st.integers(0, 7), st.integers(5, 40))
+orders = st.one_of(
+    st.sets(st.sampled_from(IN_ORDER), min_size=3).map(lambda some: [one for one in IN_ORDER if one in some]),
+    st.permutations(IN_ORDER).flatmap(lambda all_: st.integers(3, len(all_)).map(lambda n: all_[:n])),
+)
+
+
+def small(weight: int) -> bool:
+    return 0 < weight < LEAST
+
+
+def longer_ahead(code: str, frozen: Sequence[str]) -> list[list[Months]]:
+    """As in the portal: quarters, half-years and years that are still to come."""
+    kinds = (("2024Q1", "2024Q2"), ("2024H1", "2024H2"), ("2024",))
+    at = 0 if "-" in code else 1 if "Q" in code else 2 if "H" in code else 3
+    return [
+        [MONTHS[one] for kind in kinds[level:] for one in kind if one not in frozen]
+        for level in range(at, len(kinds))
+    ]
+
+
+# --- The parts of one whole ---------------------------------------------------------------------------------
+
+
+def judged(order: Sequence[str], ledger: dict[str, tuple[int, ...]]) -> dict[str, Kept]:
+    """The periods as they are frozen one after another."""
+    found: dict[str, Kept] = {}
+    for code in order:
+        weights = {part: sum(ledger[leaf][at] for leaf in MADE_OF[code]) for at, part in enumerate(PARTS)}
+        own = (
+            frozenset(with_company(weights, LEAST)) if not small(sum(weights.values())) else frozenset(PARTS)
+        )
+        few = frozenset(part for part in PARTS if small(weights[part]))
+        kept = Kept(MONTHS[code], weights, few, own)
+        more = more_to_hide([*found.values()], kept, small, longer_ahead(code, [*found, code]))
+        found[code] = Kept(kept.months, weights, few, own | more)
+    return found
+
+
+def sums_over_time() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for whole in ("2024Q1", "2024Q2", "2024H1", "2024"):
+        yield whole, MADE_OF[whole]
+
+
+@given(orders, st.fixed_dictionaries({leaf: st.tuples(*(counts for _ in PARTS)) for leaf in LEAVES}))
+@settings(max_examples=400, deadline=None)
+def test_no_part_follows_from_those_of_other_periods(
+    order: list[str], ledger: dict[str, tuple[int, ...]]
+) -> None:
+    found = judged(order, ledger)
+    cells = {(code, part): True for code in MADE_OF for part in (0, *PARTS)}
+    for code, kept in found.items():
+        cells |= {(code, part): part in kept.hidden for part in PARTS} | {(code, 0): False}
+    lines = [{(code, 0): -1, **{(code, part): 1 for part in PARTS}} for code in MADE_OF]
+    for whole, leaves in sums_over_time():
+        lines += [{(whole, part): -1, **{(leaf, part): 1 for leaf in leaves}} for part in (0, *PARTS)]
+    known = derivable(cells, lines)
+    assert not {
+        (code, part) for code, part in known if code in found and part and small(found[code].weights[part])
+    }
+
+
+def test_the_last_month_hides_what_spares_the_quarter() -> None:
+    ledger = dict.fromkeys(LEAVES, (20, 30, 40, 50)) | {"2024-01": (2, 30, 40, 50)}
+    found = judged(("2024-01", "2024-02", "2024-03", "2024Q1"), ledger)
+    assert [set(kept.hidden) for kept in found.values()] == [{1, 2}, set(), {1, 2}, set()]
+
+
+def test_what_no_month_can_spare_the_quarter_hides() -> None:
+    ledger = dict.fromkeys(LEAVES, (20, 30, 40, 50)) | {"2024-03": (2, 30, 40, 50)}
+    found = judged(("2024-01", "2024-02", "2024-03", "2024Q1"), ledger)
+    assert [set(kept.hidden) for kept in found.values()] == [set(), set(), {1, 2}, {1, 2}]
+
+
+def test_months_and_a_quarter_to_come_spare_the_half_year() -> None:
+    ledger = dict.fromkeys(LEAVES, (20, 30, 40, 50)) | {"2024-03": (2, 30, 40, 50)}
+    found = judged(IN_ORDER[:9], ledger)
+    assert {code for code, kept in found.items() if kept.hidden} == {"2024-03", "2024Q1", "2024-06", "2024Q2"}
+
+
+def test_a_year_that_is_told_first_hides_what_would_be_left() -> None:
+    """The year less its first half would be the two of the other."""
+    ledger = dict.fromkeys(LEAVES, (20, 30, 40, 50)) | {"2024H2": (2, 300, 400, 500)}
+    found = judged(("2024H1", "2024", "2024H2"), ledger)
+    assert [set(kept.hidden) for kept in found.values()] == [set(), {1, 2}, {1, 2}]
+
+
+def test_where_nothing_is_small_every_period_is_told() -> None:
+    found = judged(IN_ORDER, dict.fromkeys(LEAVES, (9, 30, 40, 50)))
+    assert not any(kept.hidden for kept in found.values())
+
+
+# --- The tree and the chains --------------------------------------------------------------------------------
+
+
+@world
+def units() -> dict[str, Bureau]:
+    nation = factories.bureau("000000", "全国")
+    first = factories.bureau("110000", "甲省", nation)
+    return {
+        "nation": nation,
+        "first": first,
+        "second": factories.bureau("120000", "乙省", nation),
+        "third": factories.bureau("130000", "丙省", nation),
+        "north": factories.bureau("110100", "北市", first),
+        "south": factories.bureau("110200", "南市", first),
+    }
+
+
+@world
+def chains() -> list[IndustryChain]:
+    return [factories.chain("C01"), factories.chain("C02", "轴承"), factories.chain("C03", "仪表")]
+
+
+BELOW = {"nation": ("first", "second", "third"), "first": ("north", "south")}
+COUNTING = ("second", "third", "north", "south")
+Ledger = dict[tuple[str, str], tuple[int, ...]]
+ledgers = st.fixed_dictionaries(
+    {(leaf, unit): st.tuples(counts, counts, counts) for leaf in LEAVES for unit in COUNTING}
+)
+
+
+def counted(ledger: Ledger, period: str, unit: str, chain: int | None) -> int:
+    inside = [one for one in COUNTING if unit in (one, "nation") or one in BELOW.get(unit, ())]
+    rows = [ledger[leaf, one] for leaf in MADE_OF[period] for one in inside]
+    return sum(sum(row) if chain is None else row[chain] for row in rows)
+
+
+class Portal:
+    """Periods that are frozen and published without a ledger, one indicator each."""
+
+    def __init__(self, units: dict[str, Bureau], chains: list[IndustryChain], code: str = "I15") -> None:
+        self.units, self.chains, self.code = units, chains, code
+        self.told: dict[tuple[str, int], dict[tuple[str, int | None], int]] = {}
+        self.now = timezone.now()
+
+    def freeze(self, period: str, ledger: Ledger) -> None:
+        cells = {
+            (unit, chain): counted(ledger, period, unit, chain)
+            for unit in self.units
+            for chain in (None, 0, 1, 2)
+        }
+        self.keep(period, self.code, cells)
+
+    def keep(self, period: str, code: str, cells: dict[tuple[str, int | None], int]) -> None:
+        row, version = services.get_period(period), 1 + sum(one == period for one, _n in self.told)
+        self.now += timedelta(days=1)
+        if version == 1:
+            Period.objects.filter(pk=row.pk).update(status="published", frozen_at=self.now)
+        snapshot = Snapshot.objects.create(
+            period=row,
+            version=version,
+            job_state="done",
+            definition_version="test",
+            finished_at=self.now,
+            row_hash=hashlib.sha256(f"{version}{period}{cells}".encode()).hexdigest(),
+        )
+        trees.keep(snapshot)
+        StatValue._base_manager.bulk_create(
+            StatValue(
+                snapshot=snapshot,
+                indicator=code,
+                bureau=self.units[unit],
+                chain=None if chain is None else self.chains[chain],
+                value=value,
+            )
+            for (unit, chain), value in cells.items()
+            if value or chain is None
+        )
+        self.told[period, version] = cells
+
+    def withheld(self) -> dict[tuple[str, int, str, int | None], bool]:
+        """What a stranger is not told, by period, version, unit and chain."""
+        reader, found = Reader(AnonymousUser()), {}
+        for snapshot in Snapshot.objects.frozen().select_related("period"):
+            for unit, chain in self.told[snapshot.period.code, snapshot.version]:
+                of = None if chain is None else self.chains[chain]
+                key = snapshot.period.code, snapshot.version, unit, chain
+                found[key] = reader.withholds(snapshot, self.code, self.units[unit], of)
+        return found
+
+
+def sums(portal: Portal, ledgers: dict[tuple[str, int], Ledger]) -> Iterator[dict[Any, int]]:
+    """All that add up: chains, places, and periods that saw the same in the ledger."""
+    for period, version in ledgers:
+        for unit in portal.units:
+            yield {
+                (period, version, unit, None): -1,
+                **{(period, version, unit, chain): 1 for chain in range(3)},
+            }
+        for whole, parts in BELOW.items():
+            for chain in (None, 0, 1, 2):
+                yield {
+                    (period, version, whole, chain): -1,
+                    **{(period, version, part, chain): 1 for part in parts},
+                }
+    for (period, version), ledger in ledgers.items():
+        if period in LEAVES:
+            continue
+        ways = [[key for key in ledgers if key[0] == leaf] or [(leaf, 0)] for leaf in MADE_OF[period]]
+        for made in itertools.product(*ways):
+            for cell in itertools.product(portal.units, (None, 0, 1, 2)):
+                if all(
+                    counted(ledgers.get(leaf, ledger), leaf[0], *cell) == counted(ledger, leaf[0], *cell)
+                    for leaf in made
+                ):
+                    yield {(period, version, *cell): -1, **{(*leaf, *cell): 1 for leaf in made}}
+
+
+@given(
+    order=orders,
+    ledger=ledgers,
+    correction=st.tuples(st.integers(0, 20), st.sampled_from(COUNTING), st.tuples(counts, counts, counts)),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_withheld_follows_from_what_is_told_of_units_chains_periods_and_versions(
+    units: dict[str, Bureau],
+    chains: list[IndustryChain],
+    order: list[str],
+    ledger: Ledger,
+    correction: tuple[int, str, tuple[int, ...]],
+) -> None:
+    """With a correction of one of the shortest periods in the midst of the freezes."""
+    at, where, becomes = correction
+    frozen: dict[tuple[str, int], Ledger] = {}
+    with transaction.atomic():
+        portal, withheld = Portal(units, chains), {}
+        for number, period in enumerate(order):
+            portal.freeze(period, ledger)
+            frozen[period, 1] = ledger
+            if number == at and period in LEAVES:
+                ledger = ledger | {(period, where): becomes}
+                portal.freeze(period, ledger)
+                frozen[period, 2] = ledger
+            before, withheld = withheld, portal.withheld()
+            if number != at:
+                # What is told once is told for ever.
+                assert {key: withheld[key] for key in before} == before
+        cells = itertools.product(LEAVES, [0], units, (None, 0, 1, 2))
+        known = derivable(withheld | dict.fromkeys(cells, True), sums(portal, frozen))
+        assert not [one for one in known & withheld.keys() if small(portal.told[one[:2]][one[2:]])]
+        transaction.set_rollback(True)
