@@ -208,7 +208,7 @@ class Reader:
         """What all versions of a period hide of a figure for what is small in one of them."""
         for one in versions:
             group = self._hidden(one, None, whole, by_chain)
-            yield from (group[known] for known in TOGETHER.get(code, (code,)) if known in group)
+            yield from (group[known] for known in _with(one, code) if known in group)
 
     def _published(self, snapshot: Snapshot) -> list[Snapshot]:
         """The versions of a published period, which are all there to be read."""
@@ -217,7 +217,11 @@ class Reader:
     def _frozen(self) -> dict[int, list[Snapshot]]:
         """The versions of each frozen period, in the order of the first freezes."""
         if not self._versions:
-            rows = Snapshot.objects.frozen().select_related("period").defer("coverage", "warnings", "basis")
+            rows = (
+                Snapshot.objects.frozen()
+                .select_related("period")
+                .only("period", "version", "row_hash", "counted_hash")
+            )
             for one in rows.order_by("period__frozen_at", "period", "version"):
                 self._versions.setdefault(one.period_id, []).append(one)
         return self._versions
@@ -269,15 +273,16 @@ class Reader:
         period = snapshot.period
         known = self._before(snapshot).values()
         by_both = by_chain and whole is not None
-        if not indicator.adds_over_time:
+        if indicator.nature == Nature.STOCK:
             # Periods of any length tell the same state of the day on which they end.
-            ends = period.end_on if indicator.nature == Nature.STOCK else None
-            same = [versions for versions in known if versions[0].period.end_on == ends]
+            same = [versions for versions in known if versions[0].period.end_on == period.end_on]
             return [hidden for versions in same for hidden in self._own(versions, whole, code, by_chain)]
-        if by_both and period.kind != Period.Kind.YEAR:
+        if indicator.nature not in (Nature.FLOW, Nature.CUMULATIVE):
+            return []
+        if (by_both or indicator.nature == Nature.CUMULATIVE) and period.kind != Period.Kind.YEAR:
             return [EVERYTHING]
-        found = [self._more(snapshot, whole, by_chain)[_first(indicator.code)]]
-        if by_both and _since(snapshot, indicator.code):
+        found = [self._more(snapshot, whole, by_chain)[_with(snapshot, indicator.code)[0]]]
+        if by_both and _since_then(snapshot, indicator.code):
             years = [versions for versions in known if versions[0].period.kind == Period.Kind.YEAR]
             found += [hidden for versions in years for hidden in self._own(versions, whole, code, by_chain)]
         return found
@@ -302,17 +307,20 @@ class Reader:
     ) -> dict[str, Hidden]:
         newest = known[-1][-1]
         above = self._more(newest, self._above(newest, whole), by_chain) if whole else {}
+        if whole and by_chain:
+            plain = self._more(newest, whole, by_chain=False)
+            return {code: Hidden.of_parts(above[code].below(whole.pk), plain[code].parts) for code in plain}
         ahead = _still_ahead([versions[0].period for versions in known])
         found: dict[str, Hidden] = {}
         for code, indicator in figures.definitions(newest).items():
-            if not indicator.adds_over_time or code != _first(code):
+            if indicator.nature != Nature.FLOW:
                 continue
             over = above[code].below(whole.pk) if whole else Above()
             if over.everything:
                 found[code] = Hidden.of_parts(over)
                 continue
-            since = _since(newest, code)
-            begins = newest.period.start_on.year * 12 if since is None else since
+            also = _since_then(newest, code)
+            begins = also[0] if also else newest.period.start_on.year * 12
             earlier = [
                 self._kept(
                     versions, whole, code, by_chain, least, self._more(versions[-1], whole, by_chain)[code]
@@ -321,8 +329,8 @@ class Reader:
                 if begins <= _months(versions[-1].period)[0]
             ]
             last = self._kept(known[-1], whole, code, by_chain, least)
-            is_small = partial(_is_small, indicator, least)
-            hidden = over_time.more_to_hide(earlier, last, is_small, ahead, since)
+            adds = indicator.kind not in OF_ORGANIZATIONS
+            hidden = over_time.more_to_hide(earlier, last, least, ahead, adds=adds)
             found[code] = _as_hidden(over, hidden, whole)
         return found
 
@@ -343,12 +351,12 @@ class Reader:
             small=frozenset(
                 part
                 for of_version in sizes
-                for known in TOGETHER.get(code, (code,))
-                for part, weight in of_version.get(known, {}).items()
+                for part, weight in of_version.get(code, {}).items()
                 if 0 < weight < least
             ),
             hidden=frozenset(part for one in hidden for part in _parts(one, whole)),
             hides_all=any(one.above.everything for one in hidden),
+            also=_since_then(versions[-1], code),
         )
 
 
@@ -381,17 +389,17 @@ def _counts_things(indicator: Indicator) -> bool:
 # --- Figures over time ------------------------------------------------------------------------------------
 
 
-def _first(code: str) -> str:
-    """Of figures that are hidden together, the one by which they are judged."""
-    return TOGETHER.get(code, (code,))[0]
+def _with(snapshot: Snapshot, code: str) -> tuple[str, ...]:
+    """The figures that are hidden together; what is cumulative, years alone tell."""
+    is_year = snapshot.period.kind == Period.Kind.YEAR
+    return TOGETHER.get(code, (code,)) if is_year else (code,)
 
 
-def _since(snapshot: Snapshot, code: str) -> int | None:
-    """From which month on a figure, or one hidden with it, is told of all days until the end of a period."""
-    known = figures.definitions(snapshot)
-    for one in (known[code] for code in TOGETHER.get(code, ())):
+def _since_then(snapshot: Snapshot, code: str) -> Months | None:
+    """Which other days a year tells of by what it counts together with a figure."""
+    for one in (figures.definitions(snapshot)[code] for code in _with(snapshot, code)):
         if one.since and one.applies_to(snapshot.period.end_on):
-            return _month(one.since)
+            return _month(one.since), _months(snapshot.period)[1]
     return None
 
 
@@ -418,11 +426,6 @@ def _still_ahead(known: list[Period]) -> list[list[Months]]:
         specs = [periods.parse(code) for kind in longer[at:] for code in codes[kind] if code not in frozen]
         levels.append([(_month(spec.start_on), _month(spec.end_on) + 1) for spec in specs])
     return levels
-
-
-def _is_small(indicator: Indicator, least: int, weight: int) -> bool:
-    """Of who paid twice the difference of two numbers tells too little, never too much."""
-    return weight < least and (weight > 0 or (bool(weight) and indicator.kind in OF_ORGANIZATIONS))
 
 
 def _parts(hidden: Hidden, whole: Bureau | None) -> frozenset[Part]:

@@ -693,11 +693,6 @@ class Indicator:
         )
         return gettext("截止日在 %(first)s 至 %(last)s 的期间适用") % {"first": first, "last": last}
 
-    @property
-    def adds_over_time(self) -> bool:
-        """Whether months tell what the year does: flows add, and cumulative figures differ by one."""
-        return self.nature in (Nature.FLOW, Nature.CUMULATIVE)
-
     def applies_to(self, end_on: date) -> bool:
         return self.since is None or end_on >= self.since
 

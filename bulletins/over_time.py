@@ -9,13 +9,17 @@ a company with which it is hidden wherever a line is needed to be cut.
 
 The periods are taken in the order of their first freezes. What earlier ones tell is told, so that each hides
 what would complete a line to what these hide; nothing that comes later makes an earlier one hide more.
+Had the year to hide whatever its last month is the first to hide, little would be left of it: therefore the
+shorter ones hide more than they must.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TypeAlias
 
+# What is less than so many times a small figure is likely to be one in the next period.
+LIKELY = 2
 # Counted from one end of a month to another.
 Months: TypeAlias = tuple[int, int]
 # A part of a whole, a chain of the nation, or the nation itself, which is nobody's part.
@@ -32,28 +36,35 @@ class Kept:
     small: frozenset[Part] = frozenset()
     hidden: frozenset[Part] = frozenset()
     hides_all: bool = False
+    # Told besides: what was counted since a day until the end of the period.
+    also: Months | None = None
+
+    @property
+    def lines(self) -> tuple[Months, ...]:
+        return (self.months, self.also) if self.also else (self.months,)
 
 
 def more_to_hide(
     earlier: Sequence[Kept],
     newest: Kept,
-    is_small: Callable[[int], bool],
+    least: int,
     ahead: Sequence[Iterable[Months]] = (),
-    since: int | None = None,
+    *,
+    adds: bool = True,
 ) -> frozenset[Part]:
     """The parts that the newest period must not tell either.
 
     ``ahead`` are longer periods still to be frozen: all, the dearer, the dearest. A shorter one hides
-    what spares them. With ``since`` each period also tells what was counted since then until its end.
+    what spares them. Of figures that do not quite add, such as who paid, a difference may be too small.
     """
     if newest.hides_all:
         return frozenset()
-    decision = _Decision(earlier, newest, since)
+    decision = _Decision(earlier, newest)
+    if ahead:
+        decision.keep_ready(LIKELY * least)
     known = (*earlier, newest)
     sources = [(one.months, part) for one in known for part in one.small]
-    if since is not None:
-        sources += [((since, one.months[1]), part) for one in known for part in one.small]
-    sources += _small_between(known, is_small)
+    sources += _small_between(known, least, adds)
     for periods in (*ahead, ()):
         decision.look_ahead(periods)
         for months, part in sources:
@@ -61,7 +72,7 @@ def more_to_hide(
     return frozenset(decision.hidden - newest.hidden)
 
 
-def _small_between(known: Sequence[Kept], is_small: Callable[[int], bool]) -> Iterator[tuple[Months, Part]]:
+def _small_between(known: Sequence[Kept], least: int, adds: bool) -> Iterator[tuple[Months, Part]]:
     """What lies between ends without being a period of its own, where it is small."""
     periods = {one.months for one in known}
     for ends in _lines(known):
@@ -69,7 +80,8 @@ def _small_between(known: Sequence[Kept], is_small: Callable[[int], bool]) -> It
             at = {end: sum(sign * one.weights.get(part, 0) for one, sign in way) for end, way in ends.items()}
             for first, last in combinations(sorted(at), 2):
                 weight = at[last] - at[first]
-                if is_small(weight) and (first, last) not in periods:
+                is_small = 0 < weight < least or (weight < 0 and not adds)
+                if is_small and (first, last) not in periods:
                     yield (first, last), part
 
 
@@ -91,19 +103,22 @@ def _lines(known: Sequence[Kept]) -> Iterator[dict[int, list[tuple[Kept, int]]]]
 class _Decision:
     """What the newest period hides so far."""
 
-    def __init__(self, earlier: Sequence[Kept], newest: Kept, since: int | None) -> None:
-        self.earlier, self.newest, self.since = earlier, newest, since
+    def __init__(self, earlier: Sequence[Kept], newest: Kept) -> None:
+        self.earlier, self.newest = earlier, newest
         self.parts = {part for one in (*earlier, newest) for part in (*one.weights, *one.hidden)}
         self.hidden = set(newest.hidden)
-        if since is not None:
-            # Until the same end all tell the same.
-            for one in (one for one in earlier if one.months[1] == newest.months[1]):
-                self.hidden |= self.parts if one.hides_all else one.hidden
         # By which of the earlier ones a part is hidden, as bits.
         self.by = {
             part: sum(1 << at for at, one in enumerate(earlier) if one.hides_all or part in one.hidden)
             for part in self.parts
         }
+
+    def keep_ready(self, below: int) -> None:
+        """Hide what is likely to be small in the next period, so that it has company there."""
+        weights = self.newest.weights
+        ready = {part for part, weight in weights.items() if part is not None and 0 < weight < below}
+        if len(ready | self.hidden) > 1:
+            self.hidden |= ready
 
     def look_ahead(self, periods: Iterable[Months]) -> None:
         self.ahead = list(periods)
@@ -134,9 +149,7 @@ class _Decision:
         yield from self.ahead
         told = [one for at, one in enumerate(self.earlier) if not by >> at & 1]
         for one in told if is_hidden else (*told, self.newest):
-            yield one.months
-            if self.since is not None:
-                yield self.since, one.months[1]
+            yield from one.lines
 
 
 def _lead(months: Months, told: Iterable[Months]) -> bool:
