@@ -122,7 +122,7 @@ class _Decision:
 
     def look_ahead(self, periods: Iterable[Months]) -> None:
         self.ahead = list(periods)
-        self.known: dict[tuple[Months, int, bool], bool] = {}
+        self.joined: dict[tuple[int, bool], dict[int, int]] = {}
 
     def keep(self, months: Months, part: Part) -> None:
         """See that a part has company that keeps it; where nothing can, what is told is told."""
@@ -140,21 +140,20 @@ class _Decision:
 
     def _is_kept(self, months: Months, part: Part, other: Part, is_hidden: bool) -> bool:
         by = self.by[part] & self.by[other]
-        key = months, by, is_hidden
-        if key not in self.known:
-            self.known[key] = not _lead(months, self._told(by, is_hidden))
-        return self.known[key]
-
-    def _told(self, by: int, is_hidden: bool) -> Iterator[Months]:
-        yield from self.ahead
-        told = [one for at, one in enumerate(self.earlier) if not by >> at & 1]
-        for one in told if is_hidden else (*told, self.newest):
-            yield from one.lines
+        if (by, is_hidden) not in self.joined:
+            told = [one for at, one in enumerate(self.earlier) if not by >> at & 1]
+            periods = told if is_hidden else [*told, self.newest]
+            self.joined[by, is_hidden] = _joined(
+                [*self.ahead, *(line for one in periods for line in one.lines)]
+            )
+        joined, (first, last) = self.joined[by, is_hidden], months
+        return joined.get(first, first) != joined.get(last, last)
 
 
-def _lead(months: Months, told: Iterable[Months]) -> bool:
-    """Whether lines lead from the beginning to the end."""
-    lines, reached = list(told), {months[0]}
-    while more := {end for line in lines if reached & {*line} for end in line} - reached:
-        reached |= more
-    return months[1] in reached
+def _joined(lines: Iterable[Months]) -> dict[int, int]:
+    """The ends that lines join, with one of those that are joined to each."""
+    found: dict[int, int] = {}
+    for line in lines:
+        first, last = (found.setdefault(end, end) for end in line)
+        found |= {end: first for end, joined in found.items() if joined == last}
+    return found
