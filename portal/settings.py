@@ -165,6 +165,7 @@ DATABASES = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["ENGINE"] = "common.postgresql"
     # Values travel beside the statement, so that the busiest can be planned once (`common.prepared`).
     DATABASES["default"].setdefault("OPTIONS", {})["server_side_binding"] = True
 # Off behind a pooler that hands connections on between transactions and knows no prepared statements.

@@ -89,9 +89,7 @@ def test_redis_and_postgresql_are_a_matter_of_addresses(tmp_path: Path) -> None:
         CACHE_URL="redis://h/1",
         CELERY_BROKER_URL="redis://h/0",
     )
-    assert result.stdout.strip() == (
-        "django.db.backends.postgresql django.core.cache.backends.redis.RedisCache False"
-    )
+    assert result.stdout.strip() == "common.postgresql django.core.cache.backends.redis.RedisCache False"
 
 
 def test_the_readme_lists_every_variable_and_no_other() -> None:

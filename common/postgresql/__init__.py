@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, which sees without asking whether a connection still stands."""
