@@ -225,6 +225,10 @@ CHROMIUM_FLAGS = [
 ]
 
 
+# What the browser says of a refused request, and what htmx does.
+REFUSALS = ("Failed to load resource", "Response Status Error Code 4")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -249,8 +253,9 @@ def new_page(chromium: Browser, live_server: object) -> Iterator[Callable[..., P
     faults: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
-        # A refused request is what many tests are about; refused static files are caught below.
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        # A refused request is what many tests are about, and one that was under way when the row moved on is
+        # refused too; refused static files are caught below.
+        if message.type == "error" and not message.text.startswith(REFUSALS):
             faults.append(f"{message.text} ({message.location})")
 
     def on_response(response: Response) -> None:
@@ -260,7 +265,8 @@ def new_page(chromium: Browser, live_server: object) -> Iterator[Callable[..., P
     def open_page(**options: object) -> Page:
         defaults = {"locale": "zh-CN", "viewport": {"width": 1366, "height": 768}}
         context = chromium.new_context(base_url=str(live_server), **(defaults | options))
-        context.set_default_timeout(10_000)
+        # Only what fails waits so long; beside two other tests on two cores a page may take its time.
+        context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", on_console)

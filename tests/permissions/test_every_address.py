@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,8 +77,8 @@ def test_everybody_is_answered_as_the_table_says(
     caplog.set_level(logging.CRITICAL, "django.request")
     visitor = Visitor(world, kind)
     monkeypatch.setattr(ModelBackend, "get_user", lambda _backend, _key: visitor.person)
-    session = dict(visitor.client.session)
-    monkeypatch.setattr(SessionStore, "load", lambda _store: deepcopy(session))
+    session = json.dumps(dict(visitor.client.session))
+    monkeypatch.setattr(SessionStore, "load", lambda _store: json.loads(session))
     # What pages of the admin site and refusals look like is the business of other tests; it costs the most.
     monkeypatch.setattr(TemplateResponse, "rendered_content", "")
     blank = SimpleNamespace(render=lambda *_given, **_named: "")
