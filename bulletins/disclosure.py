@@ -220,7 +220,7 @@ class Reader:
             rows = (
                 Snapshot.objects.frozen()
                 .select_related("period")
-                .only("period", "version", "row_hash", "counted_hash")
+                .only("period", "version", "row_hash", "counted_hash", "frame_hash")
             )
             for one in rows.order_by("period__frozen_at", "period", "version"):
                 self._versions.setdefault(one.period_id, []).append(one)
@@ -371,7 +371,11 @@ def _remembered(name: str, whole: Bureau | None, by_chain: bool, work: Callable[
 
 
 def _state(snapshots: Iterable[Snapshot]) -> str:
-    return ":".join(f"{one.pk}:{one.row_hash[:16]}:{one.counted_hash[:16]}" for one in snapshots)
+    """Which versions they are, with their figures, rows and units."""
+    return ":".join(
+        f"{one.pk}:{one.period.code}:{one.row_hash[:16]}:{one.counted_hash[:16]}:{one.frame_hash[:16]}"
+        for one in snapshots
+    )
 
 
 def _rows_of(hidden: Hidden) -> Q:
