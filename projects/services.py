@@ -161,9 +161,13 @@ def file(
 
 
 def filed_as(public_id: UUID, organization: Organization) -> Bottleneck | None:
-    """What the organisation has filed under this address."""
+    """What the organisation has filed under this address.
+
+    Whoever is told of it has filed: on SQLite a transaction is not over before what it read is on the disk.
+    """
     stored = Bottleneck.objects.judged("by the organisation, here").filter(organization=organization)
-    return stored.exclude(status=S.DRAFT).filter(public_id=public_id).first()
+    with transaction.atomic():
+        return stored.exclude(status=S.DRAFT).filter(public_id=public_id).first()
 
 
 @by_whom

@@ -1,3 +1,4 @@
+import logging
 import os
 from functools import lru_cache
 from typing import Any
@@ -5,6 +6,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 FULL = 2
+logger = logging.getLogger("portal.disk")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -27,13 +29,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.connection.cursor(factory=Cursor)
 
     def _start_transaction_under_autocommit(self) -> None:
-        if _pragma(self.connection, "journal_mode") == "wal":
-            self._wait_within("NORMAL")
-        else:
-            self._close_log()  # another will be made
+        has_log = self.is_durable and _pragma(self.connection, "journal_mode") == "wal"
         try:
+            if has_log:
+                self._wait_within("NORMAL")
+            else:
+                self._close_log()  # another will be made
             super()._start_transaction_under_autocommit()  # type: ignore[misc]
+            if has_log and self.log is None:
+                self._open_log()
         except BaseException:
+            self.connection.rollback()
             self._wait_within("FULL")
             raise
 
@@ -44,10 +50,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         super()._commit()  # type: ignore[misc]
-        if self.is_durable and _pragma(self.connection, "journal_mode") == "wal":
-            if self.log is None:
-                self.log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
+        if self.log is None:
+            return
+        try:
             os.fdatasync(self.log)
+        except OSError:
+            # What others read is not on the disk and never may be. Nobody is answered, as with PostgreSQL:
+            # what follows begins with what the disk holds.
+            logger.critical("The disk refuses what was committed", exc_info=True)
+            os._exit(os.EX_IOERR)
 
     def _close(self) -> None:
         super()._close()  # type: ignore[misc]
@@ -56,6 +67,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _wait_within(self, synchronous: str) -> None:
         if self.is_durable:
             self.connection.execute(f"PRAGMA synchronous={synchronous}")
+
+    def _open_log(self) -> None:
+        """Before anything is written: what failed later would be answered as if it were not stored."""
+        # Where links lead: the log lies beside the file itself.
+        file = self.connection.execute("PRAGMA database_list").fetchone()[2]
+        self.log = os.open(f"{file}-wal", os.O_RDONLY)
 
     def _close_log(self) -> None:
         if self.log is not None:

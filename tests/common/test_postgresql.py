@@ -19,8 +19,11 @@ class Line:
     def __init__(self) -> None:
         self.ours, self.server = socket.socketpair()
         self.asked: list[str] = []
+        self.closed = False
 
     def fileno(self) -> int:
+        if self.closed:
+            raise psycopg.OperationalError("the connection is lost")
         return self.ours.fileno()
 
     @contextmanager
@@ -59,6 +62,11 @@ def test_where_nothing_came_the_server_is_not_asked(connection: DatabaseWrapper,
 
 def test_a_server_that_has_gone_is_noticed(connection: DatabaseWrapper, line: Line):
     line.server.close()
+    assert not connection.is_usable()
+
+
+def test_a_line_that_was_lost_during_a_query_is_none(connection: DatabaseWrapper, line: Line):
+    line.closed = True
     assert not connection.is_usable()
 
 

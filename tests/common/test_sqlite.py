@@ -21,10 +21,12 @@ Connect = Callable[..., base.DatabaseWrapper]
 def connect(tmp_path: Path, django_db_blocker: Any) -> Iterator[Connect]:
     opened = []
 
-    def wrapper(journal: str = "WAL", synchronous: str = "FULL") -> base.DatabaseWrapper:
+    def wrapper(
+        journal: str = "WAL", synchronous: str = "FULL", name: str = "rows.sqlite3"
+    ) -> base.DatabaseWrapper:
         commands = f"PRAGMA journal_mode={journal};PRAGMA synchronous={synchronous}"
         options = {"init_command": commands, "transaction_mode": "IMMEDIATE", "timeout": 0.05}
-        database = {"ENGINE": "common.sqlite", "NAME": str(tmp_path / "rows.sqlite3"), "OPTIONS": options}
+        database = {"ENGINE": "common.sqlite", "NAME": str(tmp_path / name), "OPTIONS": options}
         connection = ConnectionHandler({"default": database})["default"]
         opened.append(connection)
         connection.cursor().execute("CREATE TABLE IF NOT EXISTS words (word)")
@@ -121,6 +123,45 @@ def test_without_a_log_sqlite_itself_waits_and_a_log_made_anew_is_the_one_that_c
         connection.cursor().execute("PRAGMA journal_mode=WAL")
         in_transaction(connection)
     assert len(inodes) == 2 and inodes[1] == log.stat().st_ino != inodes[0]
+
+
+def test_the_log_lies_where_a_link_to_the_database_leads(
+    connect: Connect, synced: list[Path], tmp_path: Path
+):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link.sqlite3").symlink_to(tmp_path / "elsewhere" / "rows.sqlite3")
+    in_transaction(connect(name="link.sqlite3"))
+    assert synced == [tmp_path / "elsewhere" / "rows.sqlite3-wal"]
+
+
+def test_where_the_log_cannot_be_opened_nothing_is_stored(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+    connection = connect()
+
+    def refused(*_args: object) -> int:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refused)
+        with pytest.raises(OSError, match="too many"):
+            in_transaction(connection)
+    assert how_it_waits(connection) == FULL
+    assert connection.cursor().execute("SELECT COUNT(*) FROM words").fetchone() == (0,)
+    assert in_transaction(connection) == NORMAL
+
+
+def test_where_the_disk_refuses_nobody_is_answered(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+    connection = connect()
+
+    def refused(_file: int) -> None:
+        raise OSError("input/output error")
+
+    def ended(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(os, "fdatasync", refused)
+    monkeypatch.setattr(os, "_exit", ended)
+    with pytest.raises(SystemExit):
+        in_transaction(connection)
 
 
 def test_where_nothing_has_to_survive_nothing_waits(connect: Connect, synced: list[Path]):
