@@ -133,8 +133,15 @@ def compose(bulletin: Bulletin) -> Circular:
 
 def reader_of(bulletin: Bulletin) -> Reader | None:
     """By whose eyes a paper reads figures: what is issued by itself nobody has looked at, so it tells what
-    anybody is told. What people sign is the word of their office, and prints all."""
-    return Reader(AnonymousUser()) if bulletin.edition_id else None
+    anybody is told. What people sign is the word of their office, and prints all.
+
+    A later correction, of whatever period, may hide more: what was printed stays printed, and is told so.
+    """
+    if not bulletin.edition_id:
+        return None
+    frozen = [one for one in (bulletin.snapshot, bulletin.compared_with) if one and one.version]
+    until = max([bulletin.created_at, *(one.finished_at for one in frozen if one.finished_at)])
+    return Reader(AnonymousUser(), until)
 
 
 def headline(bulletin: Bulletin, codes: Sequence[str] = HEADLINES) -> list[Headline]:

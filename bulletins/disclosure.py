@@ -6,9 +6,9 @@ Whatever prints, draws, sends or compares figures asks here, and nowhere else.
 
 import hashlib
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,7 +21,7 @@ from bulletins.behind import Place
 from bulletins.figures import WITHHELD, Value
 from bulletins.indicators import BASES, Indicator, Kind, Nature
 from bulletins.models import CountedRow, Period, Snapshot, SnapshotUnit, StatValue
-from bulletins.over_time import Kept, Months, Part
+from bulletins.over_time import Kept, Line, Months, Part, Weights
 from bulletins.small_cells import OWN, Above, Chain, Hidden
 from common.scope import system_job
 from enterprises.models import Bureau, IndustryChain
@@ -34,7 +34,7 @@ TOGETHER = {code: group for group in SUMS for code in group}
 # Where each organisation stands for what it paid or how long it waited: they are counted, not the rows.
 OF_ORGANIZATIONS = (Kind.MONEY, Kind.MEDIAN)
 # To be counted on when what is hidden changes: it is remembered, here and by those who took files.
-RULES = 3
+RULES = 4
 # A frozen snapshot never changes, nor does what is hidden of it; a year's periods are judged by each other.
 REMEMBERED = 400 * 24 * 60 * 60
 EVERYTHING = Hidden.of_parts(Above(everything=True))
@@ -44,10 +44,10 @@ Judged: TypeAlias = tuple[dict[str, Hidden], dict[str, dict[Part, int]]]
 
 
 class Reader:
-    """One who reads figures: a user, or anybody."""
+    """One who reads figures: a user, or anybody; ``until`` a moment, by the versions that there were then."""
 
-    def __init__(self, user: Any) -> None:
-        self.user = user
+    def __init__(self, user: Any, until: datetime | None = None) -> None:
+        self.user, self.until = user, until
         self._groups: dict[tuple[int, int, int, bool], Judged] = {}
         self._later: dict[tuple[int, int, bool], dict[str, Hidden]] = {}
         self._patterns: dict[tuple[int, int, bool, str], list[Hidden]] = {}
@@ -136,6 +136,11 @@ class Reader:
                     found |= parts & Q(indicator=code) & _rows_of(hidden)
         return found
 
+    def judged_by(self, snapshot: Snapshot) -> str:
+        """Changes with all on which it depends what is told of a version: the rules, and the versions of its
+        period and of those that were frozen before."""
+        return f"{RULES}.{settings.SMALL_CELLS_BELOW}.{_digest(self._known(snapshot))}"
+
     def _line(self, snapshot: Snapshot, bureau: Bureau) -> list[Bureau]:
         """The units over another one as they stood, the nearest last; looked up once for a whole page."""
         if bureau.pk not in self._paths.get(snapshot.pk, ()):
@@ -222,6 +227,8 @@ class Reader:
                 .select_related("period")
                 .only("period", "version", "row_hash", "counted_hash", "frame_hash")
             )
+            if self.until:
+                rows = rows.filter(finished_at__lte=self.until)
             for one in rows.order_by("period__frozen_at", "period", "version"):
                 self._versions.setdefault(one.period_id, []).append(one)
         return self._versions
@@ -292,14 +299,17 @@ class Reader:
         frozen = self._frozen().items()
         return dict(itertools.takewhile(lambda item: item[0] != snapshot.period_id, frozen))
 
+    def _known(self, snapshot: Snapshot) -> list[list[Snapshot]]:
+        """With the versions of its own period, which come last."""
+        return [*self._before(snapshot).values(), self._published(snapshot)]
+
     def _more(self, snapshot: Snapshot, whole: Bureau | None, by_chain: bool) -> dict[str, Hidden]:
         """What a period must not tell of the parts of a unit because of others, by indicator."""
         key = snapshot.period_id, whole.pk if whole else 0, by_chain
         if key not in self._later:
-            known = [*self._before(snapshot).values(), self._published(snapshot)]
-            state = hashlib.sha256(_state(one for versions in known for one in versions).encode())
+            known = self._known(snapshot)
             work = partial(self._worked_out_over_time, known, whole, by_chain)
-            self._later[key] = _remembered(f"time:{state.hexdigest()}", whole, by_chain, work)
+            self._later[key] = _remembered(f"time:{_digest(known)}", whole, by_chain, work)
         return self._later[key]
 
     def _worked_out_over_time(
@@ -345,18 +355,21 @@ class Reader:
     ) -> Kept:
         hidden = [*self._own(versions, whole, code, by_chain), *more]
         sizes = [self._judged(one, None, whole, by_chain)[1] for one in versions]
+        *older, weights = [of_version.get(code, {}) for of_version in sizes]
+        since = _since_then(versions[-1], code)
         return Kept(
             _months(versions[-1].period),
-            sizes[-1].get(code, {}),
+            weights,
             small=frozenset(
                 part
-                for of_version in sizes
-                for part, weight in of_version.get(code, {}).items()
+                for of_version in (*older, weights)
+                for part, weight in of_version.items()
                 if 0 < weight < least
             ),
             hidden=frozenset(part for one in hidden for part in _parts(one, whole)),
             hides_all=any(one.above.everything for one in hidden),
-            also=_since_then(versions[-1], code),
+            older=older,
+            also=since and Line(since, [_together(versions[-1], code, one) for one in sizes]),
         )
 
 
@@ -376,6 +389,10 @@ def _state(snapshots: Iterable[Snapshot]) -> str:
         f"{one.pk}:{one.period.code}:{one.row_hash[:16]}:{one.counted_hash[:16]}:{one.frame_hash[:16]}"
         for one in snapshots
     )
+
+
+def _digest(known: Iterable[Iterable[Snapshot]]) -> str:
+    return hashlib.sha256(_state(itertools.chain.from_iterable(known)).encode()).hexdigest()
 
 
 def _rows_of(hidden: Hidden) -> Q:
@@ -405,6 +422,13 @@ def _since_then(snapshot: Snapshot, code: str) -> Months | None:
         if one.since and one.applies_to(snapshot.period.end_on):
             return _month(one.since), _months(snapshot.period)[1]
     return None
+
+
+def _together(snapshot: Snapshot, code: str, sizes: Mapping[str, Weights]) -> Weights:
+    """On how much rests what a year tells of those other days: the sum of all that it counts since then."""
+    known = figures.definitions(snapshot)
+    told = [sizes.get(one, {}) for one in _with(snapshot, code) if known[one].since]
+    return {part: sum(weights.get(part, 0) for weights in told) for part in set().union(*told)}
 
 
 def _month(day: date) -> int:

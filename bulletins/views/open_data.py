@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -57,9 +58,10 @@ def open_file(request: HttpRequest, period: str, kind: str) -> HttpResponse:
     form = OpenDataForm(request.GET)
     if not form.is_valid():
         return _refused(" ".join(faults[0] for faults in form.errors.values()), 400, {})
-    # The rows of a frozen version are the same for ever, in each language and by the same rules.
+    # The figures of a frozen version are the same for ever, in each language; which of them are told depends
+    # on the rules and on the versions of the periods that were frozen before.
     asked = "&".join(f"{name}={value}" for name, value in sorted(form.data.items()))
-    rules = f"{disclosure.RULES}.{settings.SMALL_CELLS_BELOW}"
+    rules = disclosure.Reader(AnonymousUser()).judged_by(snapshot)
     licence = quote(f"{settings.OPEN_DATA_LICENCE} {settings.OPEN_DATA_LICENCE_URL}")
     version = f"{snapshot.pk}-{snapshot.row_hash[:32]}-{rules}-{licence}"
     tag = quote_etag(f"{version}-{kind}-{get_language()}-{quote(asked)}")

@@ -21,7 +21,7 @@ from accounts.models import Role
 from bulletins import services, trees
 from bulletins.disclosure import Reader
 from bulletins.models import Period, Snapshot, StatValue
-from bulletins.over_time import Kept, Months, more_to_hide
+from bulletins.over_time import Kept, Line, Months, Part, more_to_hide
 from bulletins.small_cells import with_company
 from enterprises.models import Bureau, IndustryChain
 from tests import factories
@@ -142,6 +142,61 @@ def test_a_year_that_is_told_first_hides_what_would_be_left() -> None:
 def test_where_nothing_is_small_every_period_is_told() -> None:
     found = judged(IN_ORDER, dict.fromkeys(LEAVES, (11, 30, 40, 50)))
     assert not any(kept.hidden for kept in found.values())
+
+
+# --- Corrections, other days, what came late ----------------------------------------------------------------
+
+
+def told_of(first: int, last: int, *versions: dict[Part, int], hidden: Sequence[Part] = ()) -> Kept:
+    """A period with its versions, the newest last."""
+    *older, newest = versions
+    few = frozenset(part for one in versions for part, weight in one.items() if small(weight))
+    return Kept((first, last), newest, few, few | {*hidden}, older=older)
+
+
+def test_a_part_that_a_correction_took_away_is_judged_as_well() -> None:
+    """Of the chains of the nation, C07 was small in the first version, and is not in the second."""
+    before = Kept((0, 1), {11: 6, 12: 9}, frozenset({7}), frozenset({None}), hides_all=True)
+    assert more_to_hide([before], Kept((1, 2), {11: 8, 12: 9, None: 17}), LEAST) == set()
+    # The quarter would tell it.
+    before = told_of(0, 1, {7: 2, 11: 6, 12: 9}, {11: 6, 12: 9}, hidden=[11])
+    february, both = {7: 9, 11: 9, 12: 9}, told_of(0, 2, {7: 11, 11: 15, 12: 18})
+    assert more_to_hide([before, told_of(1, 2, february)], both, LEAST) == {7, 11}
+
+
+def test_what_was_counted_before_the_first_frozen_year_is_small_as_well() -> None:
+    """Thirty formed in 2025, of 32 that were formed since 2024 began."""
+    since = Line((0, 24), ({1: 32, 2: 60, 3: 80},))
+    first = Kept((12, 24), {1: 30, 2: 30, 3: 40}, also=since)
+    assert more_to_hide([], first, LEAST) == {1, 2}
+    assert more_to_hide([], Kept((12, 24), {1: 30, 2: 30, 3: 40}), LEAST) == set()
+
+
+def test_a_correction_takes_no_protection_from_what_was_told_before() -> None:
+    """The quarter less February and the first version of January is the two of March."""
+    january, february = {1: 20, 2: 30, 3: 40}, told_of(1, 2, {1: 20, 2: 30, 3: 40})
+    quarter = told_of(0, 3, {1: 42, 2: 90, 3: 120})
+    assert more_to_hide([told_of(0, 1, january), february], quarter, LEAST) == {1, 2}
+    corrected = told_of(0, 1, january, january | {1: 25})
+    assert more_to_hide([corrected, february], quarter, LEAST) == {1, 2}
+
+
+def test_what_came_late_does_not_follow_from_the_months() -> None:
+    months = [told_of(month, month + 1, {1: 20, 2: 30, 3: 40}) for month in range(3)]
+    assert more_to_hide(months, told_of(0, 3, {1: 60, 2: 90, 3: 120}), LEAST) == set()
+    assert more_to_hide(months, told_of(0, 3, {1: 62, 2: 90, 3: 120}), LEAST) == {1, 2}
+    assert more_to_hide(months, told_of(0, 3, {1: 65, 2: 90, 3: 120}), LEAST) == set()
+    # What some month hides, nobody subtracts; and firms do not add.
+    months[0] = told_of(0, 1, {1: 20, 2: 30, 3: 40}, hidden=[1, 2])
+    assert more_to_hide(months, told_of(0, 3, {1: 62, 2: 90, 3: 120}), LEAST) == set()
+    months[0] = told_of(0, 1, {1: 20, 2: 30, 3: 40})
+    assert more_to_hide(months, told_of(0, 3, {1: 58, 2: 90, 3: 120}), LEAST, adds=False) == set()
+
+
+def test_a_correction_that_the_quarter_saw_is_nothing_late() -> None:
+    months = [told_of(month, month + 1, {1: 20, 2: 30, 3: 40}) for month in range(1, 3)]
+    corrected = told_of(0, 1, {1: 20, 2: 30, 3: 40}, {1: 22, 2: 30, 3: 40})
+    assert more_to_hide([corrected, *months], told_of(0, 3, {1: 62, 2: 90, 3: 120}), LEAST) == set()
 
 
 # --- The tree and the chains --------------------------------------------------------------------------------
@@ -348,6 +403,18 @@ def test_formed_consortia_do_not_follow_from_those_standing_and_dissolved_of_two
         assert hidden_units(portal, "2026", code) == set()
 
 
+def test_consortia_before_the_first_frozen_year_do_not_follow_from_it(
+    units: dict[str, Bureau], chains: list[IndustryChain]
+) -> None:
+    """Two were formed before 2025."""
+    portal = Portal(units, chains)
+    snapshot = portal.keep("2025", "I03", of_units(30, 30, 40))
+    for code, values in (("I04", of_units(32, 90, 99)), ("I04D", of_units(0, 0, 0))):
+        portal.add(snapshot, code, values)
+    for code in ("I03", "I04", "I04D"):
+        assert {"first", "second"} <= hidden_units(portal, "2025", code)
+
+
 def test_cumulative_figures_and_those_of_units_by_chain_are_told_of_years_alone(
     units: dict[str, Bureau], chains: list[IndustryChain]
 ) -> None:
@@ -424,6 +491,25 @@ def interface(client: Client, period: str) -> dict[str, str]:
     asked = {"period": period, "indicator": "I15", "level": 1, "page_size": 200}
     rows = client.get("/api/v1/figures/", asked).json()["results"]
     return {row["bureau"]: "*" if row["withheld"] else str(row["value"]) for row in rows if not row["chain"]}
+
+
+def test_a_file_that_tells_less_after_a_correction_elsewhere_is_sent_anew(
+    units: dict[str, Bureau], chains: list[IndustryChain]
+) -> None:
+    """Of January two are left, so that March has to spare the quarter."""
+    portal = Portal(units, chains)
+    for period in DAYS:
+        portal.keep(period, "I15", of_units(20, 30, 40))
+    address = "/open/2024-03/json/?indicator=I15"
+    first = Client().get(address)
+    portal.keep("2024-01", "I15", of_units(2, 30, 40))
+    again = Client().get(address, headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 200
+    told = [row["status"] for row in again.json()["rows"]]
+    assert (told.count("withheld"), [row["status"] for row in first.json()["rows"]]) == (
+        2,
+        ["told"] * len(told),
+    )
 
 
 @pytest.mark.parametrize("surface", [board, passports, page_file, open_data, interface])

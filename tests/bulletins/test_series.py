@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from bulletins.models import Bulletin, Edition, Period, Series
 from common.jobs import Job
 from enterprises.models import Bureau
 from tests import factories
-from tests.bulletins.ledger import Tree, firm, project, solved, takes_part
+from tests.bulletins.ledger import SPRING, Tree, firm, project, solved, takes_part
 from tests.conftest import wait_until
 from tests.worlds import world
 
@@ -339,6 +340,34 @@ def test_a_series_tells_no_more_than_anybody_is_told(
     by_code = Bulletin.objects.judged("test").get(bureau=tree.jiangsu)
     page = Client().get(f"/verify/{by_code.verification_code}/").content.decode()
     assert re.search(r"实施质量强链项目</dt><dd class=\"num\">\* ", page)
+
+
+def test_a_correction_of_another_period_leaves_papers_as_they_were_printed(
+    tree: Tree, printed: list[paper.Circular]
+) -> None:
+    """Two problems of January come late into it, so that strangers read no more of March."""
+    for unit in (tree.huqiu, tree.dongcheng, tree.dalian):
+        for day in (date(2024, 2, 20), SPRING):
+            for _n in range(12):
+                solved(unit, day)
+    one = signed(tree, period_kind="month")
+    for code in ("2024-01", "2024-02", "2024-03"):
+        services.freeze_now(services.get_period(code), None)
+    march = services.publish(services.get_period("2024-03"), None)
+    run(one, march)
+    row = Bulletin.objects.judged("test").get(bureau=tree.jiangsu, status="issued")
+
+    def verified() -> list[str]:
+        page = Client().get(f"/verify/{row.verification_code}/").content.decode()
+        return re.findall(r"<dd.*?</dd>", page, re.DOTALL)
+
+    before = verified()
+    for _n in range(2):
+        solved(tree.huqiu, date(2024, 1, 20))
+    services.freeze_now(services.get_period("2024-01"), None, "补登")
+    assert Reader(AnonymousUser()).withholds(row.snapshot, "I15", tree.jiangsu)
+    assert verified() == before
+    assert any(">13 " in line for line in before)
 
 
 def test_what_people_sign_prints_all(period: Period, tree: Tree, printed: list[paper.Circular]) -> None:
