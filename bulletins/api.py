@@ -38,6 +38,11 @@ from enterprises.models import Bureau
 
 # Recounts and comparisons, each; the same as of their pages.
 ASKED_PER_MINUTE = 30
+# As the terms of open data say it.
+WITHHELD = (
+    "a small figure, one from which a small one could be worked out, or, of periods shorter than a year, "
+    "a cumulative one or one of a region by chain."
+)
 
 
 class PeriodSerializer(RowSerializer):
@@ -172,8 +177,7 @@ class FigureSerializer(RowSerializer):
     )
     withheld = serializers.BooleanField(
         source="figure.withheld",
-        help_text="Outside the scope: a small figure, or one from which a small one could be worked out. "
-        "All its numbers are null then.",
+        help_text=f"Outside the scope: {WITHHELD} All its numbers are null then.",
     )
 
     def _indicator(self, row: StatValue) -> Indicator:
@@ -348,9 +352,7 @@ class PassportSerializer(serializers.Serializer):
     time_rule = serializers.CharField()
     place_rule = serializers.CharField()
     definition = serializers.CharField(help_text="Version of the definition it was counted by.")
-    figure = PartsSerializer(
-        allow_null=True, help_text="Null: withheld, for it is small or would give a small one away."
-    )
+    figure = PartsSerializer(allow_null=True, help_text=f"Null: withheld. Outside the scope: {WITHHELD}")
     frozen_at = MomentField(allow_null=True)
     reason = serializers.CharField(help_text="Of a correction.")
     sha256 = serializers.CharField(help_text="Digest of all figures of the version.")
@@ -403,7 +405,8 @@ class LineSerializer(serializers.Serializer):
     is_comparable = serializers.BooleanField(help_text="Counted by one definition.")
     rows_differ = serializers.BooleanField(source="has_rows", help_text="Told of versions of one period.")
     withheld = serializers.BooleanField(
-        source="is_withheld", help_text="Small on a side, or it would give away a small one."
+        source="is_withheld",
+        help_text=f"Would tell of a single firm, or is outside the scope, on a side: {WITHHELD}",
     )
 
 

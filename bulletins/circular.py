@@ -459,7 +459,7 @@ class _Composer:
         elif not self.before.version:
             notes.append("上年同期数取自尚未冻结的汇总。")
         if any(line.figure.withheld or line.before.withheld for line in self.lines.values()):
-            notes.append(f"“{HIDDEN}”表示数字较小或者尚未发布，按规定不单独公布。")
+            notes.append(f"“{HIDDEN}”表示按规定不单独公布或者尚未发布。")
         notes += [*self._late_notes(), *self._coverage_notes(), *self._boundary_notes()]
         return figures_table(
             f"{self.period.name}{self.whole}质量强链主要指标",
@@ -686,7 +686,7 @@ class _Composer:
             )
         notes = ["“—”表示没有报送；按解决问题数排名，数量相同的并列，按代码顺序排列。", *self._overlaps()]
         if any(self.hides(unit, code) for unit in self.rows for code in HEADLINES):
-            notes.append(f"“{HIDDEN}”表示数字较小，按规定不单独公布，不参加排名。")
+            notes.append(f"“{HIDDEN}”表示按规定不单独公布，不参加排名。")
         if len(self.parts) < len(self.rows):
             notes.append("计划单列市为所在省的其中数，不另计入合计，不参加排名。")
         return region_table(

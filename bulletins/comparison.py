@@ -144,7 +144,7 @@ class Line:
     def remark(self) -> str:
         """What the difference does not say."""
         if self.is_withheld:
-            return _("数值较小，或只涉及一家单位，不予显示")
+            return _("按规定不予显示")
         if not self.is_comparable:
             return _("口径不同，不作比较")
         if self.difference is None:

@@ -214,7 +214,7 @@ class Board:
 
     def _silence(self) -> str:
         if self.headlines[RANKED_BY].figure.withheld:
-            return _("的数较小，不予显示")
+            return _("的数按规定不予公开")
         return _("没有报送数据")
 
     @property

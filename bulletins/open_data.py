@@ -101,7 +101,8 @@ def card(snapshot: Snapshot, address: Any) -> dict[str, Any]:
         "licence": {"name": settings.OPEN_DATA_LICENCE, "url": settings.OPEN_DATA_LICENCE_URL},
         "privacy": _(
             "1 至 %(most)d 的计数、以 1 至 %(most)d 项为分母的比率、不足 %(least)d 家单位的金额和用时，"
-            "和可以由此推算出它们的数，不予公开，status 为 withheld；0 照列；未报送的为 not_reported。"
+            "和可以由此推算出它们的数，不予公开；累计数和各地区分产业链的数只公布年度的，其他期间不予公开。"
+            "不予公开的 status 为 withheld；0 照列；未报送的为 not_reported。"
         )
         % {"least": settings.SMALL_CELLS_BELOW, "most": settings.SMALL_CELLS_BELOW - 1},
         "fields": _fields(),

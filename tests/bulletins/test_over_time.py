@@ -530,6 +530,27 @@ def test_every_surface_hides_the_company_in_another_month(
     }
 
 
+def test_what_is_withheld_by_rule_is_not_called_small(
+    units: dict[str, Bureau], chains: list[IndustryChain]
+) -> None:
+    """Of a month, forty of a province for a chain are told to nobody outside it."""
+    portal = Portal(units, chains)
+    for period, first in (("2024-01", 2), ("2024-02", 400), ("2024-03", 400)):
+        portal.keep(period, "I15", of_units(first, 300, 400) | {(unit, 0): 40 for unit in units})
+    assert {"first", "second"} <= hidden_units(portal, "2024-03", "I15")
+    client = Client()
+    page = client.get("/figures/?period=2024-03&bureau=110000").content.decode()
+    assert "甲省的数按规定不予公开。" in page
+    assert "累计数和各地区分产业链的数只公布年度的" in page
+    assert "累计数和各地区分产业链的数只公布年度的" in client.get("/open/2024-03/card/").json()["privacy"]
+    schema = client.get("/api/v1/schema/").content.decode()
+    assert " ".join(schema.split()).count("one of a region by chain") == 3
+    client.cookies.load({"django_language": "en"})
+    page = client.get("/figures/?period=2024-03&bureau=110000").content.decode()
+    assert "figures withheld by rule." in page
+    assert "of regions by chain are published for years only" in page
+
+
 @pytest.mark.parametrize("surface", [board, passports, page_file, interface])
 def test_who_covers_the_units_reads_every_month(
     quarter: Tree, surface: Callable[[Client, str], dict[str, str]]

@@ -322,7 +322,7 @@ def test_a_series_tells_no_more_than_anybody_is_told(
         assert "苏州市没有报送数据" not in said
     of_province = next(content for content in printed if content.issuer == tree.jiangsu.name)
     said = repr(of_province)
-    assert "“*”表示数字较小" in said
+    assert "“*”表示按规定不单独公布，不参加排名" in said
     assert "并列第" not in said
     assert "居后的有" not in said
     cities = {"苏州市": tree.suzhou, "无锡市": tree.wuxi}
