@@ -32,13 +32,3 @@ def check(row: models.Model, changed: Collection[str] | None = None) -> None:
     known = names.intersection(row._state.fields_cache)
     row.clean_fields(exclude=unchanged | known)
     row.clean()
-
-
-def overtaken(error: Exception) -> bool:
-    """Whether the database refused because a row that is named is gone, or a bureau that is named has ended,
-    since it was read. That is judged when the transaction ends, where no form or service hears of it."""
-    cause = error.__cause__
-    return isinstance(error, IntegrityError) and (
-        getattr(cause, "sqlstate", "") == "23503"  # PostgreSQL's foreign_key_violation
-        or getattr(cause, "sqlite_errorname", "") == "SQLITE_CONSTRAINT_FOREIGNKEY"
-    )

@@ -1,10 +1,16 @@
-"""What is of now names bureaus of now: held by the database, for all columns by one definition."""
+"""What is of now names bureaus of now: held by the database, for all columns by one definition.
+
+Two columns are excepted, `ProjectRegion.bureau` and `PolicyInstrument.bureau`: where the successor has the
+like of a row, no second may stand there, and the row stays with the bureau that has ended. So the database
+cannot refuse such rows; who stores one holds its bureau (`hold`).
+"""
 
 from collections.abc import Collection
 from typing import Any
 
+from django.apps import apps as registry
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, migrations, models
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, migrations, models
 from django.db.backends.ddl_references import Statement, Table
 from django.db.models.constraints import BaseConstraint
 from django.utils.translation import gettext as _
@@ -58,8 +64,12 @@ class InForce(BaseConstraint):
             return
         ended = field.related_model._base_manager.using(using).filter(valid_to__isnull=False)
         if bureau := ended.filter(pk=getattr(instance, field.attname)).first():
-            words = {"unit": bureau.short_name, "heir": bureau.heir.short_name}
-            raise ValidationError(_("“%(unit)s”已撤销，现由“%(heir)s”办理。") % words)
+            raise _ended(bureau)
+
+    def is_broken(self, model: type[models.Model], using: str) -> bool:
+        """Whether a row names a bureau that has ended, as it can until the transaction ends."""
+        ended = {f"{self.field}__valid_to__isnull": False}
+        return model._base_manager.using(using).filter(**ended).exists()
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, InForce):
@@ -70,6 +80,35 @@ class InForce(BaseConstraint):
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         return f"{type(self).__module__}.{type(self).__name__}", (), {"name": self.name, "field": self.field}
+
+
+def _ended(bureau: Any) -> ValidationError:
+    words = {"unit": bureau.short_name, "heir": bureau.heir.short_name}
+    return ValidationError(_("“%(unit)s”已撤销，现由“%(heir)s”办理。") % words)
+
+
+def hold(row: models.Model, bureau: models.Model) -> None:
+    """Keep the bureau, which the row is to name, from ending before the transaction does.
+
+    Asked before the row is locked, as by a change of boundaries. Raises ValidationError where the bureau has
+    ended, unless the row is one that was left behind there.
+    """
+    now: Any = type(bureau)._base_manager.select_for_update(no_key=True).get(pk=bureau.pk)
+    if now.valid_to and not type(row)._base_manager.filter(pk=row.pk, bureau=now).exists():
+        raise _ended(now)
+
+
+def overtaken(error: Exception) -> bool:
+    """Whether the database refused because a row of now would name a bureau that has ended since it was read.
+
+    That is judged when the transaction ends, where no form or service hears of it. Any other key that leads
+    nowhere is a fault of ours.
+    """
+    if not isinstance(error, IntegrityError):
+        return False
+    told = getattr(error.__cause__, "diag", error)  # PostgreSQL's driver; `common.sqlite`
+    rules = (rule for model in registry.get_models() for rule in model._meta.constraints)
+    return getattr(told, "constraint_name", None) in {it.name for it in rules if isinstance(it, InForce)}
 
 
 def followed(model: str, *fields: str) -> migrations.RunPython:

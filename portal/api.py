@@ -27,8 +27,8 @@ from bulletins.api import (
     PeriodViewSet,
     SubmissionViewSet,
 )
-from common.saving import overtaken
 from enterprises.api import BureauViewSet, ChainViewSet, InstitutionViewSet, OrganizationViewSet
+from enterprises.standing import overtaken
 from projects.api import (
     BottleneckViewSet,
     ConsortiumViewSet,
@@ -99,7 +99,7 @@ def describe_failures(result: dict[str, Any], **_given: Any) -> dict[str, Any]:
 
 
 class Overtaken(exceptions.APIException):
-    """A row that is named is gone, or its bureau has ended, since it was read."""
+    """A bureau that is named has ended since it was read."""
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = gettext_lazy("所涉及的单位或记录刚刚撤销或被他人改动，没有保存。请重新读取后再提交。")
@@ -111,6 +111,7 @@ def on_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, RecursionError):  # lists in lists in lists, deeper than they can be read
         error = exceptions.ParseError()
     if overtaken(error):
+        logger.warning("overtaken at %s", context["request"].path, exc_info=error)
         error = Overtaken()
     response = exception_handler(error, context)
     if response is None:

@@ -8,9 +8,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 
-from common.saving import overtaken
 from common.scope import Asked, noting_misses
 from common.throttle import client_address
+from enterprises.standing import overtaken
 from record import acting
 from record.services import kept_from, refused
 
@@ -127,7 +127,7 @@ def acting_in(request: HttpRequest) -> acting.Acting:
 
 
 class OvertakenMiddleware:
-    """Tells of what somebody else changed while a step was being taken, which nobody has done wrong."""
+    """Tells of a bureau that ended while a step was being taken, which nobody has done wrong."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

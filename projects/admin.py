@@ -18,6 +18,7 @@ from common.admin import (
     ReadOnlyInline,
     ScopedSelectFilter,
 )
+from enterprises.standing import hold
 from projects import services
 from projects.models import (
     Attachment,
@@ -102,8 +103,17 @@ class LedgerAdmin(PortalAdmin):
         return None
 
 
+class HoldingForm(forms.ModelForm):
+    """Of a row whose bureau the database lets end; checked and stored in one transaction."""
+
+    def clean_bureau(self):
+        hold(self.instance, self.cleaned_data["bureau"])
+        return self.cleaned_data["bureau"]
+
+
 class RegionInline(Inline):
     model = ProjectRegion
+    form = HoldingForm
     autocomplete_fields = ["bureau"]
 
     def get_queryset(self, request):
@@ -405,6 +415,7 @@ class ProjectGoalAdmin(OfProject, PortalAdmin):
 
 @admin.register(ProjectRegion)
 class ProjectRegionAdmin(OfProject, PortalAdmin):
+    form = HoldingForm
     list_display = ["project", "bureau"]
     list_filter = [["bureau", AutocompleteSelectFilter]]
     list_filter_submit = True
@@ -554,6 +565,7 @@ class SpecDemandAdmin(ReadOnlyAdmin):
 
 @admin.register(PolicyInstrument)
 class PolicyInstrumentAdmin(LedgerAdmin):
+    form = HoldingForm
     list_display = [
         "title",
         "kind",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
 from enterprises.models import Bureau, IndustryChain
+from enterprises.standing import hold
 from projects.models import Bottleneck, PolicyInstrument
 from projects.services import StaleRow
 from record.acting import by_whom, on_behalf
@@ -38,6 +39,7 @@ def keep(instrument: PolicyInstrument, chains: Collection[IndustryChain], *, by:
     Raises PermissionDenied, ValidationError, or StaleRow when somebody else changed it since it was read.
     """
     with transaction.atomic():
+        hold(instrument, instrument.bureau)
         before: list[int] = []
         if instrument.pk:
             locked = (

@@ -1,8 +1,11 @@
 import logging
 import os
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
+from django.apps import apps
+from django.db import DatabaseError, IntegrityError
 from django.db.backends.sqlite3 import base
 
 FULL = 2
@@ -49,7 +52,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._wait_within("FULL")
 
     def _commit(self) -> None:
-        super()._commit()  # type: ignore[misc]
+        try:
+            super()._commit()  # type: ignore[misc]
+        except IntegrityError as refused:
+            with suppress(DatabaseError):
+                refused.constraint_name = self._broken()  # type: ignore[attr-defined]
+            raise
         if self.log is None:
             return
         try:
@@ -59,6 +67,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # what follows begins with what the disk holds.
             logger.critical("The disk refuses what was committed", exc_info=True)
             os._exit(os.EX_IOERR)
+
+    def _broken(self) -> str:
+        """Which rule is broken of those that can be asked: of foreign keys SQLite tells no name, but what it
+        refuses stands there until it is rolled back."""
+        for model in apps.get_models():
+            for rule in model._meta.constraints:
+                if hasattr(rule, "is_broken") and rule.is_broken(model, self.alias):
+                    return rule.name
+        return ""
 
     def _close(self) -> None:
         super()._close()  # type: ignore[misc]

@@ -13,6 +13,7 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.joining import proposed_bureau
@@ -21,14 +22,14 @@ from accounts.notices import page, sentence
 from common import formats
 from common.scope import system_job
 from enterprises.models import BoundaryChange, Bureau, Division, Organization
-from enterprises.standing import followed
-from projects import boundaries, workflow
-from projects.models import Bottleneck, ProjectRegion, Transition
+from enterprises.standing import InForce, followed
+from projects import boundaries, instruments, workflow
+from projects.models import Bottleneck, PolicyInstrument, ProjectRegion, Transition
 from record.models import Event
 from tests import factories
 from tests.boundaries import founded, merged, part, planned
 from tests.bulletins.ledger import Tree, problem, project
-from tests.pages import browser
+from tests.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
 Kind = BoundaryChange.Kind
@@ -216,6 +217,116 @@ def test_what_somebody_stores_for_a_bureau_while_it_ends_comes_in_time_or_not_at
     assert done.state == "done"
     assert answers == ["refused" if connection.vendor == "postgresql" else "stored"]
     assert [firm.bureau for firm in late] == ([] if answers == ["refused"] else [tree.wujiang])
+
+
+LEFT_BEHIND = ["projects.PolicyInstrument.bureau", "projects.ProjectRegion.bureau"]
+
+
+def test_every_column_that_follows_is_held_by_the_database_or_left_behind() -> None:
+    held = {
+        f"{model._meta.label}.{rule.field}"
+        for model in apps.get_models()
+        for rule in model._meta.constraints
+        if isinstance(rule, InForce)
+    }
+    follow = {label for label, column in boundaries.BUREAUS.items() if column.how == "follows"}
+    assert sorted(follow - held) == LEFT_BEHIND and held <= follow
+
+
+def policy(bureau: Bureau) -> PolicyInstrument:
+    """As a form has read it; not stored."""
+    return PolicyInstrument(
+        title="质量贷款",
+        kind=PolicyInstrument.Kind.LOAN,
+        department="市场监管局",
+        target="产业链上的企业",
+        valid_from=TODAY(),
+        bureau=bureau,
+    )
+
+
+def test_a_policy_comes_to_no_bureau_that_ended_since_it_was_typed(tree: Tree) -> None:
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    typed, read = policy(tree.huqiu), instruments.keep(policy(tree.huqiu), [], by=officer)
+    typed.title = "另一项贷款"
+    merged(tree.huqiu, into=part("to", tree.wujiang))
+    for row in (typed, read):
+        with pytest.raises(ValidationError, match="“虎丘区”已撤销，现由“吴江区”办理"):
+            instruments.keep(row, [], by=officer)
+    (row,) = PolicyInstrument.objects.judged("test")
+    assert (row.pk, row.bureau) == (read.pk, tree.wujiang)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bureau_does_not_end_while_a_policy_is_stored_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree()
+    officer = factories.user(Role.OFFICER, tree.huqiu)
+    change = planned(Kind.MERGE, part("from", tree.huqiu), part("to", tree.wujiang))
+    ready, ended, check = threading.Event(), threading.Event(), PolicyInstrument.full_clean
+
+    def slowly(row: PolicyInstrument) -> None:
+        ready.set()
+        ended.wait(0.5)
+        check(row)
+
+    def store() -> None:
+        try:
+            instruments.keep(policy(tree.huqiu), [], by=officer)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(PolicyInstrument, "full_clean", slowly)
+    thread = threading.Thread(target=store)
+    thread.start()
+    ready.wait(5)
+    boundaries.carry_out(change)
+    ended.set()
+    thread.join()
+    (row,) = PolicyInstrument.objects.judged("test")
+    assert row.bureau == tree.wujiang
+
+
+@pytest.mark.parametrize("label", LEFT_BEHIND)
+def test_the_admin_site_brings_no_row_to_an_ended_bureau_and_leaves_there_what_stayed(
+    tree: Tree, label: str
+) -> None:
+    begun = project(tree.binhu)
+    if label == "projects.ProjectRegion.bureau":
+        row: Any = ProjectRegion.objects.create(project=begun, bureau=tree.huqiu)
+        values = {"project": begun.pk}
+    else:
+        row = factories.instrument(tree.huqiu)
+        names = ("title", "kind", "department", "target", "valid_from")
+        values = {name: getattr(row, name) for name in names}
+    values["bureau"] = tree.huqiu.pk
+    page = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+    client = browser(factories.user(is_superuser=True))
+    assert client.post(reverse(f"{page}_change", args=[row.pk]), values).status_code == 302
+    merged(tree.huqiu, into=part("to", tree.wujiang))
+    for address in (reverse(f"{page}_change", args=[row.pk]), reverse(f"{page}_add")):
+        answer = client.post(address, values)
+        assert "“虎丘区”已撤销，现由“吴江区”办理" in text_of(answer)
+    assert [it.bureau for it in type(row)._base_manager.all()] == [tree.wujiang]
+    type(row)._base_manager.update(bureau=tree.huqiu)  # as where the successor has the like
+    assert client.post(reverse(f"{page}_change", args=[row.pk]), values).status_code == 302
+
+
+def test_a_project_takes_no_ended_region_in_and_keeps_one_that_stayed_behind(tree: Tree) -> None:
+    row = project(tree.binhu, regions=(tree.huqiu, tree.wujiang))
+    merged(tree.huqiu, into=part("to", tree.wujiang))
+    client = browser(factories.user(is_superuser=True))
+    address = reverse("admin:projects_chainproject_change", args=[row.pk])
+    fields = client.get(address).context["adminform"].form.initial
+    data = {name: value for name, value in fields.items() if value is not None}
+    data |= {"goals-TOTAL_FORMS": 0, "goals-INITIAL_FORMS": 0, "summary": "改了摘要"}
+    data |= {"region_links-TOTAL_FORMS": 3, "region_links-INITIAL_FORMS": 2}
+    for place, link in enumerate(row.region_links.all()):
+        data |= {f"region_links-{place}-id": link.pk, f"region_links-{place}-bureau": link.bureau_id}
+    added = {"region_links-2-bureau": tree.wuxi.pk}
+    merged(tree.wuxi, into=part("to", tree.suzhou))
+    assert "“无锡市”已撤销，现由“苏州市”办理" in text_of(client.post(address, data | added))
+    assert client.post(address, data).status_code == 302
+    assert (fresh(row).summary, row.region_links.count()) == ("改了摘要", 2)
 
 
 def test_an_upgrade_lets_rows_of_ended_bureaus_follow_before_it_forbids_them(tree: Tree) -> None:
