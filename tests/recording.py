@@ -14,6 +14,9 @@ from record import recording
 
 WRITE = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "(\w+)"')
 COLUMN = re.compile(r'"(\w+)" = ')
+NAME = re.compile(r'"(\w+)"')
+# The marks of the values of a row.
+ROW = re.compile(r"\(((?:%s|NULL)(?:, (?:%s|NULL))*)\)")
 # Tables of rows whose deleting in this request Django's signals have told to the record.
 _told: ContextVar[set[Any] | None] = ContextVar("told", default=None)
 
@@ -47,22 +50,30 @@ class RecordingGuard:
             _told.reset(token)
 
     def check(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        match = WRITE.match(sql.lstrip())
-        # Statements that were sent together; of what they store an event is at hand by then.
-        writes = (
-            WRITE.findall(sql) if sql.startswith("WITH part0 AS (") else [match.groups()] if match else []
-        )
-        for verb, table in writes:
+        if sql.startswith("WITH part0 AS ("):
+            self._check_together(sql, list(params))
+        elif match := WRITE.match(sql.lstrip()):
+            verb, table = match.groups()
             watched = self.watched.get(table)
-            if not watched or watched.model in recording.being_written():
-                continue
             told = table in (_told.get() or ()) and (verb == "DELETE FROM" or "= NULL WHERE" in sql)
-            told |= len(writes) > 1 and watched.entity in {
-                event.entity for event in recording._gathered.get() or ()
-            }
-            if not told and not self._says_nothing(watched, verb, sql):
+            if watched and not (
+                told or watched.model in recording.being_written() or self._says_nothing(watched, verb, sql)
+            ):
                 raise Unrecorded(f"Past the record of {watched.entity}: {sql[:200]}")
         return execute(sql, params, many, context)
+
+    def _check_together(self, sql: str, values: list[Any]) -> None:
+        """Of each row that is stored an event is at hand by then; of the last statement it may follow."""
+        told = {(event.entity, event.row) for event in recording._gathered.get() or ()}
+        _with, *statements = sql.split('INSERT INTO "')
+        for left, statement in zip(range(len(statements) - 1, -1, -1), statements, strict=True):
+            own, values = values[: statement.count("%s")], values[statement.count("%s") :]
+            watched = self.watched.get(statement.partition('"')[0])
+            if not watched or (not left and watched.model in recording.being_written()):
+                continue
+            keys = _keys(statement, watched.model._meta.pk.column, own)
+            if not keys or not {(watched.entity, key) for key in keys} <= told:
+                raise Unrecorded(f"Past the record of {watched.entity}: {statement[:200]}")
 
     @staticmethod
     def _says_nothing(watched: recording.Watched, verb: str, sql: str) -> bool:
@@ -70,3 +81,13 @@ class RecordingGuard:
         told = {field.column for field in watched.fields.values()}
         columns = set(COLUMN.findall(sql.partition(" WHERE ")[0]))
         return verb == "UPDATE" and not columns & told
+
+
+def _keys(statement: str, column: str, values: list[Any]) -> list[str]:
+    """The keys of the rows that a statement of `common.inserting` stores; none where it tells none."""
+    columns = NAME.findall(statement.partition(" (")[2].partition(")")[0])
+    given = iter(values)
+    rows = [
+        [next(given) if mark == "%s" else None for mark in row.split(", ")] for row in ROW.findall(statement)
+    ]
+    return [str(row[columns.index(column)]) for row in rows] if column in columns else []

@@ -323,7 +323,12 @@ def sums(portal: Portal, ledgers: dict[tuple[str, int], Ledger]) -> Iterator[dic
 @given(
     order=orders,
     ledger=ledgers,
-    correction=st.tuples(st.integers(0, 20), st.sampled_from(COUNTING), st.tuples(counts, counts, counts)),
+    correction=st.tuples(
+        st.integers(0, len(IN_ORDER) - 1),
+        st.sampled_from(LEAVES),
+        st.sampled_from(COUNTING),
+        st.tuples(counts, counts, counts),
+    ),
 )
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_withheld_follows_from_what_is_told_of_units_chains_periods_and_versions(
@@ -331,20 +336,20 @@ def test_nothing_withheld_follows_from_what_is_told_of_units_chains_periods_and_
     chains: list[IndustryChain],
     order: list[str],
     ledger: Ledger,
-    correction: tuple[int, str, tuple[int, ...]],
+    correction: tuple[int, str, str, tuple[int, ...]],
 ) -> None:
-    """With a correction of one of the shortest periods in the midst of the freezes."""
-    at, where, becomes = correction
+    """With a correction of one of the shortest periods in the midst of the freezes, which others follow."""
+    at, corrected, where, becomes = correction
     frozen: dict[tuple[str, int], Ledger] = {}
     with transaction.atomic():
         portal, withheld = Portal(units, chains), {}
         for number, period in enumerate(order):
             portal.freeze(period, ledger)
             frozen[period, 1] = ledger
-            if number == at and period in LEAVES:
-                ledger = ledger | {(period, where): becomes}
-                portal.freeze(period, ledger)
-                frozen[period, 2] = ledger
+            if number == at and (corrected, 1) in frozen:
+                ledger = ledger | {(corrected, where): becomes}
+                portal.freeze(corrected, ledger)
+                frozen[corrected, 2] = ledger
             before, withheld = withheld, portal.withheld()
             if number != at:
                 # What is told once is told for ever.

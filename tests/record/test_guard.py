@@ -42,24 +42,27 @@ def test_a_request_that_writes_past_the_record_fails(work):
         request(work)
 
 
-@pytest.mark.parametrize("is_recorded", [True, False])
-def test_of_statements_that_are_sent_together_each_is_judged(is_recorded: bool):
-    """PostgreSQL alone is sent several at once; SQLite gets the first by itself."""
-    row = factories.draft()
-    BottleneckContact.objects.filter(bottleneck=row).delete()
-    person = BottleneckContact(bottleneck=row, name="演示联系人", phone="13800000000")
-    measure = Measure(bottleneck=row, metric="良率", unit="%", value_now=1, target=2)
+@pytest.mark.parametrize(
+    ("recorded", "unrecorded"), [(1, 0), (2, 0), (0, 1), (1, 1)], ids=["one", "two", "none", "one of two"]
+)
+def test_of_rows_that_are_sent_together_each_is_judged(recorded: int, unrecorded: int):
+    """PostgreSQL alone is sent several statements at once; SQLite gets each by itself."""
+    rows = [factories.draft() for _n in range(recorded + unrecorded)]
+    BottleneckContact.objects.all().delete()
+    people = [BottleneckContact(bottleneck=row, name="演示联系人", phone="13800000000") for row in rows]
+    measure = Measure(bottleneck=rows[0], metric="良率", unit="%", value_now=1, target=2)
 
     def work() -> None:
         with one_change(is_blind=True):
-            (add if is_recorded else insert)([person])
+            add(people[:recorded])
+            insert(people[recorded:])
             add([measure])
 
-    if is_recorded:
-        request(work)
-    else:
+    if unrecorded:
         with pytest.raises(Unrecorded):
             request(work)
+    else:
+        request(work)
 
 
 def test_a_request_that_saves_deletes_or_reports_progress_passes():
