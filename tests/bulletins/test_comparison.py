@@ -642,7 +642,7 @@ def test_money_of_a_single_firm_outside_the_scope_is_told_nowhere(tree: Tree) ->
         (of(None), "110000"),
     ):
         passport = client.get(f"/figures/2024/v2/{at}/I24/")
-        assert "不向管辖范围以外的读者显示" in text_of(passport)
+        assert "不向管辖范围以外的读者公开" in text_of(passport)
         recounted = client.get(f"/figures/2024/v2/{at}/I24/recount/")
         for page in (passport, recounted):
             assert "999.00" not in text_of(page)

@@ -82,7 +82,7 @@ def test_a_board_hides_small_figures_and_the_smallest_other_from_strangers(tree:
     assert board.shares == {}
     assert not board.own or not board.own[6].value
     assert board.places[tree.beijing.pk].place is None
-    assert "不向管辖范围以外的读者显示" in page.content.decode()
+    assert "不向管辖范围以外的读者公开" in page.content.decode()
     row = next(csv.DictReader(io.StringIO(of().get("/figures/?period=2024&export=csv").content.decode()[1:])))
     assert row["解决质量堵点卡点问题（个）"] == "40"
 
