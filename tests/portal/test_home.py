@@ -133,8 +133,8 @@ def test_the_page_costs_the_same_however_much_there_is(
     client = Client()
     # What is small in frozen figures is worked out once.
     home(client)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         home(client)
     client.force_login(factories.user(Role.OFFICER, tree.huqiu))
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(18):
         home(client)
