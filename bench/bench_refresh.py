@@ -58,7 +58,7 @@ def rollup_refresh() -> Sides:
 def change(rnd: random.Random) -> int:
     """Move problems and projects to other bureaus, put off dates, end and resume participations; each row is
     saved with its event. Returns how many."""
-    bureaus = list(Bureau.objects.filter(level=Bureau.Level.COUNTY).values_list("pk", flat=True))
+    bureaus = list(Bureau.objects.in_force().filter(level=Bureau.Level.COUNTY).values_list("pk", flat=True))
     number = 0
     for model in (ChainProject, Consortium, KeyProject, Participation, Bottleneck):
         rows: Any = model._base_manager
