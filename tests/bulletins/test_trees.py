@@ -155,7 +155,8 @@ def test_a_bulletin_of_last_year_prints_the_same_after_the_boundaries_changed(tr
 def pdf_of(bulletin: Bulletin) -> bytes:
     row = services.print_now(Bulletin.objects.judged("test").get(pk=bulletin.pk))
     assert row.job_state == "done"
-    return row.pdf.read()
+    with row.pdf.open("rb") as document:
+        return document.read()
 
 
 def test_a_bulletin_issued_before_a_merger_is_the_same_file_when_it_is_printed_again(tree: Tree) -> None:

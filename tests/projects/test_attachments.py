@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from accounts.models import Role
 from projects import services
-from projects.models import Attachment, Bottleneck, Transition
+from projects.models import Attachment, Bottleneck
 from tests.factories import Cast, bureau, draft, pdf, png, solution, user
 from tests.worlds import world
 
@@ -182,7 +182,7 @@ def test_a_failing_database_leaves_no_file_behind(
         raise OperationalError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Transition.objects, "create", fail)
+        patch.setattr(services, "insert", fail)
         with pytest.raises(OperationalError):
             filed_with_files(cast, row, png(salt=b"last"))
     assert not disk()
