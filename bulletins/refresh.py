@@ -135,10 +135,10 @@ FROM refresh_differs d JOIN refresh_distinct p ON p.base = d.base
 KEYED_ELSE = """
 INSERT INTO refresh_keyed (code, bureau, chain, item, was, stands)
 SELECT p.code, c.bureau_id, c.chain_id, c.key, 1, 1
-FROM refresh_key k {ledger}
-JOIN bulletins_countedrow c ON c.snapshot_id = %(snapshot)s AND c.base = %(base)s AND c.key = k.item {by}
+FROM refresh_key k {counted}
 JOIN refresh_distinct p ON p.base = k.base
-WHERE k.base = %(number)s AND c.row_id NOT IN (SELECT row_id FROM refresh_differs WHERE base = %(number)s)
+WHERE k.base = %(number)s AND c.snapshot_id = %(snapshot)s AND c.base = %(base)s AND c.key = k.item
+AND c.row_id NOT IN (SELECT row_id FROM refresh_differs WHERE base = %(number)s)
 """
 
 DISTINCT = """
@@ -456,13 +456,16 @@ class _Refresh:
         for (number,) in self.cursor.fetchall():
             base = next(base for base in self.bases if BASE_NUMBER[base.name] == number)
             values: dict[str, Any] = {"snapshot": self.snapshot.pk, "base": base.name, "number": number}
-            ledger, by = "", ""
+            counted = "JOIN bulletins_countedrow c ON c.key = k.item"
             if base.key in {field.name for field in base.model._meta.fields}:
-                # By the index of the ledger; what has the key no longer is among what differs.
+                # By the index of the ledger; what has the key no longer is among what differs. SQLite goes in
+                # the order of a CROSS JOIN; it would rather look through all that was counted for each key.
                 field: Any = base.model._meta.get_field(base.key)
-                ledger = f"JOIN {base.model._meta.db_table} m ON m.{field.column} = k.item"
-                by = "AND c.row_id = m.id"
-            self.cursor.execute(KEYED_ELSE.format(ledger=ledger, by=by), values)
+                counted = (
+                    f"CROSS JOIN {base.model._meta.db_table} m JOIN bulletins_countedrow c"
+                    f" ON m.{field.column} = k.item AND c.row_id = m.id"
+                )
+            self.cursor.execute(KEYED_ELSE.format(counted=counted), values)
         self.cursor.execute(DISTINCT)
 
     def _count_median(self, indicator: Indicator) -> None:
