@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from django.utils import translation
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
 from common import throttle
+from common.frames import with_room
 from portal.celery import app as celery_app
 from tests.worlds import places_of_worlds, undone_at_last, worlds
 from tools import servers
@@ -36,19 +36,6 @@ __all__ = ["undone_at_last", "worlds"]  # fixtures
 T = TypeVar("T")
 FILLED_BY_MIGRATIONS = {"auth_permission", "django_content_type"}
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def roomy(call: Callable[[], T]) -> T:
-    """Calls with room for all frames that follow.
-
-    CPython keeps frames in chunks of 16 KB and gives the last one back to the system as soon as it is empty.
-    Calls that go to and fro over the end of a chunk, as they do at the depth of a request in a test, ask the
-    system for it a hundred times a request: a sixth of all time. After a frame of 160 KB a chunk has room.
-    """
-    return call()
-
-
-roomy.__code__ = roomy.__code__.replace(co_stacksize=20_000)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     for item in items:
         if "worlds" not in item.fixturenames[:1]:
             item.fixturenames.insert(0, "worlds")
-        item.runtest = partial(roomy, item.runtest)  # type: ignore[method-assign]
+        item.runtest = with_room(item.runtest)  # type: ignore[method-assign]
     modules = [list(tests) for _path, tests in itertools.groupby(items, key=lambda item: item.path)]
     items[:] = [item for tests in modules for item in sorted(tests, key=places_of_worlds)]
     items.sort(key=lambda item: item.path.name != "test_run.py")
