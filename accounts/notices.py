@@ -85,62 +85,67 @@ def page(notice: Notice) -> str:
 # --- People -------------------------------------------------------------------------------------------------
 
 
-def members(organizations: Collection[int], *roles: str) -> dict[int, set[int]]:
-    """Who acts for each of the organisations today in one of the roles; keys in, keys out."""
-    found: dict[int, set[int]] = defaultdict(set)
-    for organization, user in grants_for(
-        organizations=sorted(organizations), roles=[str(role) for role in roles], today=timezone.localdate()
-    ):
-        found[organization].add(user)
-    return found
+def members(organization: int, *roles: str) -> set[int]:
+    """Who acts for the organisation today in one of the roles."""
+    return Desks(roles=roles, organizations=[organization]).members(organization, *roles)
 
 
 @Prepared
-def grants_for(organizations: list[int], roles: list[str], today: date) -> QuerySet:
-    return (
-        Grant.objects.judged("to be told")
-        .in_force(today)
-        .filter(organization__in=organizations, role__in=roles, user__is_active=True)
-        .order_by()
-        .values_list("organization_id", "user_id")
-    )
-
-
-@Prepared
-def officers_at(paths: list[str], roles: list[str], today: date) -> QuerySet:
-    """With a row for each substitute, who may work no more."""
+def people_at(organizations: list[int], paths: list[str], roles: list[str], today: date) -> QuerySet:
+    """Of organisations and of bureaus; with a row for each substitute, who may work no more."""
     lent = Substitution.in_force_at(today, "user__substitutes__")
-    return (
+    people = (
         Grant.objects.judged("to be told")
         .in_force(today)
-        .filter(bureau__path__in=paths, role__in=roles, user__is_active=True)
+        .filter(role__in=roles, user__is_active=True)
         .annotate(lent=FilteredRelation("user__substitutes", condition=lent))
         .order_by()
         .values_list(
+            "organization_id",
             "bureau__path",
             "bureau__level",
+            "role",
             "chain_id",
             "user_id",
             "lent__substitute_id",
             "lent__substitute__is_active",
         )
     )
+    # In halves: to look a grant up by either of two, PostgreSQL would read all grants there are.
+    acting, working = people.filter(organization__in=organizations), people.filter(bureau__path__in=paths)
+    return acting.union(working, all=True)
 
 
 class Desks:
     """The officers, or people of other roles, of some bureaus and of those above them, with their substitutes
-    of today."""
+    of today; and who acts today for some organisations. All are looked up at once."""
 
-    def __init__(self, paths: Iterable[str], roles: Collection[str] = (Role.OFFICER,)) -> None:
+    def __init__(
+        self,
+        paths: Iterable[str] = (),
+        roles: Collection[str] = (Role.OFFICER,),
+        organizations: Collection[int] = (),
+    ) -> None:
         above = {step for path in paths for step in _steps(path)}
         self.officers: dict[str, set[tuple[int, int | None, int]]] = defaultdict(set)
         self.substitutes: dict[int, set[int]] = defaultdict(set)
-        for path, level, chain, user, substitute, works in officers_at(
-            paths=sorted(above), roles=[str(role) for role in roles], today=timezone.localdate()
+        self.acting: dict[tuple[int, str], set[int]] = defaultdict(set)
+        for organization, path, level, role, chain, user, substitute, works in people_at(
+            organizations=sorted(organizations),
+            paths=sorted(above),
+            roles=[str(role) for role in roles],
+            today=timezone.localdate(),
         ):
+            if organization:
+                self.acting[organization, role].add(user)
+                continue
             self.officers[path].add((level, chain, user))
             if works:
                 self.substitutes[user].add(substitute)
+
+    def members(self, organization: int, *roles: str) -> set[int]:
+        """Who acts for the organisation in one of the roles."""
+        return {user for role in roles for user in self.acting[organization, role]}
 
     def nearest(
         self,

@@ -1,31 +1,10 @@
-"""How a caller of the API shows who is asking."""
-
-from typing import Any
+"""How a person shows to the API who is asking."""
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.authtoken.models import Token
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
-
-from common.prepared import Prepared
-
-
-class TokenLogin(TokenAuthentication):
-    """The token of a program; whose it is is the first question of every request."""
-
-    def authenticate_credentials(self, key: str) -> tuple[Any, Token]:
-        for token in tokens(key=key):
-            if token.user.is_active:
-                return token.user, token
-        raise AuthenticationFailed(_("令牌无效或已停用。"))
-
-
-@Prepared
-def tokens(key: str) -> QuerySet:
-    return Token.objects.filter(key=key).select_related("user")
 
 
 class SessionLogin(SessionAuthentication):

@@ -58,6 +58,7 @@ class Composed(NamedTuple):
     rows: QuerySet
     compiler: Any
     converters: dict[int, Any]
+    # Empty where no row can be in an empty list.
     statement: str
     # A parameter that is no place is the same whatever is given.
     params: tuple[Any, ...]
@@ -70,7 +71,7 @@ class Prepared:
     ``make`` makes the queryset, of instances or a `values_list`, from whole numbers, texts, days and lists of
     them; it is called with others before, to see where each ends up in the statement, so the queryset may
     depend on them in no other way. It is composed anew for every length of a list, and each time for a list
-    that is empty or long.
+    that is long.
     """
 
     def __init__(self, make: Callable[..., QuerySet]) -> None:
@@ -78,10 +79,12 @@ class Prepared:
         self.composed: dict[tuple[Any, ...], Composed] = {}
 
     def __call__(self, **given: Any) -> list[Any]:
-        if any(isinstance(value, list) and not 0 < len(value) < LONG for value in given.values()):
+        if any(isinstance(value, list) and len(value) >= LONG for value in given.values()):
             return list(self.make(**given))
         shape = tuple(
-            (name, type(value[0]), len(value)) if isinstance(value, list) else (name, type(value), None)
+            (name, type(value[0] if value else None), len(value))
+            if isinstance(value, list)
+            else (name, type(value), None)
             for name, value in given.items()
         )
         if shape not in self.composed:
@@ -89,6 +92,8 @@ class Prepared:
         composed = self.composed[shape]
         # Rows of a scoped model are read by right only, here as anywhere.
         getattr(composed.rows, "_ask", lambda: None)()
+        if not composed.statement:
+            return []
         connection = connections[DEFAULT_DB_ALIAS]
         asked = [
             _adapted(param.of(given), connection) if isinstance(param, Place) else param
@@ -124,6 +129,8 @@ class Prepared:
         try:
             statement, values = compiler.as_sql()
         except EmptyResultSet as fault:
+            if any(length == 0 for _name, _kind, length in shape):
+                return Composed(rows, compiler, {}, "", (), tuple)
             raise ValueError("Django found that this query has no rows, whatever it is given.") from fault
         params = tuple(places.get(value, value) for value in values)
         if missing := set(places.values()).difference(params):

@@ -526,7 +526,7 @@ ADMIN_CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # Token first: its challenge makes a missing login a 401 and not a 403.
-        "common.authentication.TokenLogin",
+        "accounts.authentication.TokenLogin",
         "common.authentication.SessionLogin",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

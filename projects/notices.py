@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import FILING_ROLES, Notice, Role, User
-from accounts.notices import Desks, Details, day_of, members, say, tell
+from accounts.notices import Desks, Details, day_of, say, tell
 from enterprises.models import Bureau
 from projects.clock import step_of
 from projects.models import (
@@ -220,11 +220,10 @@ class Parties:
         turns = [(row, STATES[after.leads_to(row.status) if after else row.status].turn) for row in rows]
         desks = {Party.OFFICER: "handler", Party.VERIFIER: "bureau"}
         units = [getattr(row, desks[turn]) for row, turn in turns if turn in desks]
-        labs = {row.assigned_to_id for row in rows if row.assigned_to_id}
+        parties = {pk for row in rows for pk in (row.organization_id, row.assigned_to_id) if pk}
         verified = [row.pk for row, turn in turns if turn == Party.VERIFIER]
-        self.firms = members({row.organization_id for row in rows}, *FILING_ROLES)
-        self.institutions = members(labs, Role.INSTITUTION) if labs else {}
-        self.desks = Desks(unit.path for unit in units)
+        roles = (Role.OFFICER, Role.INSTITUTION, *FILING_ROLES)
+        self.desks = Desks((unit.path for unit in units), roles, parties)
         self.handled: dict[int, set[Any]] = defaultdict(set)
         if verified:
             steps = Transition.objects.judged("who verifies").filter(
@@ -234,10 +233,10 @@ class Parties:
                 self.handled[pk].update(people)
 
     def firm(self, row: Bottleneck) -> set[int]:
-        return self.firms.get(row.organization_id, set())
+        return self.desks.members(row.organization_id, *FILING_ROLES)
 
     def institution(self, row: Bottleneck) -> set[int]:
-        return self.institutions.get(row.assigned_to_id or 0, set())
+        return self.desks.members(row.assigned_to_id, Role.INSTITUTION) if row.assigned_to_id else set()
 
     def whose_turn(self, row: Bottleneck) -> set[int]:
         """Of a bureau the officers, or those of the nearest one above that has any who may do it."""

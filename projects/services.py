@@ -181,7 +181,7 @@ def hand_over(draft: Bottleneck, *, to: User, by: User) -> None:
         locked = _locked(draft.pk)
         if locked.is_provisional or not row_is_editable_by(locked, by):
             raise PermissionDenied(_("只能转交本企业尚未提交或退回补正的问题。"))
-        if to.pk not in members([locked.organization_id], *FILING_ROLES).get(locked.organization_id, ()):
+        if to.pk not in members(locked.organization_id, *FILING_ROLES):
             raise ValidationError(_("只能转交给为本企业填报的同事。"))
         if locked.filer_id == to.pk:
             return

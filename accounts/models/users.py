@@ -93,7 +93,10 @@ class User(AbstractUser):
         """
         if not self.is_active:
             return []
-        grants = grants_at_hand(user=self.pk, today=timezone.localdate())
+        return self.as_held(grants_at_hand(user=self.pk, today=timezone.localdate()))
+
+    def as_held(self, grants: list["Grant"]) -> list["Grant"]:
+        """The `grants_in_force` among those that are `at_hand`."""
         lenders = User.objects.in_bulk({grant.user_id for grant in grants} - {self.pk})
         for grant in grants:
             grant.user = lenders.get(grant.user_id, self)
@@ -422,8 +425,7 @@ class Substitution(models.Model):
         return Q(**begun, **{f"{relation}ended_at__isnull": True})
 
 
-@Prepared
-def grants_at_hand(user: int, today: date) -> GrantQuerySet:
+def at_hand(user: int | models.Subquery, today: date) -> GrantQuerySet:
     """What the user holds, and what those might lend whose substitute it is."""
     lenders = Substitution.objects.in_force(today).filter(substitute=user, principal__is_active=True)
     # One list of people: to look a grant up by either of two, PostgreSQL would read all grants there are.
@@ -435,3 +437,6 @@ def grants_at_hand(user: int, today: date) -> GrantQuerySet:
         .select_related("bureau", "organization__bureau", "chain")
         .order_by()
     )
+
+
+grants_at_hand = Prepared(at_hand)

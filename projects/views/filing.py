@@ -638,7 +638,7 @@ def hand_over(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(Bottleneck.objects.visible_to(request.user), public_id=public_id)
     if row.is_provisional or not services.row_is_editable_by(row, request.user):
         raise PermissionDenied(_("只能转交本企业尚未提交或退回补正的问题。"))
-    people = members([row.organization_id], *FILING_ROLES).get(row.organization_id, set())
+    people = members(row.organization_id, *FILING_ROLES)
     colleagues = Noting(User).filter(pk__in=people - {row.filer_id}).order_by("name", "pk")
     form = HandOverForm(request.POST or None, colleagues=colleagues)
     if request.method == "POST" and form.is_valid():

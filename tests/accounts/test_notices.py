@@ -11,12 +11,12 @@ from django.utils import timezone, translation
 
 from accounts import mailing, notices
 from accounts.granting import appoint_substitute, end_grant, end_substitution, grant_role
-from accounts.models import Grant, Notice, NoticeChoice, Role, Substitution
+from accounts.models import BUREAU_ROLES, Grant, Notice, NoticeChoice, Role, Substitution
 from accounts.tasks import forget_notices
 from common import formats
 from projects import services
 from projects.models import Bottleneck
-from projects.notices import tell_of_clocks
+from projects.notices import Parties, tell_of_clocks
 from tests import factories
 from tests.accounts.signing_in import sign_in
 from tests.factories import Cast
@@ -135,6 +135,53 @@ def test_an_officer_for_another_chain_hears_nothing_and_a_substitute_as_much_as_
     cast.filed()
     assert told(other) == []
     assert told(standing_in) == told(cast.county_officer) != []
+
+
+@pytest.mark.parametrize(
+    ("role", "term", "works", "hears"),
+    [
+        (Role.FILER, (0, 0), True, True),
+        (Role.COORDINATOR, (-1, 9), True, True),
+        (Role.INSTITUTION, (-1, 9), True, False),
+        (Role.FILER, (1, 9), True, False),
+        (Role.FILER, (-2, -1), True, False),
+        (Role.FILER, (-1, 9), False, False),
+        (Role.OFFICER, (0, 0), True, True),
+        (Role.OFFICER, (1, 9), True, False),
+        (Role.OFFICER, (-2, -1), True, False),
+        (Role.OFFICER, (-1, 9), False, False),
+        (Role.AUDITOR, (-1, 9), True, False),
+    ],
+)
+def test_of_firm_and_county_those_hear_of_a_filing_whose_role_it_concerns_today(
+    cast, role, term, works, hears
+):
+    person = factories.user(is_active=works)
+    starts, expires = (timezone.localdate() + timedelta(days=number) for number in term)
+    unit = cast.county if role in BUREAU_ROLES else cast.firm
+    factories.grant(person, role, unit, starts_on=starts, expires_on=expires)
+    cast.filed()
+    assert bool(told(person)) == hears
+
+
+def test_an_institution_that_files_itself_hears_in_the_role_it_concerns(cast):
+    """It is the firm of one problem and works on another; either is looked up at once."""
+    agent = factories.user(Role.INSTITUTION, cast.firm)
+    colleague = factories.user(Role.FILER, cast.firm)
+    ours = cast.filed()
+    theirs = Bottleneck(organization=factories.organization(), assigned_to=cast.firm, bureau=cast.county)
+    parties = Parties([ours, theirs])
+    assert parties.firm(ours) == {cast.filer.pk, colleague.pk}
+    assert parties.institution(theirs) == {agent.pk}
+    assert parties.institution(ours) == parties.firm(theirs) == set()
+
+
+def test_whom_to_tell_is_one_question(cast, django_assert_num_queries):
+    row = cast.bring_to(S.DISPATCHED)
+    with django_assert_num_queries(1):
+        parties = Parties([row])
+    assert parties.firm(row) == {cast.filer.pk}
+    assert parties.whose_turn(row) == parties.institution(row) == {cast.engineer.pk}
 
 
 def test_verification_waits_for_those_only_who_may_verify(cast):

@@ -85,9 +85,23 @@ def test_composed_is_once_for_each_length_of_a_list(people: list[Any]):
         return Bureau.objects.filter(code__in=codes)
 
     prepared = Prepared(named)
-    for codes in (["320509"], ["320000"], ["320000", "320509"], ["320509", "320000"]):
+    for codes in (["320509"], ["320000"], ["320000", "320509"], ["320509", "320000"], [], []):
         assert {row.code for row in prepared(codes=codes)} == set(codes)
-    assert made == [1, 2]
+    assert made == [1, 2, 0]
+
+
+@pytest.mark.parametrize("codes", [[], ["320509"]])
+@pytest.mark.parametrize("paths", [[], ["000000/"], ["000000/", "000000/320000/"]])
+def test_of_two_halves_either_may_be_empty(people: list[Any], codes: list[str], paths: list[str]):
+    def halves(codes: list[str], paths: list[str], name: str) -> QuerySet:
+        named = Bureau.objects.exclude(name=name).order_by().values_list("code", "path")
+        return named.filter(code__in=codes).union(named.filter(path__in=paths), all=True)
+
+    prepared = Prepared(halves)
+    for _n in range(2):
+        found = prepared(codes=codes, paths=paths, name="nobody")
+        assert sorted(code for code, path in found if path not in paths) == codes
+        assert sorted(path for _code, path in found if path in paths) == paths
 
 
 def test_rows_of_a_scoped_model_are_read_by_right_only(people: list[Any]):
@@ -98,6 +112,10 @@ def test_rows_of_a_scoped_model_are_read_by_right_only(people: list[Any]):
         for _n in range(2):
             with pytest.raises(Unscoped):
                 anybody(user=people[0].pk)
+        listed = Prepared(lambda users: Grant.objects.filter(user__in=users))
+        for _n in range(2):
+            with pytest.raises(Unscoped):
+                listed(users=[])
 
 
 def test_a_query_that_has_no_rows_whatever_it_is_given_is_noticed(people: list[Any]):

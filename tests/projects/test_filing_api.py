@@ -8,8 +8,11 @@ from unittest.mock import patch
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.authtoken.models import Token
 
 from accounts.models import Notice, Role, User
 from enterprises.models import NumberSeries
@@ -283,3 +286,14 @@ def test_it_takes_as_many_queries_for_five_metrics_and_long_texts(
     post(client, filing(cast))
     with django_assert_max_num_queries(20 + 4):
         assert post(client, filing(cast, symptom="裂" * 1000, measures=five)).status_code == 201
+
+
+def test_of_a_program_it_asks_three_questions_before_it_stores(cast: Cast):
+    """Who files with what grants, the segment, and whom to tell."""
+    program = Client(headers={"Authorization": f"Token {Token.objects.create(user=cast.filer).key}"})
+    body = filing(cast)
+    with CaptureQueriesContext(connection) as asked:
+        assert post(program, body).status_code == 201
+    stored = [number for number, query in enumerate(asked) if "INSERT" in query["sql"]]
+    before = [query["sql"] for query in asked.captured_queries[: stored[0]] if "SELECT" in query["sql"]]
+    assert len(before) == 3, before
