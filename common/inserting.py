@@ -48,15 +48,18 @@ class Inserted(models.Model):
         ]
 
 
-def insert(rows: Sequence[models.Model], *, unless_there: bool = False, told: bool = False) -> None:
+def insert(
+    rows: Sequence[models.Model], *, unless_there: bool = False, in_place: bool = False, told: bool = False
+) -> None:
     """Store new rows of one model, without signals.
 
-    ``unless_there`` leaves out those that a rule of uniqueness refuses; of others ``told`` lets the rows know
-    the keys that the database gave them.
+    ``unless_there`` leaves out those that a rule of uniqueness refuses, ``in_place`` stores them in place of
+    the one that has their key; of others ``told`` lets the rows know the keys that the database gave them.
     """
     if not rows:
         return
     model = type(rows[0])
+    conflict = OnConflict.IGNORE if unless_there else OnConflict.UPDATE if in_place else None
     numbered = model._meta.auto_field
     fields = [field for field in model._meta.local_concrete_fields if field is not numbered]
     for row in rows[:MOST]:
@@ -64,11 +67,18 @@ def insert(rows: Sequence[models.Model], *, unless_there: bool = False, told: bo
     values = [_values(row, fields) for row in rows[:MOST] if row.pk is None or not numbered]
     columns = list((values and values[0]) or ())
     if len(values) < len(rows) or any(it is None or list(it) != columns for it in values):
-        model._base_manager.bulk_create(rows, batch_size=500, ignore_conflicts=unless_there)
+        model._base_manager.bulk_create(
+            rows,
+            batch_size=500,
+            ignore_conflicts=unless_there,
+            update_conflicts=in_place,
+            unique_fields=["pk"] if in_place else None,
+            update_fields=[field.name for field in fields if not field.primary_key] if in_place else None,
+        )
     else:
         key = [str(numbered.column)] if told and numbered else []
         with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
-            keys = _insert(model, [it for it in values if it], unless_there=unless_there, told=key)
+            keys = _insert(model, [it for it in values if it], told=key, conflict=conflict)
         for row, (stored,) in zip(rows, keys, strict=False):
             row.pk = stored
 
@@ -89,7 +99,8 @@ def insert_for_each(
     if same is None:
         raise TypeError("The values of the pattern have to be known.")
     marks = tuple("NULL" if value is None else "%s" for value in same.values())
-    statement = _statement_for_each(model, name, tuple(same), marks, unless_there=unless_there)
+    conflict = OnConflict.IGNORE if unless_there else None
+    statement = _statement_for_each(model, name, tuple(same), marks, conflict)
     given = list(numbers) if connection.vendor == "postgresql" else json.dumps(list(numbers))
     told = [value for value in same.values() if value is not None]
     with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
@@ -158,13 +169,12 @@ def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
 def _insert(
     model: type[models.Model],
     rows: list[dict[str, Any]],
-    *,
-    unless_there: bool = False,
     told: Sequence[str] = (),
+    conflict: OnConflict | None = None,
 ) -> list[tuple[Any, ...]]:
     """``told`` are columns of the new rows that are answered."""
     marks = tuple(tuple("NULL" if value is None else "%s" for value in row.values()) for row in rows)
-    statement = _statement(model, tuple(rows[0]), marks, tuple(told), unless_there=unless_there)
+    statement = _statement(model, tuple(rows[0]), marks, tuple(told), conflict)
     values = [value for row in rows for value in row.values() if value is not None]
     return _store(statement, values, is_answered=bool(told))
 
@@ -175,12 +185,11 @@ def _statement(
     columns: tuple[str, ...],
     rows: tuple[tuple[str, ...], ...],
     told: tuple[str, ...],
-    *,
-    unless_there: bool,
+    conflict: OnConflict | None,
 ) -> str:
     """What is blank stands in the statement: the driver takes its time with more than fifty values."""
     values = f"VALUES ({'), ('.join(', '.join(row) for row in rows)})"
-    return _composed(model, columns, values, told, unless_there=unless_there)
+    return _composed(model, columns, values, told, conflict)
 
 
 @lru_cache(100)
@@ -189,8 +198,7 @@ def _statement_for_each(
     name: str,
     columns: tuple[str, ...],
     marks: tuple[str, ...],
-    *,
-    unless_there: bool,
+    conflict: OnConflict | None,
 ) -> str:
     """The numbers come last."""
     connection = connections[DEFAULT_DB_ALIAS]
@@ -203,25 +211,24 @@ def _statement_for_each(
     )
     selected = ", ".join((*marks, "each.value"))
     source = f"SELECT {selected} FROM {each}"  # noqa: S608
-    return _composed(model, (*columns, field.column), source, unless_there=unless_there)
+    return _composed(model, (*columns, field.column), source, (), conflict)
 
 
 def _composed(
     model: type[models.Model],
     columns: Sequence[str],
     source: str,
-    told: Sequence[str] = (),
-    *,
-    unless_there: bool,
+    told: Sequence[str],
+    conflict: OnConflict | None,
 ) -> str:
     """An INSERT of the rows of ``source``; ``told`` are the columns that it answers."""
     connection = connections[DEFAULT_DB_ALIAS]
-    quote, conflict = connection.ops.quote_name, OnConflict.IGNORE if unless_there else None
+    quote, key = connection.ops.quote_name, model._meta.pk.column
     parts = [
         connection.ops.insert_statement(on_conflict=conflict),
         f"{quote(model._meta.db_table)} ({', '.join(map(quote, columns))})",
         source,
-        connection.ops.on_conflict_suffix_sql([], conflict, [], []),
+        connection.ops.on_conflict_suffix_sql([], conflict, [it for it in columns if it != key], [key]),
         f"RETURNING {', '.join(map(quote, told))}" if told else "",
     ]
     return " ".join(str(part) for part in parts if part)

@@ -285,6 +285,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 24 * 3600},
     },
+    "fresh grams": {"task": "projects.tasks.take_in_grams", "schedule": 60.0, "options": {"expires": 60}},
     "grams": {"task": "projects.tasks.count_grams", "schedule": 86400.0, "options": {"expires": 3600}},
 }
 

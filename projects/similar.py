@@ -5,6 +5,9 @@ Chinese needs no dictionary and both databases find them by an ordinary index. C
 one firm calls 轴套 another calls 衬套, and half of it stays. A word in letters and the code of a model count
 as one character each; other numbers say nothing here.
 
+What a problem says enters the index some time after it was filed (`take_in`); until then it is fresh, and
+every question reads the fresh beside the index.
+
 A character weighs by how few problems have it (`GramCount`, counted nightly), and more if a text says it in
 its title and again in its symptom: that is what the text is about. Two texts are as alike as the mean of what
 each of them finds of its own weight in the other.
@@ -28,9 +31,9 @@ from django.db.models import Count, Max
 from django.db.models.signals import post_save
 
 from common import bulk
-from common.inserting import insert_for_each
+from common.inserting import insert
 from common.scope import system_job
-from projects.models import Bottleneck, Gram, GramCount
+from projects.models import Bottleneck, FreshGrams, Gram, GramCount
 from projects.querysets import BottleneckQuerySet
 
 S = Bottleneck.Status
@@ -48,6 +51,8 @@ LONG_WORD = 1 << 2 * CHARACTER_BITS
 SYMPTOM_GRAMS = 8
 # Rows of the index that one question may read, candidates that it measures, and grams that it asks for.
 MOST_READ, CANDIDATES, MOST_GRAMS = 40_000, 100, 240
+# Problems that are taken into the index by one transaction.
+AT_ONCE = 200
 # Common words: what every third problem says weighs next to nothing. Rarer than one in so many is none.
 COMMON, LEAST_WEIGHT, RAREST = 1.0, 0.05, 2000
 # How much more weighs what is said in the title and again in the symptom.
@@ -89,6 +94,15 @@ def indexed(title: str, product: str, symptom: str) -> set[int]:
     """The grams by which a problem is found."""
     head = grams(f"{title} {product}")
     return head | set(heapq.nsmallest(SYMPTOM_GRAMS, grams(symptom) - head, key=_scattered))
+
+
+def _packed(grams: Iterable[int]) -> bytes:
+    """As a fresh row has them: of numbers in JSON a question would read a third as many in the same time."""
+    return array("q", grams).tobytes()
+
+
+def _unpacked(packed: bytes | memoryview) -> "array[int]":
+    return array("q", bytes(packed))
 
 
 # --- Likeness ---------------------------------------------------------------------------------------------
@@ -171,6 +185,20 @@ class Match:
     likeness: float
 
 
+def _sharing(asked: Collection[int], most: int) -> list[int]:
+    """The keys of problems that share most of the grams, most first.
+
+    All fresh rows are read, and before the index: what is taken in meanwhile is found in one of both, and of
+    what is found in both the fresh row is right.
+    """
+    wanted = frozenset(asked)
+    rows = FreshGrams.objects.values_list("pk", "grams")
+    fresh = {pk: len(wanted.intersection(_unpacked(said))) for pk, said in rows}
+    index = Gram.objects.filter(gram__in=asked).values_list("bottleneck_id").annotate(n=Count("gram"))
+    found = dict(index.order_by("-n", "-bottleneck_id")[: most + len(fresh)]) | fresh
+    return [pk for n, pk in heapq.nlargest(most, ((n, pk) for pk, n in found.items() if n))]
+
+
 class Question:
     """The problems that say nearly what is said, among any rows that may be read."""
 
@@ -189,10 +217,8 @@ class Question:
             if asked and read > MOST_READ:
                 break
             asked.append(gram)
-        found = Gram.objects.filter(gram__in=asked).values_list("bottleneck_id")
         # More than are measured: most of them may be closed to the reader.
-        top = found.annotate(n=Count("gram")).order_by("-n", "-bottleneck_id")[: 6 * CANDIDATES]
-        return [key for key, _n in top]
+        return _sharing(asked, most=6 * CANDIDATES)
 
     def likeness_to(self, row: Bottleneck) -> float:
         """How alike a given problem is."""
@@ -229,22 +255,48 @@ class Question:
 # --- Keeping the index ------------------------------------------------------------------------------------
 
 
-def keep(row: Bottleneck, *, is_new: bool = False) -> None:
-    """Let the index say what the problem says; to be called in the transaction that changes its text."""
-    wanted = indexed(row.title, row.product, row.symptom)
-    have: set[int] = set()
-    if not is_new:
-        known = Gram.objects.filter(bottleneck=row)
-        have = set(known.values_list("gram", flat=True))
-        if gone := have - wanted:
-            known.filter(gram__in=gone).delete()
-    insert_for_each(Gram(bottleneck=row), "gram", sorted(wanted - have))
+def keep(row: Bottleneck) -> None:
+    """Let questions find what the problem says; to be called in the transaction that changes its text.
+
+    One row at the end of a small table: its grams would be twenty, each in another place of a large one.
+    """
+    said = _packed(indexed(row.title, row.product, row.symptom))
+    insert([FreshGrams(bottleneck=row, grams=said)], in_place=True)
 
 
 def on_save(sender: Any, instance: Bottleneck, created: bool, **kwargs: Any) -> None:
     """The text of a filed problem changes when it is returned and when it is filed, and at no other time."""
     if instance.status in (S.SUBMITTED, S.RETURNED) or (created and instance.status != S.DRAFT):
-        keep(instance, is_new=created)
+        keep(instance)
+
+
+@system_job("index of similar problems")
+def take_in() -> int:
+    """Take what is fresh into the index; returns of how many problems."""
+    problems = 0
+    while taken := _take_in():
+        problems += taken
+    return problems
+
+
+def _take_in() -> int:
+    """Some problems: SQLite has one writer, which keeps all others waiting.
+
+    The fresh row is locked first, so that nobody else takes in the same problem; who changes its text waits,
+    and leaves a fresh row again.
+    """
+    with transaction.atomic():
+        rows = FreshGrams.objects.select_for_update(skip_locked=True).order_by("pk")
+        fresh = dict(rows.values_list("pk", "grams")[:AT_ONCE])
+        wanted = {(gram, pk) for pk, said in fresh.items() for gram in _unpacked(said)}
+        known = Gram.objects.filter(bottleneck__in=fresh)
+        have = set(known.values_list("gram", "bottleneck_id"))
+        if changed := {pk for _gram, pk in have - wanted}:
+            known.filter(bottleneck__in=changed).delete()
+        kept = {(gram, pk) for gram, pk in have if pk not in changed}
+        bulk.insert(Gram, ("gram", "bottleneck"), sorted(wanted - kept))
+        FreshGrams.objects.filter(pk__in=fresh).delete()
+    return len(fresh)
 
 
 def watch() -> None:
@@ -259,23 +311,30 @@ def _texts() -> Iterator[tuple[int, str, str, str]]:
 
 @system_job("index of similar problems")
 def rebuild() -> int:
-    """Make the whole index anew, and count; returns of how many problems. Filing waits meanwhile."""
+    """Make the whole index anew, and count; returns of how many problems. Questions wait meanwhile, and on
+    SQLite whoever stores something."""
     counts: Counter[int] = Counter()
     entries: list[int] = []
-    key_bits = (Bottleneck.objects.aggregate(last=Max("pk"))["last"] or 0).bit_length()
     problems = 0
-    with transaction.atomic(), bulk.large_load(Gram):
-        for pk, title, product, symptom in _texts():
-            problems += 1
-            head, body = grams(f"{title} {product}"), grams(symptom)
-            counts.update(head | body)
-            counts.update(words(f"{title} {product} {symptom}"))
-            sample = heapq.nsmallest(SYMPTOM_GRAMS, body - head, key=_scattered)
-            entries.extend(gram << key_bits | pk for gram in (*head, *sample))
-        Gram.objects.all().delete()
-        entries.sort()
-        mask = (1 << key_bits) - 1
-        bulk.insert(Gram, ("gram", "bottleneck"), ((entry >> key_bits, entry & mask) for entry in entries))
+    with transaction.atomic():
+        # First of all: what is filed from now on stays fresh, whether or not its text is read below.
+        FreshGrams.objects.all().delete()
+        # Twice as many keys as there are: of what is filed meanwhile, too.
+        key_bits = (Bottleneck.objects.aggregate(last=Max("pk"))["last"] or 0).bit_length() + 1
+        with bulk.large_load(Gram):
+            for pk, title, product, symptom in _texts():
+                problems += 1
+                head, body = grams(f"{title} {product}"), grams(symptom)
+                counts.update(head | body)
+                counts.update(words(f"{title} {product} {symptom}"))
+                sample = heapq.nsmallest(SYMPTOM_GRAMS, body - head, key=_scattered)
+                entries.extend(gram << key_bits | pk for gram in (*head, *sample))
+            Gram.objects.all().delete()
+            entries.sort()
+            mask = (1 << key_bits) - 1
+            bulk.insert(
+                Gram, ("gram", "bottleneck"), ((entry >> key_bits, entry & mask) for entry in entries)
+            )
         _store_counts(counts, problems)
     return problems
 

@@ -13,6 +13,11 @@ def tell_of_clocks() -> None:
 
 
 @shared_task
+def take_in_grams() -> None:
+    similar.take_in()
+
+
+@shared_task
 def count_grams() -> None:
     similar.count()
 

@@ -17,7 +17,7 @@ from projects.models.outcomes import Beneficiary, Investment, ProjectResult
 from projects.models.projects import ChainProject, Participation, ProjectGoal, ProjectRegion
 from projects.models.reports import InspectionReport
 from projects.models.specs import SpecDemand, SpecKind, SpecStep, SpecWait, TechnicalCommittee
-from projects.models.twins import Gram, GramCount, TwinJudgement
+from projects.models.twins import FreshGrams, Gram, GramCount, TwinJudgement
 
 __all__ = [
     "Attachment",
@@ -31,6 +31,7 @@ __all__ = [
     "EvidenceAlarm",
     "ExpertOpinion",
     "FollowUp",
+    "FreshGrams",
     "Gram",
     "GramCount",
     "InspectionReport",

@@ -14,12 +14,12 @@ from projects.querysets import OfTwins
 class Gram(models.Model):
     """Two neighbouring characters of what a filed problem says, as one number; see `projects.similar`.
 
-    Kept with the text of the problem; it says nothing that the text does not.
+    It says nothing that the text does not, and is not the last word where the problem has `FreshGrams`.
     """
 
     pk = models.CompositePrimaryKey("gram", "bottleneck")
     gram = models.BigIntegerField(_("相邻两字"))
-    # Twenty of a filing, of which each would be checked: a gram of no problem finds nothing.
+    # Twenty of a problem, of which each would be checked: a gram of no problem finds nothing.
     bottleneck = models.ForeignKey(
         Bottleneck, models.CASCADE, db_constraint=False, related_name="+", verbose_name=_("问题")
     )
@@ -30,6 +30,28 @@ class Gram(models.Model):
 
     def __str__(self):
         return f"{self.gram} {self.bottleneck_id}"
+
+
+class FreshGrams(models.Model):
+    """What `Gram` has not taken in yet: all grams of a problem, in place of those that it has there."""
+
+    bottleneck = models.OneToOneField(
+        Bottleneck,
+        models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("问题"),
+    )
+    # Eight bytes each; see `projects.similar`.
+    grams = models.BinaryField(_("相邻两字"))
+
+    class Meta:
+        verbose_name = _("待编入的相似检索词")
+        verbose_name_plural = _("待编入的相似检索词")
+
+    def __str__(self):
+        return str(self.bottleneck_id)
 
 
 class GramCount(models.Model):

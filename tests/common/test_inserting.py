@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Notice, Role
 from common import inserting
 from common.inserting import MOST, insert, insert_for_each, sent_together
-from projects.models import Bottleneck, BottleneckContact, Gram, Measure, Transition
+from projects.models import Bottleneck, BottleneckContact, Gram, GramCount, Measure, Transition
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +139,16 @@ def test_rows_that_are_there_already_are_left_out_only_where_that_is_asked():
     assert Notice.objects.filter(source="test:1").count() == 3
     with pytest.raises(IntegrityError):
         insert(rows[:1])
+
+
+@pytest.mark.parametrize("number", [2, MOST + 1])
+def test_a_row_takes_the_place_of_the_one_with_its_key_where_that_is_asked(number: int):
+    old, new = ([GramCount(gram=gram, problems=problems) for gram in range(number)] for problems in (1, 2))
+    insert(old[:1])
+    insert(new, in_place=True)
+    assert dict(GramCount.objects.values_list()) == dict.fromkeys(range(number), 2)
+    with pytest.raises(IntegrityError):
+        insert(new[:1])
 
 
 def test_one_statement_stores_rows_of_one_shape():

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "SpecWait",
     "ListedRow",
     "Letter",
+    "FreshGrams",
     "Gram",
     "GramCount",
     "OrganizationContact",

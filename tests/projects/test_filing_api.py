@@ -18,6 +18,7 @@ from accounts.models import Notice, Role, User
 from enterprises.models import NumberSeries
 from projects import services
 from projects.models import Bottleneck, BottleneckContact, Gram, Measure, Transition
+from projects.similar import take_in
 from record.models import Event
 from tests.factories import MEASURE, Cast, at_once, draft, filing_values, grant, organization, user
 from tests.pages import browser
@@ -91,6 +92,7 @@ def test_it_leaves_what_a_filing_step_by_step_leaves(cast: Cast):
         for it in (event, same)
     ]
     assert told[0] == told[1] and len(told[0]) == 3
+    take_in()
     grams = [set(Gram.objects.filter(bottleneck=it).values_list("gram", flat=True)) for it in (row, stepwise)]
     assert grams[0] == grams[1] != set()
 

@@ -1,16 +1,20 @@
 """The search for problems that say nearly the same."""
 
+import random
+import threading
 from collections import defaultdict
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
+from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects import services, similar
-from projects.models import Bottleneck, Gram, GramCount
+from projects import services, similar, tasks
+from projects.models import Bottleneck, FreshGrams, Gram, GramCount
 from projects.similar import Question, Said, grams, likeness, words
-from tests.factories import Cast, draft, filing_values, organization, user
+from tests.factories import Cast, at_once, draft, filing_values, organization, user
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +37,7 @@ def cast() -> Cast:
 
 
 def indexed(row: Bottleneck) -> set[int]:
+    similar.take_in()
     return set(Gram.objects.filter(bottleneck=row).values_list("gram", flat=True))
 
 
@@ -133,9 +138,13 @@ def test_rebuilding_makes_what_keeping_has_made(cast):
     for number in range(5):
         cast.filed(title=f"柔轮{'甲乙丙丁戊'[number]}类裂纹", symptom="热处理后抽检发现。" * (number + 1))
     draft(cast.filer, title="未提交的草稿")
+    fresh = FreshGrams.objects.values()[0]
+    assert similar.take_in() == 5
     kept = set(Gram.objects.values_list("gram", "bottleneck_id"))
     Gram.objects.all().delete()
+    FreshGrams.objects.create(**fresh)
     call_command("similar", "rebuild", verbosity=0)
+    assert not FreshGrams.objects.exists()
     assert set(Gram.objects.values_list("gram", "bottleneck_id")) == kept
     counts = dict(GramCount.objects.values_list("gram", "problems"))
     assert counts[0] == 5
@@ -146,6 +155,150 @@ def test_rebuilding_makes_what_keeping_has_made(cast):
     GramCount.objects.all().delete()
     call_command("similar", "count", verbosity=0)
     assert dict(GramCount.objects.values_list("gram", "problems")) == counts
+
+
+# --- What is fresh ----------------------------------------------------------------------------------------
+
+
+def say(row: Bottleneck, title: str) -> None:
+    """Change the text of a filed problem."""
+    row.title = title
+    with transaction.atomic():
+        similar.keep(row)
+
+
+def candidates(title: str) -> list[int]:
+    return Question(Said(title=title)).candidates
+
+
+def test_keeping_writes_one_row_and_reads_none(cast, django_assert_num_queries):
+    row = cast.filed()
+    for title in ("柔轮早期剥落", "齿圈渗碳层过浅"):
+        with django_assert_num_queries(1):
+            similar.keep(Bottleneck(pk=row.pk, title=title))
+    assert FreshGrams.objects.count() == 1 and not Gram.objects.exists()
+
+
+def test_a_problem_is_found_once_before_and_after_it_is_taken_in(cast):
+    row = cast.filed(title="柔轮早期剥落")
+    before = candidates("柔轮早期剥落")
+    assert similar.take_in() == 1
+    assert before == candidates("柔轮早期剥落") == [row.pk]
+    assert not FreshGrams.objects.exists()
+
+
+def test_a_changed_text_is_found_by_what_it_says_now(cast):
+    row = cast.filed(title="柔轮早期剥落")
+    similar.take_in()
+    say(row, "柔轮渗碳层过浅")
+    for _stage in ("fresh", "taken in"):
+        assert candidates("渗碳层过浅") == candidates("柔轮") == [row.pk]
+        assert candidates("早期剥落") == []
+        similar.take_in()
+    assert not FreshGrams.objects.exists()
+
+
+def test_taking_in_twice_changes_nothing(cast):
+    rows = [cast.filed(title=f"柔轮{n}裂纹") for n in "甲乙丙"]
+    assert similar.take_in() == 3
+    kept = set(Gram.objects.values_list("gram", "bottleneck_id"))
+    say(rows[0], rows[0].title)
+    assert (similar.take_in(), similar.take_in()) == (1, 0)
+    assert set(Gram.objects.values_list("gram", "bottleneck_id")) == kept
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_asks_does_not_notice_what_is_fresh(cast, seed, monkeypatch):
+    """Against a count by hand, while none, some and all of it are taken in and texts change."""
+    rnd = random.Random(seed)  # noqa: S311
+    rows = [cast.filed() for _n in range(8)]
+    said = {row: (row.title, row.product, row.symptom) for row in rows}
+    # One turn of taking in takes few, and is the only one.
+    monkeypatch.setattr(similar, "AT_ONCE", 3)
+    for _turn in range(12):
+        row, title = rnd.choice(rows), "".join(rnd.choices("柔轮早期剥落", k=6))
+        say(row, title)
+        said[row] = (title, row.product, row.symptom)
+        asked = "".join(rnd.choices("柔轮早期剥落", k=8))
+        shared = {row.pk: len(similar.indexed(*said[row]) & grams(asked)) for row in rows}
+        expected = sorted((pk for pk, n in shared.items() if n), key=lambda pk: (-shared[pk], -pk))
+        assert candidates(asked) == expected
+        if rnd.random() < 0.5:
+            similar._take_in()
+            assert candidates(asked) == expected
+
+
+def test_what_is_taken_in_while_somebody_asks_is_found_once(cast, monkeypatch):
+    rows = [cast.filed(title="柔轮早期剥落") for _n in range(3)]
+    unpacked = similar._unpacked
+
+    def meanwhile(packed):
+        monkeypatch.setattr(similar, "_unpacked", unpacked)
+        assert similar.take_in() == 3
+        return unpacked(packed)
+
+    monkeypatch.setattr(similar, "_unpacked", meanwhile)
+    assert candidates("柔轮早期剥落") == [row.pk for row in reversed(rows)]
+    assert not FreshGrams.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_take_in_each_problem_once(monkeypatch):
+    cast = Cast()
+    rows = [cast.filed(title=f"柔轮{n}裂纹") for n in "甲乙丙丁戊己庚辛"]
+    monkeypatch.setattr(similar, "AT_ONCE", 2)
+    assert sum(at_once(*[similar.take_in] * 4)) == len(rows)
+    assert not FreshGrams.objects.exists()
+    assert set(Gram.objects.values_list("gram", "bottleneck_id")) == {
+        (gram, row.pk) for row in rows for gram in similar.indexed(row.title, row.product, row.symptom)
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_text_that_changes_while_it_is_taken_in_is_not_lost(monkeypatch):
+    row = Cast().filed(title="柔轮早期剥落")
+    store, changing = similar.bulk.insert, []
+
+    def change():
+        say(row, "齿圈渗碳层过浅")
+        connection.close()
+
+    def meanwhile(*what):
+        changing.append(threading.Thread(target=change))
+        changing[0].start()
+        changing[0].join(0.3)
+        store(*what)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(similar.bulk, "insert", meanwhile)
+        assert similar._take_in() == 1
+    changing[0].join()
+    for _stage in ("fresh", "taken in"):
+        assert candidates("渗碳层过浅") == [row.pk]
+        assert candidates("早期剥落") == []
+        similar.take_in()
+    assert not FreshGrams.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_text_that_is_being_changed_is_taken_in_when_it_stands():
+    row = Cast().filed(title="柔轮早期剥落")
+    taking = threading.Thread(target=lambda: (similar.take_in(), connection.close()))
+    with transaction.atomic():
+        say(row, "齿圈渗碳层过浅")
+        taking.start()
+        taking.join(0.3)
+    taking.join()
+    similar.take_in()
+    assert indexed(row) == similar.indexed(row.title, row.product, row.symptom)
+
+
+def test_a_worker_takes_in_what_is_fresh_every_minute(cast):
+    cast.filed()
+    tasks.take_in_grams.apply(throw=True)
+    assert Gram.objects.exists() and not FreshGrams.objects.exists()
+    entry = settings.CELERY_BEAT_SCHEDULE["fresh grams"]
+    assert (entry["task"], entry["schedule"]) == (tasks.take_in_grams.name, 60)
 
 
 # --- Asking -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from projects import similar
 
 
 class Command(BaseCommand):
-    help = "Make the index of similar problems anew (filing waits meanwhile), or only count its grams."
+    help = "Make the index of similar problems anew (questions wait meanwhile), or only count its grams."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=["rebuild", "count"])
