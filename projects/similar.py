@@ -24,6 +24,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from time import sleep
 from typing import Any
 
 from django.db import transaction
@@ -51,8 +52,9 @@ LONG_WORD = 1 << 2 * CHARACTER_BITS
 SYMPTOM_GRAMS = 8
 # Rows of the index that one question may read, candidates that it measures, and grams that it asks for.
 MOST_READ, CANDIDATES, MOST_GRAMS = 40_000, 100, 240
-# Problems that are taken into the index by one transaction.
-AT_ONCE = 200
+# Problems that are taken into the index by one transaction, and seconds from one to the next: as long as a
+# writer of SQLite sleeps at most before it looks whether its turn has come.
+AT_ONCE, PAUSE = 100, 0.1
 # Common words: what every third problem says weighs next to nothing. Rarer than one in so many is none.
 COMMON, LEAST_WEIGHT, RAREST = 1.0, 0.05, 2000
 # How much more weighs what is said in the title and again in the symptom.
@@ -273,8 +275,10 @@ def on_save(sender: Any, instance: Bottleneck, created: bool, **kwargs: Any) -> 
 @system_job("index of similar problems")
 def take_in() -> int:
     """Take what is fresh into the index; returns of how many problems."""
-    problems = 0
-    while taken := _take_in():
+    problems = taken = _take_in()
+    while taken == AT_ONCE:
+        sleep(PAUSE)
+        taken = _take_in()
         problems += taken
     return problems
 

@@ -293,6 +293,21 @@ def test_a_text_that_is_being_changed_is_taken_in_when_it_stands():
     assert indexed(row) == similar.indexed(row.title, row.product, row.symptom)
 
 
+def test_others_store_between_one_turn_of_taking_in_and_the_next(cast, monkeypatch):
+    for _n in range(3):
+        cast.filed()
+    monkeypatch.setattr(similar, "AT_ONCE", 2)
+    later: list[Bottleneck] = []
+
+    def meanwhile(_seconds):
+        if not later:
+            later.append(cast.filed())
+
+    monkeypatch.setattr(similar, "sleep", meanwhile)
+    assert similar.take_in() == 4
+    assert later and not FreshGrams.objects.exists()
+
+
 def test_a_worker_takes_in_what_is_fresh_every_minute(cast):
     cast.filed()
     tasks.take_in_grams.apply(throw=True)
