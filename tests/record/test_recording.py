@@ -292,6 +292,7 @@ def test_every_business_model_is_watched_or_stands_here_with_its_reason():
         "projects.specstep": "appended with the change of its demand",
         "projects.evidencealarm": "appended with the change of its evidence",
         "projects.gram": "an index of what its problem says",
+        "projects.freshgrams": "what that index has not taken in yet",
         "bulletins.lookup": "counts how often documents are checked, and by nobody's name",
         "projects.gramcount": "counted from that index",
     }
