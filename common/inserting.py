@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
@@ -18,8 +18,19 @@ from common.prepared import planned_once
 MOST = 20
 # Of these a text is stored as it stands.
 TEXTS = (models.CharField, models.TextField)
-# Statements with the values that they store.
-_held: ContextVar[list[tuple[str, list[Any]]] | None] = ContextVar("held", default=None)
+
+
+class Held:
+    """What a block has yet to send: statements with the values that they store. And the keys that rows will
+    get, by model, which the first answer brings."""
+
+    def __init__(self, expected: Collection[type[models.Model]]) -> None:
+        self.statements: list[tuple[str, list[Any]]] = []
+        self.expected = list(expected)
+        self.keys: dict[type[models.Model], list[int]] = {}
+
+
+_held: ContextVar[Held | None] = ContextVar("held", default=None)
 
 
 class Inserted(models.Model):
@@ -34,11 +45,14 @@ class Inserted(models.Model):
         values = None if raw or using != DEFAULT_DB_ALIAS else _values(self, fields)
         if values is None:
             return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
+        if self.pk is None and (keys := _keys_at_hand(type(self), 1)):
+            (self.pk,) = keys
+            values |= _values(self, [self._meta.auto_field]) or {}
         # Of the others the database stores what it is given.
         untold = [field for field in returning_fields if field.column not in values]
         told = {
             field: field.to_python(value)
-            for row in _insert(type(self), [values], told=[field.column for field in untold])
+            for row in _insert(type(self), [values], told=[str(field.column) for field in untold])
             for field, value in zip(untold, row, strict=True)
         }
         return [
@@ -61,10 +75,10 @@ def insert(
     model = type(rows[0])
     conflict = OnConflict.IGNORE if unless_there else OnConflict.UPDATE if in_place else None
     numbered = model._meta.auto_field
-    fields = [field for field in model._meta.local_concrete_fields if field is not numbered]
+    fields: list[Any] = [field for field in model._meta.local_concrete_fields if field is not numbered]
     for row in rows[:MOST]:
         row._prepare_related_fields_for_save("insert")  # type: ignore[attr-defined]
-    values = [_values(row, fields) for row in rows[:MOST] if row.pk is None or not numbered]
+    values: list[Any] = [_values(row, fields) for row in rows[:MOST] if row.pk is None or not numbered]
     columns = list((values and values[0]) or ())
     if len(values) < len(rows) or any(it is None or list(it) != columns for it in values):
         model._base_manager.bulk_create(
@@ -75,12 +89,16 @@ def insert(
             unique_fields=["pk"] if in_place else None,
             update_fields=[field.name for field in fields if not field.primary_key] if in_place else None,
         )
-    else:
-        key = [str(numbered.column)] if told and numbered else []
-        with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
-            keys = _insert(model, [it for it in values if it], told=key, conflict=conflict)
-        for row, (stored,) in zip(rows, keys, strict=False):
-            row.pk = stored
+        return
+    known = _keys_at_hand(model, len(rows)) if told else []
+    for row, it, key in zip(rows, values, known, strict=False):
+        row.pk = key
+        it.update(_values(row, [numbered]))
+    told_columns = [str(numbered.column)] if told and numbered and not known else []
+    with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
+        answers = _insert(model, values, told=told_columns, conflict=conflict)
+    for row, (stored,) in zip(rows, answers, strict=False):
+        row.pk = stored
 
 
 def insert_for_each(
@@ -101,43 +119,78 @@ def insert_for_each(
     marks = tuple("NULL" if value is None else "%s" for value in same.values())
     conflict = OnConflict.IGNORE if unless_there else None
     statement = _statement_for_each(model, name, tuple(same), marks, conflict)
-    given = list(numbers) if connection.vendor == "postgresql" else json.dumps(list(numbers))
+    kept = [_of_one_kind(it, connection) for it in numbers]
+    given = kept if connection.vendor == "postgresql" else json.dumps(kept)
     told = [value for value in same.values() if value is not None]
     with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
         _store(statement, [*told, given])
 
 
 @contextmanager
-def sent_together() -> Iterator[None]:
+def sent_together(expected: Collection[type[models.Model]] = ()) -> Iterator[None]:
     """Of what the block stores PostgreSQL is sent what it need not answer together with the next statement
-    that it is to answer, or at the end; so nothing in the block may look for those rows."""
+    that it is to answer, or at the end; so nothing in the block may look for those rows.
+
+    The keys of rows of the ``expected`` models, each as often as it stands there, come with the first answer,
+    so that storing them needs none.
+    """
     if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
         yield
         return
-    held: list[tuple[str, list[Any]]] = []
+    held = Held(expected)
     token = _held.set(held)
     try:
         yield
-        if held:
-            _send(held)
+        if held.statements:
+            _send(held.statements)
     finally:
         _held.reset(token)
+
+
+def answered(statement: str, values: list[Any]) -> tuple[Any, ...]:
+    """The one row that an INSERT answers, which ends with what it returns."""
+    held = _held.get()
+    if held is None or not held.expected:
+        return _store(statement, values, is_answered=True)[0]
+    keys = ", ".join(f"nextval('{_sequence(model)}')" for model in held.expected)
+    (answer,) = _store(f"{statement}, {keys}", values, is_answered=True)
+    for model, key in zip(held.expected, answer[-len(held.expected) :], strict=True):
+        held.keys.setdefault(model, []).append(key)
+    own = answer[: -len(held.expected)]
+    held.expected.clear()
+    return own
+
+
+def _keys_at_hand(model: type[models.Model], number: int) -> list[int]:
+    """So many keys for new rows, or none."""
+    held = _held.get()
+    keys = held.keys.get(model, []) if held else []
+    taken = keys[:number] if len(keys) >= number else []
+    del keys[: len(taken)]
+    return taken
+
+
+@cache
+def _sequence(model: type[models.Model]) -> str:
+    connection = connections[DEFAULT_DB_ALIAS]
+    with connection.cursor() as cursor:
+        (sequence,) = connection.introspection.get_sequences(cursor, model._meta.db_table)
+    return str(sequence["name"])
 
 
 def _store(statement: str, values: list[Any], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
     held = _held.get()
     if held is None:
         return _send([(statement, values)], is_answered=is_answered)
-    held.append((statement, values))
-    return _send(held, is_answered=True) if is_answered else []
+    held.statements.append((statement, values))
+    return _send(held.statements, is_answered=True) if is_answered else []
 
 
-def _send(held: list[tuple[str, list[Any]]], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
-    statements, values = zip(*held, strict=True)
-    held.clear()
-    connection = connections[DEFAULT_DB_ALIAS]
-    with planned_once(connection), connection.cursor() as cursor:
-        cursor.execute(_joined(statements), list(chain.from_iterable(values)))
+def _send(statements: list[tuple[str, list[Any]]], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
+    texts, values = zip(*statements, strict=True)
+    statements.clear()
+    with planned_once(connections[DEFAULT_DB_ALIAS]) as cursor:
+        cursor.execute(_joined(texts), list(chain.from_iterable(values)))
         return cursor.fetchall() if is_answered else []
 
 
@@ -158,12 +211,24 @@ def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
         if type(value) is str and type(field) in TEXTS:
             values[field.column] = value
         elif isinstance(value, DatabaseDefault):
-            continue
+            if hasattr(field.db_default, "resolve_expression"):
+                continue
+            setattr(row, field.attname, field.db_default)
+            values[field.column] = _of_one_kind(
+                field.get_db_prep_save(field.db_default, connection), connection
+            )
         elif hasattr(value, "resolve_expression"):
             return None
         else:
-            values[field.column] = field.get_db_prep_save(value, connection)
+            values[field.column] = _of_one_kind(field.get_db_prep_save(value, connection), connection)
     return values
+
+
+def _of_one_kind(value: Any, connection: Any) -> Any:
+    """Keys of any size as numbers of one kind: PostgreSQL plans for each kind."""
+    if type(value) is int:
+        return connection.ops.adapt_integerfield_value(value, "BigIntegerField")
+    return value
 
 
 def _insert(

@@ -15,7 +15,9 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
-from django.db.models.query import ModelIterable, ValuesListIterable, get_related_populators
+from django.db.models.base import Model, ModelState
+from django.db.models.query import ModelIterable, ValuesListIterable
+from django.db.models.signals import post_init, pre_init
 
 # Values to compose with, which nobody ever gives; numbers fit into the smallest kind of key.
 UNLIKELY: dict[type, Callable[[int], Any]] = {
@@ -38,18 +40,22 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def planned_once(connection: Any) -> Iterator[None]:
-    """On PostgreSQL the statements of the block are planned when the connection meets them first.
+def planned_once(connection: Any) -> Iterator[Any]:
+    """A cursor, whose statements PostgreSQL plans when the connection meets them first.
 
     For those that ask for few rows whatever they are given: a plan must not depend on it.
     """
-    if connection.vendor != "postgresql" or not settings.PREPARED_STATEMENTS:
-        yield
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            yield cursor
         return
-    connection.ensure_connection()
+    cursor = connection.kept_cursor()
+    if not settings.PREPARED_STATEMENTS:
+        yield cursor
+        return
     connection.connection.prepare_threshold = 0
     try:
-        yield
+        yield cursor
     finally:
         connection.connection.prepare_threshold = None
 
@@ -99,7 +105,7 @@ class Prepared:
             _adapted(param.of(given), connection) if isinstance(param, Place) else param
             for param in composed.params
         ]
-        with planned_once(connection), connection.cursor() as cursor:
+        with planned_once(connection) as cursor:
             cursor.execute(composed.statement, asked)
             found: Iterable[Any] = cursor.fetchall()
         if composed.converters:
@@ -146,17 +152,33 @@ def _maker(rows: QuerySet, compiler: Any) -> Callable[[Sequence[Any]], Any]:
         return tuple
     if rows._iterable_class is not ModelIterable or compiler.annotation_col_map:
         raise ValueError("Only instances without annotations and a values_list can be made.")
-    kind, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
-    own = slice(fields[0], fields[-1] + 1)
-    names = [column.target.attname for column, _sql, _alias in compiler.select[own]]
-    # The stubs are of a later Django.
-    find: Any = get_related_populators
-    relations = find(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
+    return _instances(compiler.klass_info, compiler.select)
+
+
+def _instances(found: dict[str, Any], select: Sequence[Any]) -> Callable[[Sequence[Any]], Any]:
+    """Makes instances as `Model.from_db` does, which sets field by field, with those that they lead to."""
+    model, columns = found["model"], found["select_fields"]
+    if model.__init__ is not Model.__init__ or any(it.has_listeners(model) for it in (pre_init, post_init)):
+        raise ValueError(f"{model.__name__} would be asked when its instances are made.")
+    own = slice(columns[0], columns[-1] + 1)
+    names = [column.target.attname for column, _sql, _alias in select[own]]
+    key = columns[0] + names.index(model._meta.pk_fields[0].attname)
+    related = [
+        (_instances(it, select), it["local_setter"], it["remote_setter"])
+        for it in found.get("related_klass_infos", [])
+    ]
 
     def instance(row: Sequence[Any]) -> Any:
-        made = kind.from_db(DEFAULT_DB_ALIAS, names, row[own])
-        for relation in relations:
-            relation.populate(row, made)
+        if row[key] is None:
+            return None
+        made = model.__new__(model)
+        made.__dict__.update(zip(names, row[own], strict=True), _state=ModelState())
+        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
+        for other_of, set_here, set_there in related:
+            other = other_of(row)
+            set_here(made, other)
+            if other is not None:
+                set_there(other, made)
         return made
 
     return instance

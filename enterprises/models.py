@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from common import uscc
 from common.fields import CodeSetField
-from common.prepared import planned_once
+from common.inserting import answered
 from enterprises.querysets import (
     BoundaryChangeQuerySet,
     BureauQuerySet,
@@ -351,13 +351,12 @@ class NumberSeries(models.Model):
         if not connection.in_atomic_block:
             raise transaction.TransactionManagementError("A number is given out with the row that bears it.")
         table = connection.ops.quote_name(cls._meta.db_table)
-        with planned_once(connection), connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {table} (prefix, last) VALUES (%s, 1)"  # noqa: S608
-                f" ON CONFLICT (prefix) DO UPDATE SET last = {table}.last + 1 RETURNING last",
-                [prefix],
-            )
-            return cursor.fetchone()[0]
+        (number,) = answered(
+            f"INSERT INTO {table} (prefix, last) VALUES (%s, 1)"  # noqa: S608
+            f" ON CONFLICT (prefix) DO UPDATE SET last = {table}.last + 1 RETURNING last",
+            [prefix],
+        )
+        return number
 
 
 class IndustryChain(models.Model):

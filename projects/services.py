@@ -142,7 +142,7 @@ def file(
     # SQLite has one writer at a time: what is looked up before does not keep the others waiting.
     parties = notices.Parties([row], after=submit)
     try:
-        with one_change(is_blind=True), on_behalf(by, grants[0]):
+        with one_change(blindly=[Bottleneck, Transition, *map(type, parts)]), on_behalf(by, grants[0]):
             _carry_out(row, submit, by, filing, now=timezone.now(), stored=[], parties=parties)
             add([person])
             add(parts)

@@ -4,7 +4,7 @@ Django sends `post_save` after the transaction of a lone `save()`; row and event
 the saving itself is wrapped. Deleting and many-to-many tables have their transaction and their signals.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -190,17 +190,18 @@ def store(kind: str, *, once: str | None = None, **values: Any) -> None:
 
 
 @contextmanager
-def one_change(*, is_blind: bool = False) -> Iterator[None]:
+def one_change(*, blindly: Collection[type[models.Model]] = ()) -> Iterator[None]:
     """The block is one transaction, whose events are written by one statement at its end.
 
     For what changes many rows of some models at once. A block within a block leaves its events to the outer
-    one, unless it fails. ``is_blind``: the block looks for nothing that it stores (`sent_together`).
+    one, unless it fails. ``blindly``: the block looks for nothing that it stores, rows of these models among
+    it, each as often as it stands there (`sent_together`).
     """
     events: list[Event] = []
     outer = _gathered.get()
     token = _gathered.set(events)
     try:
-        with transaction.atomic(), sent_together() if is_blind else nullcontext():
+        with transaction.atomic(), sent_together(blindly) if blindly else nullcontext():
             yield
             if outer is None:
                 insert(events)

@@ -1,9 +1,21 @@
-import select
+"""Django's backend for PostgreSQL, which sees without asking whether a connection still stands, and reads
+statements that come again and again once."""
 
+import re
+import select
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import psycopg
 from django.db.backends.postgresql import base
+
+PLACE = re.compile("%[s%]")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    kept: "KeptCursor | None" = None
+
     def is_usable(self) -> bool:
         """A server that has gone has said so, or its end of the line is closed: either can be read."""
         if self.connection is None or self.connection.closed:
@@ -11,3 +23,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
         waiting = select.poll()
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0) or super().is_usable()
+
+    def kept_cursor(self) -> Any:
+        """For statements that come again and again and are answered whole before the next is asked.
+
+        Made once for a connection; whoever uses it leaves it open.
+        """
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        if self.kept is None or self.kept.connection is not self.connection:
+            self.kept = KeptCursor(self.connection)
+        return self._prepare_cursor(self.kept)  # type: ignore[attr-defined]
+
+
+class KeptCursor(psycopg.RawCursor):
+    """Knows where values go: psycopg looks for their places in a long statement each time anew."""
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> "KeptCursor":
+        return super().execute(_numbered(query), *args, **kwargs)
+
+
+@lru_cache(1000)
+def _numbered(statement: str) -> bytes:
+    numbers = count(1)
+    return PLACE.sub(lambda it: "%" if it[0] == "%%" else f"${next(numbers)}", statement).encode()

@@ -53,7 +53,7 @@ def test_of_rows_that_are_sent_together_each_is_judged(recorded: int, unrecorded
     measure = Measure(bottleneck=rows[0], metric="良率", unit="%", value_now=1, target=2)
 
     def work() -> None:
-        with one_change(is_blind=True):
+        with one_change(blindly=[Measure]):
             add(people[:recorded])
             insert(people[recorded:])
             add([measure])
