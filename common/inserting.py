@@ -16,8 +16,9 @@ from common.prepared import planned_once
 
 # Rows of one statement; more are stored as Django does.
 MOST = 20
-# Of these a text is stored as it stands.
+# Of these a text is stored as it stands, and of those a number.
 TEXTS = (models.CharField, models.TextField)
+KEYS = (models.BigAutoField, models.ForeignKey, models.OneToOneField)
 
 
 class Held:
@@ -208,27 +209,26 @@ def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for field in fields:
         value = field.pre_save(row, add=True)
-        if type(value) is str and type(field) in TEXTS:
-            values[field.column] = value
-        elif isinstance(value, DatabaseDefault):
+        if isinstance(value, DatabaseDefault):
             if hasattr(field.db_default, "resolve_expression"):
                 continue
-            setattr(row, field.attname, field.db_default)
-            values[field.column] = _of_one_kind(
-                field.get_db_prep_save(field.db_default, connection), connection
-            )
+            value = field.db_default
+            setattr(row, field.attname, value)
+        kind = type(value)
+        if kind is str and type(field) in TEXTS:
+            values[field.column] = value
+        elif type(field) in KEYS and (kind is int or value is None):
+            values[field.column] = None if value is None else _of_one_kind(value, connection)
         elif hasattr(value, "resolve_expression"):
             return None
         else:
-            values[field.column] = _of_one_kind(field.get_db_prep_save(value, connection), connection)
+            values[field.column] = field.get_db_prep_save(value, connection)
     return values
 
 
-def _of_one_kind(value: Any, connection: Any) -> Any:
+def _of_one_kind(key: int, connection: Any) -> Any:
     """Keys of any size as numbers of one kind: PostgreSQL plans for each kind."""
-    if type(value) is int:
-        return connection.ops.adapt_integerfield_value(value, "BigIntegerField")
-    return value
+    return connection.ops.adapt_integerfield_value(key, "BigIntegerField")
 
 
 def _insert(

@@ -82,6 +82,14 @@ class Watched:
 
 WATCHED: dict[type[models.Model], Watched] = {}
 _writing: ContextVar[tuple[type[models.Model], ...]] = ContextVar("writing", default=())
+# Values of most columns stand in an event as they are.
+PLAIN = {
+    models.BigAutoField: int,
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.ForeignKey: int,
+    models.TextField: str,
+}
 _gathered: ContextVar[list[Event] | None] = ContextVar("gathered", default=None)
 
 
@@ -403,7 +411,9 @@ def _plain(watched: Watched, names: list[str], values: Iterable[Any]) -> dict[st
     for name, value in zip(names, values, strict=True):
         if hasattr(value, "resolve_expression"):
             return None
-        plain[name] = _as_stored(watched.fields[name], value)
+        field = watched.fields[name]
+        is_plain = value is None or PLAIN.get(type(field)) is type(value)
+        plain[name] = value if is_plain else _as_stored(field, value)
     return plain
 
 
@@ -412,7 +422,7 @@ def _as_stored(field: Any, value: Any) -> Any:
         value = value.value
     if isinstance(value, File):
         value = value.name
-    if value is not None and not isinstance(field, models.JSONField):
+    if not isinstance(field, models.JSONField):
         value = (field.target_field if field.is_relation else field).to_python(value)
     match value:
         case Decimal():
