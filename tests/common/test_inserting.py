@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models import Notice, Role
 from common import inserting
 from common.inserting import MOST, insert, insert_for_each, sent_together
+from enterprises.models import NumberSeries
 from projects.models import Bottleneck, BottleneckContact, Gram, GramCount, Measure, Transition
 from tests import factories
 
@@ -253,6 +254,42 @@ def test_what_needs_no_answer_is_sent_with_what_is_answered_next():
     assert Transition.objects.judged("the test").filter(sequence=901).exists()
     assert set(Notice.objects.filter(source="test:1").values_list("user", flat=True)) == set(people)
     assert set(Gram.objects.filter(bottleneck=row).values_list("gram", flat=True)) == {41, 42}
+
+
+def metrics(row: Bottleneck, *names: str) -> list[Measure]:
+    return [Measure(bottleneck=row, metric=name, unit="%", value_now=1, target=2) for name in names]
+
+
+def test_keys_of_the_rows_that_are_expected_come_with_the_first_answer():
+    """On PostgreSQL, where so all of them are stored by one statement, whichever belongs to which."""
+    other, row = kept_problem(), problem()
+    expected = [Measure, Bottleneck, Measure]
+    with CaptureQueriesContext(connection) as asked, transaction.atomic(), sent_together(expected):
+        assert NumberSeries.next("TEST") == 1
+        row.save()
+        first, second = metrics(row, "良率", "寿命")
+        insert([first], told=True)
+        insert([second], told=True)
+    sent = [it["sql"] for it in asked if "INSERT INTO" in it["sql"]]
+    # The second holds the event of the problem as well.
+    assert len(sent) == (2 if connection.vendor == "postgresql" else 5)
+    kept = Measure.objects.judged("the test").filter(bottleneck=row.pk).values_list("pk", "metric")
+    assert sorted(kept) == sorted([(first.pk, "良率"), (second.pk, "寿命")])
+    assert stored(row)["title"] == row.title and row.pk != other.pk
+    later = metrics(row, "精度")
+    insert(later, told=True)
+    assert later[0].pk not in (first.pk, second.pk)
+
+
+@pytest.mark.parametrize("expected", [0, 1, 2, 3])
+def test_more_or_fewer_rows_may_come_than_were_expected(expected: int):
+    row = kept_problem()
+    parts = metrics(row, "良率", "寿命")
+    with transaction.atomic(), sent_together([Measure] * expected):
+        NumberSeries.next("TEST")
+        insert(parts, told=True)
+    kept = Measure.objects.judged("the test").in_bulk([part.pk for part in parts])
+    assert [kept[part.pk].metric for part in parts] == ["良率", "寿命"]
 
 
 def test_a_rule_that_is_broken_refuses_all_that_is_sent_together():

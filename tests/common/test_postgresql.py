@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from django.db.utils import ConnectionHandler
 
-from common.postgresql.base import DatabaseWrapper
+from common.postgresql.base import DatabaseWrapper, _numbered
 
 pytestmark = pytest.mark.any_database
 
@@ -79,3 +79,9 @@ def test_a_server_that_only_remarked_on_something_is_asked(connection: DatabaseW
 def test_without_a_connection_there_is_none_to_use(connection: DatabaseWrapper):
     connection.connection = None
     assert not connection.is_usable()
+
+
+def test_the_places_of_values_are_numbered_and_a_doubled_percent_is_one():
+    assert _numbered("a = %s AND b LIKE '%%x%%s' AND c IN (%s, %s)") == (
+        b"a = $1 AND b LIKE '%x%s' AND c IN ($2, $3)"
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Grant, Role
@@ -49,6 +50,41 @@ def test_rows_are_those_of_the_plain_query_with_all_that_belongs_to_them(people:
             assert rows == plain
             assert [str(row) for row in rows] == [str(row) for row in plain]
     assert plain
+
+
+def told(row: Any) -> dict[str, Any]:
+    """All that an instance holds, and what was read with it."""
+    held = {name: value for name, value in vars(row).items() if name != "_state"}
+    beside = {name: other and told(other) for name, other in row._state.fields_cache.items()}
+    return held | beside | {"adding": row._state.adding, "db": row._state.db}
+
+
+def test_an_instance_holds_what_django_would_have_given_it(people: list[Any]):
+    given = {"people": [it.pk for it in people], "roles": ["auditor"], "today": date(2026, 1, 1)}
+    rows = Prepared(grants)(**given)
+    assert [told(row) for row in rows] == [told(row) for row in grants(**given)]
+    assert {row.bureau is None for row in rows} == {True, False}
+
+
+def test_of_a_model_whose_instances_somebody_watches_none_are_made(people: list[Any]):
+    def watch(**_kwargs: Any) -> None:
+        pass
+
+    post_init.connect(watch, sender=Bureau)
+    try:
+        with pytest.raises(ValueError, match="Bureau"):
+            Prepared(grants)(people=[people[0].pk], roles=["auditor"], today=date(2026, 1, 1))
+    finally:
+        post_init.disconnect(watch, sender=Bureau)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_connection_is_asked_as_the_one_before_was():
+    county = factories.county()
+    named = Prepared(lambda code: Bureau.objects.filter(code=code))
+    assert named(code=county.code) == [county]
+    connection.close()
+    assert named(code=county.code) == [county]
 
 
 def test_what_belongs_to_a_row_is_read_with_it(people: list[Any]):
