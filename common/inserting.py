@@ -23,7 +23,7 @@ KEYS = (models.BigAutoField, models.ForeignKey, models.OneToOneField)
 
 class Held:
     """What a block has yet to send: statements with the values that they store. And the keys that rows will
-    get, by model, which the first answer brings."""
+    get, by model, which come with what is `answered` first."""
 
     def __init__(self, expected: Collection[type[models.Model]]) -> None:
         self.statements: list[tuple[str, list[Any]]] = []
@@ -130,10 +130,11 @@ def insert_for_each(
 @contextmanager
 def sent_together(expected: Collection[type[models.Model]] = ()) -> Iterator[None]:
     """Of what the block stores PostgreSQL is sent what it need not answer together with the next statement
-    that it is to answer, or at the end; so nothing in the block may look for those rows.
+    that it is to answer, or at the end; so nothing in the block may look for those rows, nor go back to a
+    savepoint.
 
-    The keys of rows of the ``expected`` models, each as often as it stands there, come with the first answer,
-    so that storing them needs none.
+    The keys of rows of the ``expected`` models, each as often as it stands there, come with what is
+    `answered` first, so that storing them needs no answer.
     """
     if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
         yield
@@ -252,7 +253,7 @@ def _statement(
     told: tuple[str, ...],
     conflict: OnConflict | None,
 ) -> str:
-    """What is blank stands in the statement: the driver takes its time with more than fifty values."""
+    """What is blank stands in the statement and is not sent."""
     values = f"VALUES ({'), ('.join(', '.join(row) for row in rows)})"
     return _composed(model, columns, values, told, conflict)
 

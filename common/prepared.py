@@ -25,7 +25,7 @@ UNLIKELY: dict[type, Callable[[int], Any]] = {
     str: lambda n: f"\x01{n}",
     date: lambda n: date.max - timedelta(days=n),
 }
-LONG = 20
+LONG = 17
 
 
 class Place(NamedTuple):
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def planned_once(connection: Any) -> Iterator[Any]:
-    """A cursor, whose statements PostgreSQL plans when the connection meets them first.
+    """A cursor, whose statements PostgreSQL plans when the connection meets them first, if settings allow it.
 
     For those that ask for few rows whatever they are given: a plan must not depend on it.
     """
@@ -76,8 +76,8 @@ class Prepared:
 
     ``make`` makes the queryset, of instances or a `values_list`, from whole numbers, texts, days and lists of
     them; it is called with others before, to see where each ends up in the statement, so the queryset may
-    depend on them in no other way. It is composed anew for every length of a list, and each time for a list
-    that is long.
+    depend on them in no other way, and a list must say the same with its last value twice. It is composed
+    for lists of 0, 1, 2, 4, 8 and 16, to which others are filled up, and each time anew for longer ones.
     """
 
     def __init__(self, make: Callable[..., QuerySet]) -> None:
@@ -87,6 +87,7 @@ class Prepared:
     def __call__(self, **given: Any) -> list[Any]:
         if any(isinstance(value, list) and len(value) >= LONG for value in given.values()):
             return list(self.make(**given))
+        given = {name: _filled(value) if isinstance(value, list) else value for name, value in given.items()}
         shape = tuple(
             (name, type(value[0] if value else None), len(value))
             if isinstance(value, list)
@@ -182,6 +183,11 @@ def _instances(found: dict[str, Any], select: Sequence[Any]) -> Callable[[Sequen
         return made
 
     return instance
+
+
+def _filled(values: list[Any]) -> list[Any]:
+    """Of few lengths: two lists of any would be hundreds of statements, more than a connection keeps."""
+    return values and values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
 
 
 def _adapted(value: Any, connection: Any) -> Any:

@@ -308,25 +308,27 @@ def watch() -> None:
     post_save.connect(on_save, sender=Bottleneck)
 
 
-def _texts() -> Iterator[tuple[int, str, str, str]]:
+def _texts(until: int | None = None) -> Iterator[tuple[int, str, str, str]]:
     rows = Bottleneck.objects.judged("the index of similar problems").exclude(status=S.DRAFT)
+    if until is not None:
+        rows = rows.filter(pk__lte=until)
     return rows.order_by().values_list("pk", "title", "product", "symptom").iterator(chunk_size=5000)
 
 
 @system_job("index of similar problems")
 def rebuild() -> int:
-    """Make the whole index anew, and count; returns of how many problems. Questions wait meanwhile, and on
-    SQLite whoever stores something."""
+    """Make the whole index anew, and count; returns of how many problems. Questions wait meanwhile, who
+    changes a text that was not taken in yet, and on SQLite whoever stores something."""
     counts: Counter[int] = Counter()
     entries: list[int] = []
     problems = 0
     with transaction.atomic():
         # First of all: what is filed from now on stays fresh, whether or not its text is read below.
         FreshGrams.objects.all().delete()
-        # Twice as many keys as there are: of what is filed meanwhile, too.
-        key_bits = (Bottleneck.objects.aggregate(last=Max("pk"))["last"] or 0).bit_length() + 1
+        last = Bottleneck.objects.aggregate(last=Max("pk"))["last"] or 0
+        key_bits = last.bit_length()
         with bulk.large_load(Gram):
-            for pk, title, product, symptom in _texts():
+            for pk, title, product, symptom in _texts(until=last):
                 problems += 1
                 head, body = grams(f"{title} {product}"), grams(symptom)
                 counts.update(head | body)
