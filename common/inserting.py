@@ -12,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 
-from common.prepared import planned_once
+from common.prepared import of_one_kind, planned_once
 
 # Rows of one statement; more are stored as Django does.
 MOST = 20
@@ -47,8 +47,7 @@ class Inserted(models.Model):
         if values is None:
             return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
         if self.pk is None and (keys := _keys_at_hand(type(self), 1)):
-            (self.pk,) = keys
-            values |= _values(self, [self._meta.auto_field]) or {}
+            _give(self, keys[0], values)
         # Of the others the database stores what it is given.
         untold = [field for field in returning_fields if field.column not in values]
         told = {
@@ -93,8 +92,7 @@ def insert(
         return
     known = _keys_at_hand(model, len(rows)) if told else []
     for row, it, key in zip(rows, values, known, strict=False):
-        row.pk = key
-        it.update(_values(row, [numbered]))
+        _give(row, key, it)
     told_columns = [str(numbered.column)] if told and numbered and not known else []
     with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
         answers = _insert(model, values, told=told_columns, conflict=conflict)
@@ -120,7 +118,7 @@ def insert_for_each(
     marks = tuple("NULL" if value is None else "%s" for value in same.values())
     conflict = OnConflict.IGNORE if unless_there else None
     statement = _statement_for_each(model, name, tuple(same), marks, conflict)
-    kept = [_of_one_kind(it, connection) for it in numbers]
+    kept = [of_one_kind(it, connection) for it in numbers]
     given = kept if connection.vendor == "postgresql" else json.dumps(kept)
     told = [value for value in same.values() if value is not None]
     with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS):
@@ -156,11 +154,11 @@ def answered(statement: str, values: list[Any]) -> tuple[Any, ...]:
         return _store(statement, values, is_answered=True)[0]
     keys = ", ".join(f"nextval('{_sequence(model)}')" for model in held.expected)
     (answer,) = _store(f"{statement}, {keys}", values, is_answered=True)
-    for model, key in zip(held.expected, answer[-len(held.expected) :], strict=True):
+    own = len(answer) - len(held.expected)
+    for model, key in zip(held.expected, answer[own:], strict=True):
         held.keys.setdefault(model, []).append(key)
-    own = answer[: -len(held.expected)]
     held.expected.clear()
-    return own
+    return answer[:own]
 
 
 def _keys_at_hand(model: type[models.Model], number: int) -> list[int]:
@@ -170,6 +168,12 @@ def _keys_at_hand(model: type[models.Model], number: int) -> list[int]:
     taken = keys[:number] if len(keys) >= number else []
     del keys[: len(taken)]
     return taken
+
+
+def _give(row: models.Model, key: int, values: dict[str, Any]) -> None:
+    """The row has the key, and stores it with its values."""
+    row.pk = key
+    values[str(row._meta.pk.column)] = of_one_kind(key, connections[DEFAULT_DB_ALIAS])
 
 
 @cache
@@ -219,17 +223,12 @@ def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
         if kind is str and type(field) in TEXTS:
             values[field.column] = value
         elif type(field) in KEYS and (kind is int or value is None):
-            values[field.column] = None if value is None else _of_one_kind(value, connection)
+            values[field.column] = None if value is None else of_one_kind(value, connection)
         elif hasattr(value, "resolve_expression"):
             return None
         else:
             values[field.column] = field.get_db_prep_save(value, connection)
     return values
-
-
-def _of_one_kind(key: int, connection: Any) -> Any:
-    """Keys of any size as numbers of one kind: PostgreSQL plans for each kind."""
-    return connection.ops.adapt_integerfield_value(key, "BigIntegerField")
 
 
 def _insert(

@@ -195,6 +195,10 @@ def _adapted(value: Any, connection: Any) -> Any:
         case date():
             return connection.ops.adapt_datefield_value(value)
         case int():
-            # Of one kind whatever its size: PostgreSQL plans for each kind.
-            return connection.ops.adapt_integerfield_value(value, "BigIntegerField")
+            return of_one_kind(value, connection)
     return value
+
+
+def of_one_kind(number: int, connection: Any) -> Any:
+    """The same kind whatever its size: PostgreSQL plans for each kind."""
+    return connection.ops.adapt_integerfield_value(number, "BigIntegerField")
