@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
@@ -45,19 +44,11 @@ def planned_once(connection: Any) -> Iterator[Any]:
 
     For those that ask for few rows whatever they are given: a plan must not depend on it.
     """
-    if connection.vendor != "postgresql":
+    if connection.vendor == "postgresql":
+        yield connection.kept_cursor()
+    else:
         with connection.cursor() as cursor:
             yield cursor
-        return
-    cursor = connection.kept_cursor()
-    if not settings.PREPARED_STATEMENTS:
-        yield cursor
-        return
-    connection.connection.prepare_threshold = 0
-    try:
-        yield cursor
-    finally:
-        connection.connection.prepare_threshold = None
 
 
 class Composed(NamedTuple):

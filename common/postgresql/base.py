@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db.backends.postgresql import base
 
 PLACE = re.compile("%[s%]")
@@ -37,10 +38,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 class KeptCursor(psycopg.RawCursor):
-    """Knows where values go: psycopg looks for their places in a long statement each time anew."""
+    """Has statements planned when the connection meets them first, if settings allow it, and knows where
+    values go: psycopg looks for their places in a long statement each time anew."""
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> "KeptCursor":
-        return super().execute(_numbered(query), *args, **kwargs)
+        self.connection.prepare_threshold = 0 if settings.PREPARED_STATEMENTS else None
+        try:
+            return super().execute(_numbered(query), *args, **kwargs)
+        finally:
+            self.connection.prepare_threshold = None
 
 
 @lru_cache(1000)
