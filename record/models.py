@@ -73,9 +73,8 @@ class Event(models.Model):
         ordering = ["-pk"]
         indexes = [
             models.Index(fields=["topic_entity", "topic_row", "id"], name="event_topic"),
-            models.Index(fields=["firm", "kind", "id"], name="event_firm"),
+            models.Index(fields=["firm", "id"], condition=models.Q(kind="read"), name="event_firm_read"),
             models.Index(fields=["path", "id"], name="event_path"),
-            models.Index(fields=["actor", "id"], name="event_actor"),
         ]
         constraints = [
             models.UniqueConstraint(

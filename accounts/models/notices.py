@@ -47,7 +47,6 @@ class Notice(models.Model):
         ordering = ["-at", "-pk"]
         indexes = [
             models.Index(fields=["user", "read_at"], name="notice_user_read"),
-            models.Index(fields=["source"], name="notice_source"),
             models.Index(fields=["at"], condition=Q(mailed_at__isnull=True), name="notice_unmailed"),
             models.Index(fields=["at"], condition=Q(read_at__isnull=False), name="notice_read"),
             models.Index(
@@ -57,7 +56,7 @@ class Notice(models.Model):
         constraints = [
             models.UniqueConstraint(
                 name="notice_once",
-                fields=["user", "kind", "source"],
+                fields=["source", "kind", "user"],
                 violation_error_message=_("同一件事只通知一次。"),
             ),
         ]

@@ -698,7 +698,12 @@ class Transition(Inserted):
     source = models.CharField(_("原状态"), max_length=14, choices=Bottleneck.Status)
     target = models.CharField(_("新状态"), max_length=14, choices=Bottleneck.Status)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("经手人")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("经手人"),
     )
     principal = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -721,7 +726,9 @@ class Transition(Inserted):
         related_name="+",
         verbose_name=_("代表组织"),
     )
-    handler = models.ForeignKey(Bureau, models.PROTECT, related_name="+", verbose_name=_("办理单位"))
+    handler = models.ForeignKey(
+        Bureau, models.PROTECT, db_index=False, related_name="+", verbose_name=_("办理单位")
+    )
     clock_due_on = models.DateField(_("时限届满日"), null=True)
     reason = models.TextField(_("说明"), blank=True)
     details = models.JSONField(_("内容"), default=dict)
