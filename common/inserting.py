@@ -12,13 +12,13 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 
-from common.prepared import of_one_kind, planned_once
+from common.prepared import of_one_kind
 
 # Rows of one statement; more are stored as Django does.
 MOST = 20
 # Of these a text is stored as it stands, and of those a number.
-TEXTS = (models.CharField, models.TextField)
-KEYS = (models.BigAutoField, models.ForeignKey, models.OneToOneField)
+TEXTS = {models.CharField, models.TextField}
+KEYS = {models.BigAutoField, models.ForeignKey, models.OneToOneField}
 
 
 class Held:
@@ -195,9 +195,10 @@ def _store(statement: str, values: list[Any], *, is_answered: bool = False) -> l
 def _send(statements: list[tuple[str, list[Any]]], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
     texts, values = zip(*statements, strict=True)
     statements.clear()
-    with planned_once(connections[DEFAULT_DB_ALIAS]) as cursor:
-        cursor.execute(_joined(texts), list(chain.from_iterable(values)))
-        return cursor.fetchall() if is_answered else []
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    cursor = connection.kept_cursor()
+    cursor.execute(_joined(texts), list(chain.from_iterable(values)))
+    return cursor.fetchall() if is_answered else []
 
 
 @lru_cache(100)
@@ -210,24 +211,25 @@ def _joined(statements: tuple[str, ...]) -> str:
 
 def _values(row: models.Model, fields: Iterable[Any]) -> dict[str, Any] | None:
     """By column, without those that the database fills in; None where it is to compute others."""
-    connection = connections[DEFAULT_DB_ALIAS]
+    connection, held = connections[DEFAULT_DB_ALIAS], row.__dict__
     values: dict[str, Any] = {}
     for field in fields:
+        kind, value = type(field), held.get(field.attname, field)
+        if kind in TEXTS and type(value) is str:
+            values[field.column] = value
+            continue
+        if kind in KEYS and (value is None or type(value) is int):
+            values[field.column] = None if value is None else of_one_kind(value, connection)
+            continue
         value = field.pre_save(row, add=True)
         if isinstance(value, DatabaseDefault):
             if hasattr(field.db_default, "resolve_expression"):
                 continue
             value = field.db_default
             setattr(row, field.attname, value)
-        kind = type(value)
-        if kind is str and type(field) in TEXTS:
-            values[field.column] = value
-        elif type(field) in KEYS and (kind is int or value is None):
-            values[field.column] = None if value is None else of_one_kind(value, connection)
-        elif hasattr(value, "resolve_expression"):
+        if hasattr(value, "resolve_expression"):
             return None
-        else:
-            values[field.column] = field.get_db_prep_save(value, connection)
+        values[field.column] = field.get_db_prep_save(value, connection)
     return values
 
 

@@ -4,8 +4,7 @@ Of those that stand on the way of nearly every request Django takes ten times as
 database to answer it, and PostgreSQL four times as long to plan it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from datetime import date, timedelta
 from itertools import count
@@ -36,19 +35,6 @@ class Place(NamedTuple):
     def of(self, given: dict[str, Any]) -> Any:
         value = given[self.name]
         return value if self.number is None else value[self.number]
-
-
-@contextmanager
-def planned_once(connection: Any) -> Iterator[Any]:
-    """A cursor, whose statements PostgreSQL plans when the connection meets them first, if settings allow it.
-
-    For those that ask for few rows whatever they are given: a plan must not depend on it.
-    """
-    if connection.vendor == "postgresql":
-        yield connection.kept_cursor()
-    else:
-        with connection.cursor() as cursor:
-            yield cursor
 
 
 class Composed(NamedTuple):
@@ -92,14 +78,14 @@ class Prepared:
         getattr(composed.rows, "_ask", lambda: None)()
         if not composed.statement:
             return []
-        connection = connections[DEFAULT_DB_ALIAS]
+        connection: Any = connections[DEFAULT_DB_ALIAS]
         asked = [
             _adapted(param.of(given), connection) if isinstance(param, Place) else param
             for param in composed.params
         ]
-        with planned_once(connection) as cursor:
-            cursor.execute(composed.statement, asked)
-            found: Iterable[Any] = cursor.fetchall()
+        cursor = connection.kept_cursor()
+        cursor.execute(composed.statement, asked)
+        found: Iterable[Any] = cursor.fetchall()
         if composed.converters:
             compiler = copy(composed.compiler)
             compiler.connection = connection

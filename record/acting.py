@@ -98,11 +98,11 @@ def because(reason: str) -> Iterator[None]:
 
 def by_whom(service: Callable[P, R]) -> Callable[P, R]:
     """For services: what they write is recorded as the work of their argument ``by``, whoever calls them."""
-    parameters = signature(service)
+    place = list(signature(service).parameters).index("by")
 
     @wraps(service)
     def recorded(*args: P.args, **kwargs: P.kwargs) -> R:
-        by = parameters.bind(*args, **kwargs).arguments.get("by")
+        by = args[place] if len(args) > place else kwargs.get("by")
         if by is None:
             return service(*args, **kwargs)
         with on_behalf(by):

@@ -409,11 +409,13 @@ def _plain(watched: Watched, names: list[str], values: Iterable[Any]) -> dict[st
     """Values as they are stored in an event, the same for the same value; None when the database computes."""
     plain = {}
     for name, value in zip(names, values, strict=True):
-        if hasattr(value, "resolve_expression"):
-            return None
         field = watched.fields[name]
-        is_plain = value is None or PLAIN.get(type(field)) is type(value)
-        plain[name] = value if is_plain else _as_stored(field, value)
+        if value is None or PLAIN.get(type(field)) is type(value):
+            plain[name] = value
+        elif hasattr(value, "resolve_expression"):
+            return None
+        else:
+            plain[name] = _as_stored(field, value)
     return plain
 
 

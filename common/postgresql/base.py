@@ -26,7 +26,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not waiting.poll(0) or super().is_usable()
 
     def kept_cursor(self) -> Any:
-        """For statements that come again and again and are answered whole before the next is asked.
+        """For statements that come again and again and are answered whole before the next is asked. They ask
+        for few rows whatever they are given, for a plan that is made once must not depend on it.
 
         Made once for a connection; whoever uses it leaves it open.
         """

@@ -22,6 +22,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     is_durable = False
     log: int | None = None
+    kept: "Cursor | None" = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -30,6 +31,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         return self.connection.cursor(factory=Cursor)
+
+    def kept_cursor(self) -> Any:
+        """As that of PostgreSQL (`common.postgresql`): making one costs half a small statement."""
+        self.ensure_connection()
+        if self.kept is None or self.kept.connection is not self.connection:
+            self.kept = self.create_cursor()
+        return self._prepare_cursor(self.kept)  # type: ignore[attr-defined]
 
     def _start_transaction_under_autocommit(self) -> None:
         has_log = self.is_durable and _pragma(self.connection, "journal_mode") == "wal"

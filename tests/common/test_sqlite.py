@@ -187,3 +187,20 @@ def test_values_and_signs_of_percent_stand_where_they_stood(connect: Connect):
     assert cursor.fetchall() == [("a%100%",), ("b?100%",)]
     cursor.execute("SELECT %(x)s, %(x)s", {"x": 7})
     assert cursor.fetchall() == [(7, 7)]
+
+
+def test_the_kept_cursor_keeps_no_reader_and_outlives_faults_and_connections(connect: Connect):
+    connection, other = connect(), connect()
+    for word in ("a", "b"):
+        write(connection, word)
+    cursor = connection.kept_cursor()
+    cursor.execute("SELECT word FROM words WHERE word < %s ORDER BY word", ["c"])
+    assert cursor.fetchall() == [("a",), ("b",)]
+    # Were the question still open, the log could not be begun anew.
+    assert other.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    with pytest.raises(OperationalError, match="no such table"):
+        connection.kept_cursor().execute("SELECT * FROM nowhere")
+    connection.close()
+    cursor = connection.kept_cursor()
+    cursor.execute("SELECT COUNT(*) FROM words")
+    assert cursor.fetchall() == [(2,)]
