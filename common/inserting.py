@@ -77,7 +77,8 @@ def insert(
     numbered = model._meta.auto_field
     fields: list[Any] = [field for field in model._meta.local_concrete_fields if field is not numbered]
     for row in rows[:MOST]:
-        row._prepare_related_fields_for_save("insert")  # type: ignore[attr-defined]
+        if row._state.fields_cache:  # else it names no row that could be unsaved
+            row._prepare_related_fields_for_save("insert")  # type: ignore[attr-defined]
     values: list[Any] = [_values(row, fields) for row in rows[:MOST] if row.pk is None or not numbered]
     columns = list((values and values[0]) or ())
     if len(values) < len(rows) or any(it is None or list(it) != columns for it in values):

@@ -1,6 +1,10 @@
 import logging
 from collections.abc import Callable
+from functools import cached_property
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -43,6 +47,23 @@ OPEN_PARTS = {
         "version",
     ),
 }
+
+
+class ContentPolicyMiddleware(CSPMiddleware):
+    """Composes the policy of most pages once, as django-csp does for each answer; nobody uses nonces."""
+
+    @cached_property
+    def usual(self) -> str:
+        return build_policy()
+
+    def process_request(self, request: HttpRequest) -> None:
+        pass
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if any(name.startswith("_csp_") for name in vars(response)):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, self.usual)
+        return response
 
 
 class AdminPolicyMiddleware:

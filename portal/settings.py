@@ -112,7 +112,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "portal.middleware.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -152,6 +152,7 @@ TEMPLATES = [
         },
     },
 ]
+MESSAGE_STORAGE = "portal.messages.UnopenedStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- Databases ---------------------------------------------------------------------------------------------
