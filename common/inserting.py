@@ -188,18 +188,17 @@ def _sequence(model: type[models.Model]) -> str:
 def _store(statement: str, values: list[Any], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
     held = _held.get()
     if held is None:
-        return _send([(statement, values)], is_answered=is_answered)
+        return _send([(statement, values)])
     held.statements.append((statement, values))
-    return _send(held.statements, is_answered=True) if is_answered else []
+    return _send(held.statements) if is_answered else []
 
 
-def _send(statements: list[tuple[str, list[Any]]], *, is_answered: bool = False) -> list[tuple[Any, ...]]:
+def _send(statements: list[tuple[str, list[Any]]]) -> list[tuple[Any, ...]]:
     texts, values = zip(*statements, strict=True)
     statements.clear()
     connection: Any = connections[DEFAULT_DB_ALIAS]
-    cursor = connection.kept_cursor()
-    cursor.execute(_joined(texts), list(chain.from_iterable(values)))
-    return cursor.fetchall() if is_answered else []
+    rows: list[tuple[Any, ...]] = connection.ask(_joined(texts), list(chain.from_iterable(values)))
+    return rows
 
 
 @lru_cache(100)

@@ -83,9 +83,7 @@ class Prepared:
             _adapted(param.of(given), connection) if isinstance(param, Place) else param
             for param in composed.params
         ]
-        cursor = connection.kept_cursor()
-        cursor.execute(composed.statement, asked)
-        found: Iterable[Any] = cursor.fetchall()
+        found: Iterable[Any] = connection.ask(composed.statement, asked)
         if composed.converters:
             compiler = copy(composed.compiler)
             compiler.connection = connection

@@ -50,7 +50,10 @@ OPEN_PARTS = {
 
 
 class ContentPolicyMiddleware(CSPMiddleware):
-    """Composes the policy of most pages once, as django-csp does for each answer; nobody uses nonces."""
+    """Composes the policy of most pages once, as django-csp does for each answer.
+
+    Of its settings only directives count for them: no nonces, no prefixes without a policy, no mere reports.
+    """
 
     @cached_property
     def usual(self) -> str:
@@ -60,7 +63,7 @@ class ContentPolicyMiddleware(CSPMiddleware):
         pass
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if any(name.startswith("_csp_") for name in vars(response)):
+        if settings.DEBUG or any(name.startswith("_csp_") for name in vars(response)):
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, self.usual)
         return response

@@ -185,7 +185,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA cache_size=-65536;"
             "PRAGMA mmap_size=268435456;"
             "PRAGMA journal_size_limit=67108864;"
-            # In pages. A filing changes 77, mostly the same as the last: they go to the database less often.
+            # In pages. A filing changes 41, mostly the same as the last: they go to the database less often.
             "PRAGMA wal_autocheckpoint=4000;"
         ),
     }

@@ -33,7 +33,7 @@ VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var").absolute()
 RUN_PACKAGES = ["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-cjk"]
 TEST_PACKAGES = ["chromium"]
 PROCESSES = [
-    "gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers 4 --threads 2"
+    "gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers 4 --threads 4"
     " --no-control-socket --log-level warning",
     "celery --quiet -A portal worker --without-gossip --without-mingle --without-heartbeat",
     "celery --quiet -A portal beat",

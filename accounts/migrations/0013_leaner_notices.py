@@ -9,13 +9,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name="notice",
-            name="notice_once",
-        ),
         migrations.RemoveIndex(
             model_name="notice",
             name="notice_source",
+        ),
+        migrations.RemoveConstraint(
+            model_name="notice",
+            name="notice_once",
         ),
         migrations.AddConstraint(
             model_name="notice",

@@ -11,12 +11,12 @@ import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
 
+from common.kept import Asked
+
 PLACE = re.compile("%[s%]")
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
-    kept: "KeptCursor | None" = None
-
+class DatabaseWrapper(Asked, base.DatabaseWrapper):
     def is_usable(self) -> bool:
         """A server that has gone has said so, or its end of the line is closed: either can be read."""
         if self.connection is None or self.connection.closed:
@@ -25,17 +25,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         waiting.register(self.connection.fileno(), select.POLLIN)
         return not waiting.poll(0) or super().is_usable()
 
-    def kept_cursor(self) -> Any:
-        """For statements that come again and again and are answered whole before the next is asked. They ask
-        for few rows whatever they are given, for a plan that is made once must not depend on it.
-
-        Made once for a connection; whoever uses it leaves it open.
-        """
-        self.close_if_health_check_failed()
-        self.ensure_connection()
-        if self.kept is None or self.kept.connection is not self.connection:
-            self.kept = KeptCursor(self.connection)
-        return self._prepare_cursor(self.kept)  # type: ignore[attr-defined]
+    def make_kept_cursor(self) -> "KeptCursor":
+        return KeptCursor(self.connection)
 
 
 class KeptCursor(psycopg.RawCursor):

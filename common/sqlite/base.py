@@ -8,11 +8,13 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError
 from django.db.backends.sqlite3 import base
 
+from common.kept import Asked
+
 FULL = 2
 logger = logging.getLogger("portal.disk")
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(Asked, base.DatabaseWrapper):
     """A transaction is on the disk before it is answered, and keeps no other writer waiting for the disk.
 
     With `synchronous=FULL` SQLite waits for the disk while it holds the only lock for writing. Here a
@@ -22,7 +24,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     is_durable = False
     log: int | None = None
-    kept: "Cursor | None" = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -32,12 +33,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         return self.connection.cursor(factory=Cursor)
 
-    def kept_cursor(self) -> Any:
-        """As that of PostgreSQL (`common.postgresql`): making one costs half a small statement."""
-        self.ensure_connection()
-        if self.kept is None or self.kept.connection is not self.connection:
-            self.kept = self.create_cursor()
-        return self._prepare_cursor(self.kept)  # type: ignore[attr-defined]
+    def make_kept_cursor(self) -> "Cursor":
+        return self.create_cursor()
 
     def _start_transaction_under_autocommit(self) -> None:
         has_log = self.is_durable and _pragma(self.connection, "journal_mode") == "wal"

@@ -189,18 +189,27 @@ def test_values_and_signs_of_percent_stand_where_they_stood(connect: Connect):
     assert cursor.fetchall() == [(7, 7)]
 
 
-def test_the_kept_cursor_keeps_no_reader_and_outlives_faults_and_connections(connect: Connect):
+def test_an_answer_that_cannot_be_read_keeps_nobody_from_storing(connect: Connect):
+    connection, other = connect(), connect()
+    connection.cursor().execute("CREATE TABLE days (day date)")
+    connection.cursor().execute("INSERT INTO days VALUES ('2026-11-23'), ('2026-13-45')")
+    with pytest.raises(ValueError, match="month"):
+        connection.ask("SELECT day FROM days WHERE day > %s", [""])
+    write(other, "b")
+    in_transaction(connection, "a")
+    assert connection.ask("SELECT word FROM words ORDER BY word", []) == [("a",), ("b",)]
+
+
+def test_who_asks_keeps_no_reader_and_outlives_faults_and_connections(connect: Connect):
     connection, other = connect(), connect()
     for word in ("a", "b"):
-        write(connection, word)
-    cursor = connection.kept_cursor()
-    cursor.execute("SELECT word FROM words WHERE word < %s ORDER BY word", ["c"])
-    assert cursor.fetchall() == [("a",), ("b",)]
+        assert connection.ask("INSERT INTO words VALUES (%s)", [word]) == []
+    question = "SELECT word FROM words WHERE word < %s ORDER BY word"
+    assert connection.ask(question, ["c"]) == [("a",), ("b",)]
     # Were the question still open, the log could not be begun anew.
     assert other.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
     with pytest.raises(OperationalError, match="no such table"):
-        connection.kept_cursor().execute("SELECT * FROM nowhere")
+        connection.ask("SELECT * FROM nowhere", [])
+    assert connection.ask(question, ["b"]) == [("a",)]
     connection.close()
-    cursor = connection.kept_cursor()
-    cursor.execute("SELECT COUNT(*) FROM words")
-    assert cursor.fetchall() == [(2,)]
+    assert connection.ask(question, ["c"]) == [("a",), ("b",)]

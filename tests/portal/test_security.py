@@ -1,5 +1,6 @@
 import logging
 import sys
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -24,6 +25,14 @@ def test_pages_may_load_and_run_nothing_but_our_own_files(client: Client) -> Non
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
+
+
+@pytest.mark.django_db
+def test_pages_for_developers_have_their_styles(client: Client, settings: Any) -> None:
+    page = "/no-such-page"
+    assert "default-src" in policy(client.get(page))
+    settings.DEBUG = True
+    assert "Content-Security-Policy" not in client.get(page).headers
 
 
 @pytest.mark.django_db

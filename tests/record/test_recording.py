@@ -246,6 +246,17 @@ def test_another_person_in_the_same_request_acts_without_the_office_of_the_first
         assert acting.now().office == cast.firm.uscc
 
 
+def test_a_service_works_for_its_by_wherever_it_stands(cast):
+    @acting.by_whom
+    def service(row, by=None, *, note=""):
+        return acting.now().actor_id, row, note
+
+    someone = cast.filer
+    assert service(1, someone, note="x") == (someone.pk, 1, "x")
+    assert service(note="x", by=someone, row=1) == (someone.pk, 1, "x")
+    assert service(1, None) == service(1) == (None, 1, "")
+
+
 def test_a_command_is_told_as_the_job(monkeypatch):
     monkeypatch.setattr("sys.argv", ["manage.py", "load_divisions", "--year", "2023"])
     factories.organization()
