@@ -115,7 +115,7 @@ def bulletin_32_provinces() -> Sides:
     provinces = list(Bureau.objects.reporting_rows())
     assert len(provinces) == 32  # noqa: S101
     processes = settings.CELERY_WORKER_CONCURRENCY
-    worker = start(bootstrap.PROCESSES[1])
+    worker = start(bootstrap.WORKER)
 
     def issue(some: list[Bureau]) -> list[Bulletin]:
         return wait_for([services.issue_bulletin(period, one, again=True) for one in some])
@@ -147,7 +147,7 @@ def bulletin_scheduled_run() -> Sides:
     floor renders the same HTML with as many processes. Run again with nothing changed, it prints nothing."""
     period, nation = frozen_year(), services.get_bureau("000000")
     writer, head = (User.objects.get(username=name) for name in ("statistician", "admin"))
-    worker = start(bootstrap.PROCESSES[1])
+    worker = start(bootstrap.WORKER)
     papers = Bulletin.objects.filter(edition__series__bureau=nation)
 
     def run() -> list[Bulletin]:

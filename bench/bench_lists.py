@@ -37,7 +37,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = bootstrap.PROCESSES[0].format(port=self.port)
+        command = bootstrap.web_server(self.port)
         self.process = start(command.replace("portal.wsgi", application), log)
         deadline = time.monotonic() + 30
         while True:

@@ -32,12 +32,12 @@ VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var").absolute()
 
 RUN_PACKAGES = ["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-cjk"]
 TEST_PACKAGES = ["chromium"]
-PROCESSES = [
-    "gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers 4 --threads 4"
-    " --no-control-socket --log-level warning",
-    "celery --quiet -A portal worker --without-gossip --without-mingle --without-heartbeat",
-    "celery --quiet -A portal beat",
-]
+WEB_SERVER = (
+    "gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers {workers} --threads 4"
+    " --no-control-socket --log-level warning"
+)
+WORKER = "celery --quiet -A portal worker --without-gossip --without-mingle --without-heartbeat"
+BEAT = "celery --quiet -A portal beat"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START_SECONDS = 90
 STOP_SECONDS = 10
@@ -228,6 +228,12 @@ def demo_password() -> str:
     return kept
 
 
+def web_server(port: int | str) -> str:
+    """Writers of SQLite, which has one lock for all, wait the less the fewer threads share a process."""
+    on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
+    return WEB_SERVER.format(port=port, workers=2 if on_postgresql else 4)
+
+
 def serve(address: str) -> None:
     """Start all processes, say where they are, and stop every one of them on Ctrl-C or SIGTERM."""
 
@@ -240,8 +246,8 @@ def serve(address: str) -> None:
     say("Starting web server, worker and scheduler")
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        for command in PROCESSES:
-            program, *arguments = command.format(port=os.environ["PORT"]).split()
+        for command in (web_server(os.environ["PORT"]), WORKER, BEAT):
+            program, *arguments = command.split()
             # A session of its own: Ctrl-C reaches only us, and we stop the others in order.
             processes.append(
                 subprocess.Popen([VENV / "bin" / program, *arguments], cwd=ROOT, start_new_session=True)
