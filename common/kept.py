@@ -10,6 +10,9 @@ class Asked:
 
     kept: Any = None
 
+    def make_kept_cursor(self: Any) -> Any:
+        return self.create_cursor()
+
     def ask(self: Any, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """All rows that a statement answers; none of one that answers nothing.
 

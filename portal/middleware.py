@@ -52,18 +52,16 @@ OPEN_PARTS = {
 class ContentPolicyMiddleware(CSPMiddleware):
     """Composes the policy of most pages once, as django-csp does for each answer.
 
-    Of its settings only directives count for them: no nonces, no prefixes without a policy, no mere reports.
+    Of its settings only directives count for them: no prefixes without a policy, no mere reports.
     """
 
     @cached_property
     def usual(self) -> str:
         return build_policy()
 
-    def process_request(self, request: HttpRequest) -> None:
-        pass
-
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if settings.DEBUG or any(name.startswith("_csp_") for name in vars(response)):
+        differs = hasattr(request, "_csp_nonce") or any(name.startswith("_csp_") for name in vars(response))
+        if differs or settings.DEBUG:
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, self.usual)
         return response

@@ -32,10 +32,6 @@ VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var").absolute()
 
 RUN_PACKAGES = ["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-noto-cjk"]
 TEST_PACKAGES = ["chromium"]
-WEB_SERVER = (
-    "gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers {workers} --threads 4"
-    " --no-control-socket --log-level warning"
-)
 WORKER = "celery --quiet -A portal worker --without-gossip --without-mingle --without-heartbeat"
 BEAT = "celery --quiet -A portal beat"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -230,8 +226,11 @@ def demo_password() -> str:
 
 def web_server(port: int | str) -> str:
     """Writers of SQLite, which has one lock for all, wait the less the fewer threads share a process."""
-    on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
-    return WEB_SERVER.format(port=port, workers=2 if on_postgresql else 4)
+    workers = 2 if os.environ.get("DATABASE_URL", "").startswith("postgres") else 4
+    return (
+        f"gunicorn portal.wsgi --bind 127.0.0.1:{port} --worker-class gthread --workers {workers} --threads 4"
+        " --no-control-socket --log-level warning"
+    )
 
 
 def serve(address: str) -> None:

@@ -33,9 +33,6 @@ class DatabaseWrapper(Asked, base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         return self.connection.cursor(factory=Cursor)
 
-    def make_kept_cursor(self) -> "Cursor":
-        return self.create_cursor()
-
     def _start_transaction_under_autocommit(self) -> None:
         has_log = self.is_durable and _pragma(self.connection, "journal_mode") == "wal"
         try:

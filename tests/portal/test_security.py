@@ -3,12 +3,15 @@ import sys
 from typing import Any
 
 import pytest
+from csp.constants import NONCE
 from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 
 from portal.logs import OneLineFormatter
+from portal.middleware import ContentPolicyMiddleware
 
 
 def policy(response: object) -> dict[str, str]:
@@ -25,6 +28,13 @@ def test_pages_may_load_and_run_nothing_but_our_own_files(client: Client) -> Non
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
+
+
+def test_a_page_that_asks_for_a_nonce_has_it_in_its_policy(settings: Any) -> None:
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"script-src": [NONCE]}}
+    middleware = ContentPolicyMiddleware(lambda request: HttpResponse(str(request.csp_nonce)))
+    answer: Any = middleware(RequestFactory().get("/"))
+    assert policy(answer)["script-src"] == f"'nonce-{answer.content.decode()}'"
 
 
 @pytest.mark.django_db
